@@ -17,6 +17,8 @@ import torch
 import torch.distributed as dist
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.distributed.fsdp import register_fsdp_forward_method
+from torch.optim import Optimizer
 
 from pali3kit.config.component import Optimizer as Options
 from pali3kit.errors import StageError
@@ -31,7 +33,7 @@ from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid
 from pali3kit.training.freeze import freeze, keep_frozen_in_eval_mode
 from pali3kit.training.optimizers import build_optimizer, build_schedule
-from pali3kit.training.shard import shard
+from pali3kit.training.shard import average_and_clip, shard
 from pali3kit.vision.contract import VisionEncoder
 
 Batch = dict[str, Tensor]
@@ -63,9 +65,19 @@ class StageModule(L.LightningModule):
         return self
 
     def configure_model(self) -> None:
-        """Shard the model (FSDP2) where Lightning trains with a mesh of devices."""
+        """Shard the model (FSDP2) where Lightning trains with a mesh of devices. `losses` runs all of it."""
         if self.device_mesh is not None:
-            shard(self.model, self.device_mesh["data_parallel"])
+            shard(self, self.device_mesh, torch.bfloat16 if self.trainer.precision == "bf16-mixed" else None)
+            register_fsdp_forward_method(self, "losses")
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Finish the gradients of a sharded model: Lightning calls this before each step, with a norm or None."""
+        if self.device_mesh is not None:
+            average_and_clip((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Scalars by name; `loss` is minimised, the others are recorded."""

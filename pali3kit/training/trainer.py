@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import lightning as L
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from torch.distributed.fsdp import FSDPModule
 
 from pali3kit.training.context import Execution
 from pali3kit.training.device import chosen_device, chosen_precision
@@ -41,6 +45,30 @@ def _strategy(execution: Execution) -> str | Strategy:
         return "auto"
     if execution.strategy == "ddp":
         return DDPStrategy(broadcast_buffers=False)
-    return ModelParallelStrategy(
-        data_parallel_size=execution.world_size, tensor_parallel_size=1, save_distributed_checkpoint=False
-    )
+    return _FullyShardStrategy(save_distributed_checkpoint=False)
+
+
+class _FullyShardStrategy(ModelParallelStrategy):
+    """Lightning's strategy for FSDP2, with its mesh of nodes x devices of a node.
+
+    In all microbatches of a step but the last, gradients add up in each rank and gathered matrices are kept, so that
+    a step reduces gradients once. Lightning does so for DDP alone.
+    """
+
+    @contextmanager
+    def block_backward_sync(self) -> Iterator[None]:
+        self._synchronise(False)
+        try:
+            yield
+        finally:
+            self._synchronise(True)
+
+    def _synchronise(self, wanted: bool) -> None:
+        assert isinstance(self.model, FSDPModule)
+        self.model.set_requires_gradient_sync(wanted)
+        self.model.set_reshard_after_backward(wanted)
+
+    @property
+    def distributed_sampler_kwargs(self) -> dict[str, int]:
+        """Every rank has data of its own: Lightning counts nodes, since it takes the other axis for tensor parallel."""
+        return {"num_replicas": self.world_size, "rank": self.global_rank}

@@ -33,6 +33,8 @@ class HfModel(Protocol):
 
     def get_input_embeddings(self) -> nn.Embedding: ...
 
+    def get_output_embeddings(self) -> nn.Module: ...
+
     def resize_token_embeddings(self, rows: int, *, mean_resizing: bool) -> nn.Embedding: ...
 
     def gradient_checkpointing_enable(self, options: dict[str, bool]) -> None: ...
@@ -61,6 +63,16 @@ class HfLanguage(LanguageModel):
         self._checkpointing = False
 
     @property
+    def embedding(self) -> nn.Embedding:
+        """The token embedding."""
+        return self.model.get_input_embeddings()
+
+    @property
+    def logits(self) -> nn.Module:
+        """The output layer, which may share the embedding's matrix."""
+        return self.model.get_output_embeddings()
+
+    @property
     def gradient_checkpointing(self) -> bool:
         """Whether layers recompute their activations in the backward pass."""
         return self._checkpointing
@@ -87,7 +99,7 @@ class HfLanguage(LanguageModel):
         return max(prefix, target)
 
     def embed(self, ids: Tensor) -> Tensor:
-        embeds: Tensor = self.model.get_input_embeddings()(ids)
+        embeds: Tensor = self.embedding(ids)
         return embeds
 
     def to_logits(self, x: Tensor) -> Tensor:
