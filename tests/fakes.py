@@ -40,6 +40,7 @@ KINDS = (
     "tokenizer",
     "vision",
     "mask_tokenizer",
+    "corpus",
     "language",
     "features",
     "multimodal",

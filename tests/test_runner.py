@@ -71,8 +71,8 @@ def test_a_run_says_first_how_long_it_takes_and_where_results_go(finished):
 
 def test_everything_runs_once_and_says_where_it_is(finished):
     assert sorted(finished.started()) == sorted(path.name for path in finished.artifacts())
-    assert len(finished.artifacts()) == 25
-    assert "[25/25]" in finished.output
+    assert len(finished.artifacts()) == 26
+    assert "[26/26]" in finished.output
     assert "runs/fake/report.html" in finished.output
     vqa = next(path for path in finished.artifacts() if "vqav2" in (path / "manifest.json").read_text())
     assert sorted(path.name for path in vqa.iterdir())[:2] == ["config.yaml", "manifest.json"]
@@ -85,7 +85,7 @@ def test_a_second_run_does_nothing_and_changes_only_the_log(finished, bench):
     before = snapshot(bench.root)
     output = bench.run()
     after = snapshot(bench.root)
-    assert "nothing to run: all 25 stages" in output
+    assert "nothing to run: all 26 stages" in output
     assert not (bench.control / "started").exists()
     assert {name for name in after if after[name] != before.get(name)} == {"runs/fake/log.txt"}
     assert before.keys() == after.keys()
@@ -110,8 +110,8 @@ def test_kill_9_in_the_middle_of_every_kind_ends_with_the_same_report(finished, 
     bench.run()
     assert bench.report() == finished.report()
     starts = Counter(bench.started())
-    assert len(starts) == 25
-    assert sum(starts.values()) <= 25 + 2 * kills  # at most the two that were running
+    assert len(starts) == 26
+    assert sum(starts.values()) <= 26 + 2 * kills  # at most the two that were running
 
 
 def test_a_killed_stage_continues_from_its_checkpoint(bench):
@@ -185,7 +185,7 @@ def test_a_run_does_not_depend_on_its_output(finished, bench, redirected):
     assert done.returncode == 0, done.stdout + done.stderr
     assert bench.report() == finished.report()
     log = (bench.root / "runs" / "fake" / "log.txt").read_text()
-    assert "[25/25]" in log and "results: " in log
+    assert "[26/26]" in log and "results: " in log
 
 
 def test_damage_is_noticed_named_and_repaired(finished, bench):
@@ -211,7 +211,7 @@ def test_damage_is_noticed_named_and_repaired(finished, bench):
 def test_another_seed_adds_its_own_stages_only(finished, bench):
     copy_of(finished, bench)
     output = bench.run("0", "1")
-    assert "23 of 48 stages to run" in output
+    assert "23 of 49 stages to run" in output
     assert len(bench.started()) == 23
 
 

@@ -172,9 +172,9 @@ class Runtime:
         attention: the backend of attention in the language model's encoder.
         gradient_checkpointing: whether the image encoder, the text tower and the language model compute their
             activations again in the backward pass, which saves memory and takes time.
-        max_tokens_per_microbatch: the largest number of encoder tokens that a device has in memory at once; larger
-            batches of PaLI are split into microbatches, whose gradients are accumulated so that every target token has
-            the same weight. 0 is no limit. Without gradients it bounds batches of images and answers; 0 is 65,536.
+        max_tokens_per_microbatch: the largest number of tokens that a device has in memory at once: those of the
+            encoder, and in the language model's pretraining those of encoder and decoder. Larger batches are split into
+            microbatches, whose gradients are accumulated so that every target token has the same weight. 0 is no limit. Without gradients it bounds batches of images and answers; 0 is 65,536.
         memory: the memory of a device in GiB; stages that cannot fit are refused. 0 checks nothing.
         verify: how existing artifacts are verified: `full`, all files by their digests, or `usual`, files above 1 GiB
             by size and time alone.

@@ -101,13 +101,16 @@ def _console() -> Console:
 
 
 def _disk_needed(size: int, root: Path) -> str:
-    """The disk space that the features of frozen encoders will take, and whether that much is free."""
+    """The disk space that the features of frozen encoders and the corpus will take, and whether that much is free."""
     there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
     free = disk_usage(there).free
-    text = f"features of frozen encoders will take {size / GIBI:.3g} GiB in {escape(str(root))}"
+    text = f"features of frozen encoders and the corpus will take {size / GIBI:.3g} GiB in {escape(str(root))}"
     if size <= free:
         return text
-    return f"[yellow]{text}, where {free / GIBI:.3g} are free: lower data.train, or store none with data.cache=false"
+    return (
+        f"[yellow]{text}, where {free / GIBI:.3g} are free: lower data.train or stages.language.examples, or store no"
+        " features with data.cache=false"
+    )
 
 
 def _too_large(steps: list[Step], estimates: dict[str, Estimate], runtime: Runtime) -> list[str]:

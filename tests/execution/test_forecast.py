@@ -25,7 +25,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 def test_a_plan_calibrates_once_and_trains_nothing(bench):
     first = bench.run("plan")
-    assert "25 of 25 stages to run on 2 x 1 threads" in first
+    assert "26 of 26 stages to run on 2 x 1 threads" in first
     assert not bench.artifacts() and not (bench.control / "started").exists()
     calibration = bench.root / "store" / "calibration.json"
     known = json.loads(calibration.read_text())
@@ -39,7 +39,7 @@ def test_a_plan_calibrates_once_and_trains_nothing(bench):
 
 def test_a_finished_run_has_nothing_left_to_forecast(finished):
     output = finished.run("plan")
-    assert "0 of 25 stages to run" in output and "about 0 s" in output
+    assert "0 of 26 stages to run" in output and "about 0 s" in output
     assert "will run" not in output and "its manifest" in output
 
 
@@ -51,10 +51,11 @@ def test_durations(seconds, text):
 def test_disk_space_is_reported_with_what_is_free(bench, monkeypatch):
     monkeypatch.setattr(forecast, "disk_usage", lambda path: SimpleNamespace(free=1 << 31))
     root = bench.root / "store"
-    assert forecast._disk_needed(3 << 28, root) == f"features of frozen encoders will take 0.75 GiB in {root}"
+    what = "features of frozen encoders and the corpus will take"
+    assert forecast._disk_needed(3 << 28, root) == f"{what} 0.75 GiB in {root}"
     assert forecast._disk_needed(3 << 30, root) == (
-        f"[yellow]features of frozen encoders will take 3 GiB in {root}, where 2 are free: lower data.train, or"
-        " store none with data.cache=false"
+        f"[yellow]{what} 3 GiB in {root}, where 2 are free: lower data.train or stages.language.examples, or store no"
+        " features with data.cache=false"
     )
 
 

@@ -38,8 +38,8 @@ def test_arms_share_what_does_not_depend_on_the_arm(experiment):
     graph = build(experiment)
     classif, siglip = (set(step.digest for step in ancestry(cell.columns.values())) for cell in graph.cells)
     shared = [step.label for step in graph.steps if step.digest in classif & siglip]
-    assert sorted(shared) == ["language", "mask_tokenizer", "tokenizer"]
-    assert len(graph.steps) == 25
+    assert sorted(shared) == ["corpus", "language", "mask_tokenizer", "tokenizer"]
+    assert len(graph.steps) == 26
 
 
 def test_parents_come_first_and_nodes_once(experiment):
@@ -117,7 +117,8 @@ def test_roles_of_every_kind(experiment):
         "tokenizer": {},
         "vision siglip": {"tokenizer": "tokenizer"},
         "mask_tokenizer": {},
-        "language": {"tokenizer": "tokenizer"},
+        "corpus": {"tokenizer": "tokenizer"},
+        "language": {"corpus": "corpus", "tokenizer": "tokenizer"},
         "features/train siglip": {"vision": "vision siglip"},
         "features/test siglip": {"vision": "vision siglip"},
         "multimodal siglip": {"language": "language", **train},
@@ -225,7 +226,7 @@ def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
         stages = fakes.experiment(tmp_path).stages
         stages = replace(stages, language=replace(stages.language, **options))
         graph = build(fakes.experiment(tmp_path, evaluate=["denoising"], seeds=[seed], stages=stages))
-        assert {step.kind for step in graph.steps} == {"tokenizer", "language", "denoising"}
+        assert {step.kind for step in graph.steps} == {"tokenizer", "corpus", "language", "denoising"}
         return next(step for step in graph.steps if step.kind == "denoising")
 
     assert denoising(seed=1).seed == 0 and denoising(seed=1).digest != denoising().digest

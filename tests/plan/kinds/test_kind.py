@@ -157,18 +157,19 @@ def test_kinds_with_a_section_of_their_own_are_named_as_it_is():
 
 def test_what_is_shared_among_ranks():
     assert {name for name in ALL if STAGE.find(name).distributed} == {
-        "vision", "multimodal", "resolution", "transfer", "lit", "finetune",
+        "vision", "language", "multimodal", "resolution", "transfer", "lit", "finetune",
         "features", "embed", "evaluate", "denoising",
     }  # fmt: skip
 
 
-def test_batches_are_cut_into_passes_on_pali_alone():
-    assert {name for name in ALL if STAGE.find(name).microbatched} == {"multimodal", "resolution", "transfer"}
+def test_batches_are_cut_into_microbatches_where_target_tokens_are_counted():
+    assert {name for name in ALL if STAGE.find(name).microbatched} == {
+        "language", "multimodal", "resolution", "transfer",
+    }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["tokenizer", "vision", "mask_tokenizer", "language", "features", "multimodal",
-"transfer",
-                                  "embed", "probe", "evaluate"])  # fmt: skip
+@pytest.mark.parametrize("name", ["tokenizer", "vision", "mask_tokenizer", "corpus", "language", "features",
+                                  "multimodal", "transfer", "embed", "probe", "evaluate"])  # fmt: skip
 def test_a_newer_version_makes_another_step_and_what_follows_too(experiment, monkeypatch, name):
     before = digests(build(experiment))
     found, origin = STAGE.found[name]

@@ -20,14 +20,14 @@ from pali3kit.config.component import Optimizer
 from pali3kit.config.stages import LanguagePretraining
 from pali3kit.execution.process import Worker
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Finished, Progress
+from pali3kit.execution.worker import Failed
 from pali3kit.plan.step import Step
 from pali3kit.registry import LANGUAGE
 from pali3kit.training.components import Artifact, build_component
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.modules import DenoisingModule
 from pali3kit.training.stages.language import _denoising_batches
-from tests.training.stages.conftest import altered
+from tests.training.stages.conftest import altered, run
 
 
 def test_the_artifact_can_be_read_back(chain: Any) -> None:
@@ -92,7 +92,7 @@ def test_microbatches_give_the_gradient_of_the_whole_batch(chain: Any) -> None:
         module.zero_grad()
         loss = torch.stack([module.losses(part)["loss"] for part in parts]).mean()
         loss.backward()
-        return float(loss), {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
+        return loss.item(), {name: each.grad for name, each in model.named_parameters() if each.grad is not None}
 
     loss, gradients = learned(batches(chain, 0, Execution()))
     other, divided = learned(batches(chain, 0, Execution(), 4))
@@ -112,40 +112,35 @@ def test_the_prefix_of_the_table_leaves_a_quarter(chain: Any) -> None:
 TOLERANCE = 1e-5
 
 
-def make(root: Path, steps: list[Step], execution: Execution, stop_at: str = "") -> Path:
-    """All of the steps by a worker; with `stop_at`, it is killed as soon as the last one has that file."""
+def make(root: Path, step: Step, execution: Execution, stop_at: str = "") -> Path:
+    """The step, made by a worker; with `stop_at`, it is killed as soon as the step has written that file."""
     worker, store = Worker(root, 1, execution), Store(root)
     try:
-        for step in steps:
-            worker.make(step)
-            while True:
-                assert stop_at or wait([worker.connection], timeout=300)
-                if stop_at and (store.work(step) / stop_at).exists():
-                    os.kill(worker.process.pid, signal.SIGKILL)
-                    return store.work(step)
-                message = next((m for m in worker.messages() if not isinstance(m, Progress)), None)
-                if message is not None:
-                    assert isinstance(message, Finished), message
-                    break
+        worker.make(step)
+        while not store.path(step).exists():
+            if stop_at and (store.work(step) / stop_at).exists():
+                os.kill(worker.process.pid, signal.SIGKILL)
+                return store.work(step)
+            if wait([worker.connection], timeout=0.01 if stop_at else 300):
+                failed = [message for message in worker.messages() if isinstance(message, Failed)]
+                assert not failed, failed
     finally:
         worker.stop()
-    return store.path(steps[-1])
+    return store.path(step)
 
 
-def language_and_before(chain: Any, **training: Any) -> list[Step]:
-    """The tokenizer, the corpus, and a model that is trained by AdamW on eight steps."""
+def by_adamw(chain: Any, steps: int = 8) -> Step:
+    """A model that is trained by AdamW."""
     adamw = Optimizer(name="adamw", learning_rate=1e-3)
-    step = altered(chain.step("language"), {"examples": 64, "batch_size": 8, "optimizer": adamw, **training})
-    return [step.parents["tokenizer"], step.parents["corpus"], step]
+    return altered(chain.step("language"), {"examples": 8 * steps, "batch_size": 8, "optimizer": adamw})
 
 
-def store_with(chain: Any, root: Path, steps: list[Step]) -> Path:
-    """A store that has the parents already."""
+def store_with(chain: Any, root: Path, step: Step) -> Path:
+    """A store that has the parents of a step."""
     store = Store(root)
-    for step in steps[:-1]:
-        shutil.copytree(chain.make(step), store.work(step))
-        (store.work(step) / "progress.json").unlink(missing_ok=True)
-        store.publish(step, 1.0, 1)
+    for parent in step.parents.values():
+        shutil.copytree(chain.make(parent), store.work(parent))
+        store.publish(parent, 1.0, 1)
     return root
 
 
@@ -156,44 +151,54 @@ def difference(one: Path, other: Path) -> float:
 
 
 @pytest.fixture(scope="module")
-def alone(chain: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone(chain: Any) -> Path:
     """A model that one process trained on whole batches."""
-    steps = language_and_before(chain)
-    return make(store_with(chain, tmp_path_factory.mktemp("alone"), steps), steps[-1:], Execution())
+    folder: Path = chain.make(by_adamw(chain))
+    return folder
 
 
-# 96 tokens a window: microbatches of one window, four of them to a step on each of two ranks.
-@pytest.mark.parametrize(
-    "execution",
-    [
-        Execution(max_tokens_per_microbatch=2 * 96),
-        Execution(devices=2, max_tokens_per_microbatch=96),
-        pytest.param(Execution(devices=2, num_workers=1), marks=pytest.mark.slow),
-        pytest.param(Execution(devices=2, strategy="fsdp"), marks=pytest.mark.slow),
-        pytest.param(Execution(devices=2, strategy="fsdp", max_tokens_per_microbatch=96), marks=pytest.mark.slow),
-    ],
-    ids=["four microbatches", "two ranks, four microbatches", "two ranks", "fsdp", "fsdp, four microbatches"],
-)
-def test_ranks_and_microbatches_train_the_same_model(
-    chain: Any, alone: Path, tmp_path: Path, execution: Execution
-) -> None:
-    steps = language_and_before(chain)
-    spread = make(store_with(chain, tmp_path, steps), steps[-1:], execution)
+def check(alone: Path, spread: Path) -> None:
+    """The same weights and curves."""
     assert difference(alone, spread) < TOLERANCE
     curves = ((folder / "curve.csv").read_text().splitlines()[1:] for folder in (alone, spread))
     for one, other in zip(*curves, strict=True):
         assert [*map(float, one.split(","))] == pytest.approx([*map(float, other.split(","))], abs=1e-4)
 
 
+def test_microbatches_train_the_same_model(chain: Any, alone: Path, tmp_path: Path) -> None:
+    """96 tokens a window: four microbatches of two windows."""
+    step = by_adamw(chain)
+    parents = {role: chain.make(parent) for role, parent in step.parents.items()}
+    execution = Execution(max_tokens_per_microbatch=2 * 96)
+    run(step, StageContext(tmp_path, parents, step.seed, lambda done, total, **numbers: None, 1, execution))
+    check(alone, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "execution",
+    [
+        Execution(devices=2, max_tokens_per_microbatch=96),
+        pytest.param(Execution(devices=2, num_workers=1), marks=pytest.mark.slow),
+        pytest.param(Execution(devices=2, strategy="fsdp"), marks=pytest.mark.slow),
+        pytest.param(Execution(devices=2, strategy="fsdp", max_tokens_per_microbatch=96), marks=pytest.mark.slow),
+    ],
+    ids=["four microbatches", "whole batches", "fsdp", "fsdp, four microbatches"],
+)
+def test_two_ranks_train_the_same_model(chain: Any, alone: Path, tmp_path: Path, execution: Execution) -> None:
+    step = by_adamw(chain)
+    check(alone, make(store_with(chain, tmp_path, step), step, execution))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
 def test_killed_it_continues_to_the_same_weights(chain: Any, tmp_path: Path, devices: int) -> None:
-    steps = language_and_before(chain, examples=400)
+    step = by_adamw(chain, steps=20)
     execution = Execution(devices=devices, max_tokens_per_microbatch=2 * 96, checkpoint_seconds=0.0)
-    whole = make(store_with(chain, tmp_path / "whole", steps), steps[-1:], execution)
-    root = store_with(chain, tmp_path / "cut", steps)
-    make(root, steps[-1:], execution, stop_at="last.ckpt")
-    assert difference(whole, make(root, steps[-1:], execution)) == 0.0
+    whole = make(store_with(chain, tmp_path / "whole", step), step, execution)
+    root = store_with(chain, tmp_path / "cut", step)
+    make(root, step, execution, stop_at="last.ckpt")
+    assert not Store(root).path(step).exists()
+    assert difference(whole, make(root, step, execution)) == 0.0
 
 
 def test_the_artifact_says_how_it_was_denoised(chain: Any) -> None:
