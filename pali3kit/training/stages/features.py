@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from numpy.lib.format import open_memmap
 
 from pali3kit.data.source import Source
 from pali3kit.durable import reserve, sync
+from pali3kit.errors import Pali3Error
 from pali3kit.evals.features import images_per_batch
 from pali3kit.plan.kinds.features import Config
 from pali3kit.training.calibration import min_seconds, num_parameters
@@ -22,6 +24,7 @@ from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import record_skipped
 from pali3kit.training.device import chosen_device, inference_precision
 from pali3kit.training.distributed import Ranks
+from pali3kit.training.loader import loading
 from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_forward_on_meta
 from pali3kit.training.pretraining_images import images_or_black
 from pali3kit.vision.contract import VisionEncoder
@@ -56,24 +59,42 @@ def run(config: Config, context: StageContext) -> None:
 def _encode(
     vision: VisionEncoder, source: Source, config: Config, write: WriteRows, context: StageContext, ranks: Ranks
 ) -> list[int]:
-    """Write the tokens of this rank's batches. Rank 0 counts all images and returns the numbers of bad ones."""
-    bad: list[int] = []
-    numbers, device = range(config.count), chosen_device()
+    """Write the tokens of this rank's batches, which `num_workers` processes read. Rank 0 counts all images and returns
+    the numbers of bad ones.
+    """
     size = _batch(vision, context.execution.max_tokens_per_microbatch)
+    batches = [range(start, min(start + size, config.count)) for start in range(0, config.count, size)]
+    mine, spec, device = ranks.mine(batches), vision.image_spec, chosen_device()
 
-    def encode(batch: range) -> list[str]:
-        images, reasons = images_or_black(source, vision.image_spec, config.split, batch)
-        write(batch.start, vision(vision.image_spec.normalise(images).to(device)).float().numpy(force=True))
-        return reasons
+    def read(number: int) -> dict[str, object]:
+        images, reasons = images_or_black(source, spec, config.split, mine[number])
+        return {"images": images, "reasons": reasons}
 
+    bad: list[int] = []
     done = 0
-    for reasons in ranks.map(encode, [numbers[start : start + size] for start in range(0, config.count, size)]):
-        bad += [done + place for place, reason in enumerate(reasons) if reason]
-        if source.skips is not None:
-            source.skips.count(reasons)
-        done += len(reasons)
-        context.report(done, config.count)
+    with loading(read, 0, len(mine), context.execution.num_workers) as loaded:
+        found = iter(loaded)
+
+        def encode(batch: range) -> list[str]:
+            images, reasons = _read(next(found))
+            write(batch.start, vision(spec.normalise(images).to(device)).float().numpy(force=True))
+            return reasons
+
+        for reasons in ranks.map(encode, batches):
+            bad += [done + place for place, reason in enumerate(reasons) if reason]
+            if source.skips is not None:
+                source.skips.count(reasons)
+            done += len(reasons)
+            context.report(done, config.count)
     return bad
+
+
+def _read(loaded: object) -> tuple[np.ndarray, list[str]]:
+    """Images that were loaded, and reasons. Raises the error in their place."""
+    if isinstance(loaded, Pali3Error):
+        raise loaded
+    batch = cast("Mapping[str, Any]", loaded)
+    return batch["images"].numpy(), batch["reasons"]
 
 
 def _batch(vision: VisionEncoder, max_tokens: int = 0) -> int:

@@ -161,6 +161,7 @@ def jobs_of(chain: Chain, folder: Path) -> list[Job]:
         ]
     return [
         *jobs,
+        Job("loaded2", "features", features, vision, 2, replace(few(4), num_workers=2)),
         Job("cached1", "evaluate", asked, cached),
         Job("cached3", "evaluate", asked, cached, 3),  # of one batch
         Job("bad1", "features", features, vision, 1, few(4, most=0.05)),
@@ -197,6 +198,11 @@ def test_ranks_write_what_one_process_does(made: Made, kind: str, world: int) ->
         assert [f"/{number:02}.png" in line for number, line in zip(BAD, lines(one["skipped.txt"]), strict=True)]
     reports = [made.notes(f"{kind}{world}", rank)["progress"] for rank in range(world)]
     assert reports == [made.notes(f"{kind}1", 0)["progress"], *[[]] * (world - 1)]
+
+
+def test_processes_that_read_images_change_nothing(made: Made) -> None:
+    assert made.files("loaded2") == made.files("features1")
+    assert made.notes("loaded2", 0)["read"] == made.notes("loaded2", 1)["read"] == []
 
 
 def lines(text: bytes) -> list[str]:
