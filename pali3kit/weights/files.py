@@ -17,13 +17,19 @@ from pali3kit.errors import WeightsError
 def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
     """Write every parameter and buffer of `module` to `path`.
 
-    Shards (FSDP2) are gathered, so all ranks must call this; `writes` is False on all but one. Tied parameters, such as
-    an embedding and its logits, are written once, under their first name; the file's metadata maps the others to it, as
-    `safetensors.torch.save_model` does.
+    Shards (FSDP2) are gathered one tensor after the other, so all ranks must call this; `writes` is False on all but
+    one, and only that one keeps them. Tied parameters, such as an embedding and its logits, are written once, under
+    their first name; the file's metadata maps the others to it, as `safetensors.torch.save_model` does.
     """
     ties = _ties(module)
-    state = {name: tensor for name, tensor in module.state_dict().items() if name not in ties}
-    tensors = {name: _whole(tensor.detach()).cpu().contiguous() for name, tensor in state.items()}
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in module.state_dict().items():
+        if name in ties:
+            continue
+        whole = _whole(tensor.detach())
+        if writes:
+            tensors[name] = whole.cpu().contiguous()
+        del whole
     owners: dict[int, str] = {}
     for name, tensor in tensors.items():
         if owners.setdefault(tensor.untyped_storage().data_ptr(), name) != name:
