@@ -97,3 +97,9 @@ def test_unpaired_batches_are_refused():
     image, text, *scalars = inputs(3, 4)
     with pytest.raises(ValueError, match=r"images \[3, 4\], texts \[2, 4\]"):
         sigmoid_loss(image, text[:2], *scalars)
+
+
+def test_nothing_depends_on_numbers_so_that_the_host_never_waits_for_a_gpu():
+    """Indices by a mask, and `item`, are refused on the meta device, whose tensors have no numbers."""
+    leaves = [x.detach().to("meta").requires_grad_() for x in inputs(6, 4)]
+    value_and_grads(sigmoid_loss(*leaves, chunk=4), leaves)
