@@ -14,7 +14,7 @@ from pali3kit.data.records import TooManyBad
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError
 from pali3kit.training.context import Execution, StageContext
-from pali3kit.training.corpus import _pack, _take_tokens, pack_windows, record_skipped
+from pali3kit.training.corpus import _pack, _take_tokens, limit_skipped, pack_windows, record_skipped
 
 
 class Letters:
@@ -108,4 +108,15 @@ def test_too_many_skips_explain_why_nothing_was_found(
     with pytest.raises(DataError, match=told), record_skipped(source, context):
         for line in ("one", "two")[:bad]:
             source.skips.add(line)
+        raise DataError("no example")
+
+
+def test_what_ranks_judge_together_stops_no_single_one(context: StageContext, tmp_path: Path) -> None:
+    """Two of ten samples of a rank are bad, which is a matter of all ranks' samples; but it explains other errors."""
+    source = corpus(tmp_path / "a.jsonl", bad=0)
+    source.skips.seen = 10
+    with limit_skipped(source, context, gathered=True):
+        source.skips.add("one")
+        source.skips.add("two")
+    with pytest.raises(TooManyBad, match="2 of 10 cannot be used"), limit_skipped(source, context, gathered=True):
         raise DataError("no example")
