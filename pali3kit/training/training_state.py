@@ -69,7 +69,8 @@ def _numbers(group: dict[str, Any]) -> dict[str, float]:
 
 
 def _callbacks(trainer: L.Trainer) -> Sequence[L.Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]
+    callbacks: Sequence[L.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return callbacks
 
 
 def _progress(step: int, microbatches: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.execution.process import THREAD_VARIABLES, Worker, _environment
 from pali3kit.execution.worker import Failed
 from pali3kit.plan.step import Step
+from pali3kit.training.context import Execution
 
 
 @pytest.fixture
@@ -46,10 +47,21 @@ def test_threads_are_in_the_workers_environment_and_not_in_ours(worker, failing)
     assert os.environ.get("OMP_NUM_THREADS") != "3"
 
 
-def test_a_worker_survives_a_failing_stage(worker, failing):
+def test_a_worker_survives_a_failing_stage_and_signals_to_its_group(worker, failing):
     for _ in range(2):
         worker.make(failing)
         assert "unknown stage 'no such kind'" in last_message(worker).reason
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            os.kill(worker.process.pid, number)
+
+
+def test_a_worker_that_does_not_end_is_killed_after_its_grace(tmp_path, failing):
+    worker = Worker(tmp_path, 1, Execution(grace_seconds=0.1))
+    worker.make(failing)
+    last_message(worker)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    worker.stop()
+    assert worker.process.exitcode == -signal.SIGKILL
 
 
 def test_a_killed_worker_is_a_failure(worker, failing):
