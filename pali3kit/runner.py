@@ -6,30 +6,29 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
-from pali3kit import report
+from pali3kit import durable, report
+from pali3kit.config import saved
 from pali3kit.config.attention import require_attention_backend
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.schema import Experiment
 from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import divide_cores
+from pali3kit.execution.nodes import launch_commands, split_by_nodes
 from pali3kit.execution.progress import Display
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import verify_store
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
-from pali3kit.report import saved
 from pali3kit.streams import failsafe_output
-from pali3kit.training.context import Execution
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class _Interrupted(BaseException):
@@ -43,9 +42,9 @@ class _Interrupted(BaseException):
 def run(experiment: Experiment, file: Path | None = None, console: Console | None = None) -> int:
     """Run the missing steps, write `<runs>/<name>/`, and return the exit code. `file` is mentioned in the log.
 
-    0: all artifacts are there. 1: a stage failed; the report shows the cells concerned. 128 + n: stopped by signal n
-    (130 for Ctrl-C); the same call continues. All events are also written to `<runs>/<name>/log.txt`. A closed
-    standard output does not stop the run.
+    0: all artifacts are there. 1: a stage failed, or must be launched on several nodes; the report shows the cells
+    concerned. 128 + n: stopped by signal n (130 for Ctrl-C); the same call continues. All events are also written to
+    `<runs>/<name>/log.txt`. A closed standard output does not stop the run.
     """
     with failsafe_output():
         return _run(experiment, file, console or Console())
@@ -59,20 +58,22 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     if missing:
         require_attention_backend(experiment)
     workers, threads = divide_cores(experiment.runtime, len(graph.cells))
+    here, several, blocked = split_by_nodes(missing, experiment)
     forecast = Forecast(store, threads)
-    costs = forecast.seconds(missing)
+    costs = forecast.seconds(here)
     with console.status("looking for test examples"):
         require_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
         display.write_log(f"{experiment.name} from {file or 'a program'}")
         _announce(display, graph, missing, store, workers, threads)
-        if missing:
-            display.say(f"{expected_time(forecast, missing, workers)}; results go to {folder}")
+        if several:
+            _announce_launches(display, several, len(blocked), experiment, folder)
+        if here:
+            display.say(f"{expected_time(forecast, here, workers)}; results go to {folder}")
         try:
             with _signals_as_exceptions():
-                execution = _execution(experiment.runtime)
                 scheduler = Scheduler(
-                    missing, store, display, costs, workers=workers, threads=threads, execution=execution
+                    here, store, display, costs, workers=workers, threads=threads, experiment=experiment
                 )
                 outcome = scheduler.run()
         except _Interrupted as stop:
@@ -80,7 +81,10 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
                 f"stopped by {stop}: finished stages and checkpoints are kept, the same command continues from here"
             )
             return 128 + stop.number
-    return _conclude(experiment, graph, store, folder, outcome, console, display)
+    code = _conclude(experiment, graph, store, folder, outcome, console, display)
+    if several:
+        display.say(f"to be launched on several nodes: {', '.join(step.label for step in several)}", style="yellow")
+    return 1 if several else code
 
 
 def verify(place: Path, experiment: Experiment | None = None, console: Console | None = None) -> int:
@@ -98,12 +102,6 @@ def verify(place: Path, experiment: Experiment | None = None, console: Console |
     return verify_store(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
 
 
-def _execution(runtime: Runtime) -> Execution:
-    """The options of `runtime` that a process which runs a step needs."""
-    known = {field.name for field in fields(Execution)}
-    return Execution(**{key: value for key, value in asdict(runtime).items() if key in known})
-
-
 def _announce(display: Display, graph: Graph, missing: list[Step], store: Store, workers: int, threads: int) -> None:
     """Print how many steps will run, and which artifacts are damaged."""
     total = len(graph.steps)
@@ -116,6 +114,18 @@ def _announce(display: Display, graph: Graph, missing: list[Step], store: Store,
     display.say(
         f"{len(missing)} of {total} stages to run on {workers} x {threads} threads; artifacts go to {store.root}"
     )
+
+
+def _announce_launches(
+    display: Display, several: list[Step], blocked: int, experiment: Experiment, folder: Path
+) -> None:
+    """Print how to launch the steps of several nodes, and write the experiment that the commands name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    durable.write_atomically(folder / saved.EXPERIMENT, saved.to_yaml(experiment).encode())
+    for step in several:
+        display.say(launch_commands(step, experiment, folder), style="yellow")
+    if blocked:
+        display.say(f"{blocked} more stages depend on {'it' if len(several) == 1 else 'them'} and wait", style="yellow")
 
 
 def _conclude(

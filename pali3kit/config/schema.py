@@ -7,7 +7,7 @@ names the registry of the component that it holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pali3kit.config.component import Component
@@ -147,6 +147,19 @@ class Expected:
 
 
 @dataclass(kw_only=True)
+class StageRuntime:
+    """The keys of `Runtime` that one kind of stage has otherwise; those that are null are as for all."""
+
+    nodes: int | None = None
+    devices: int | None = None
+    strategy: Strategy | None = None
+    num_workers: int | None = None
+    precision: Precision | None = None
+    gradient_checkpointing: bool | None = None
+    max_tokens_per_microbatch: int | None = None
+
+
+@dataclass(kw_only=True)
 class Runtime:
     """Where and how the experiment runs.
 
@@ -156,8 +169,13 @@ class Runtime:
     Keys:
         parallel_stages: the number of stages that run at the same time; 0 decides by the number of cores.
         threads: CPU threads of each process; 0 shares all cores out.
-        devices: the number of processes that train one model together.
+        nodes: the number of machines that run one stage together. Stages of more than one are started by a launcher
+            (`step`).
+        devices: the number of processes on each node that run one stage together.
         strategy: how they do so, `ddp` or `fsdp`, which shards the model.
+        stages: other values of `nodes`, `devices`, `strategy`, `num_workers`, `precision`, `gradient_checkpointing` or
+            `max_tokens_per_microbatch` for a kind of stage: `{vision: {nodes: 32, devices: 8, strategy: fsdp}}`.
+        timeout_seconds: how long a rank waits for the others before it fails, as when a node is gone.
         num_workers: processes of each device that load images.
         checkpoint_seconds: the time between checkpoints, in seconds; a stage that is killed loses about as much.
         max_bad_fraction: a stage fails if more than this fraction of the samples in files cannot be used.
@@ -177,8 +195,11 @@ class Runtime:
 
     parallel_stages: int = 0
     threads: int = 0
+    nodes: int = 1
     devices: int = 1
     strategy: Strategy = "ddp"
+    stages: dict[str, StageRuntime] = field(default_factory=dict)
+    timeout_seconds: float = 1800.0
     num_workers: int = 0
     checkpoint_seconds: float = 20.0
     max_bad_fraction: float = 0.05
@@ -190,6 +211,21 @@ class Runtime:
     verify: Verify = "usual"
     runs: str = field(default="runs", metadata=PLACE)
     store: str = field(default="runs/store", metadata=PLACE)
+
+    def of(self, kind: str) -> Runtime:
+        """The settings of one kind of stage: its own in `stages` over those of all."""
+        own = vars(self.stages.get(kind, StageRuntime()))
+        return replace(self, stages={}, **{key: value for key, value in own.items() if value is not None})
+
+    def key(self, kind: str, name: str) -> str:
+        """The dotted key that sets `name` for a kind of stage."""
+        own = getattr(self.stages.get(kind, StageRuntime()), name) is not None
+        return f"runtime.stages.{kind}.{name}" if own else f"runtime.{name}"
+
+    @property
+    def world_size(self) -> int:
+        """Number of ranks of all nodes together."""
+        return self.nodes * self.devices
 
 
 @dataclass(kw_only=True)

@@ -34,11 +34,13 @@ def processor() -> str:
 
 
 def divide_cores(runtime: Runtime, cells: int) -> tuple[int, int]:
-    """Return (workers, threads per process): one worker per cell as long as there are cores, which are then divided
-    among the processes; a worker has one process per device.
+    """Return (workers, threads per stage): one worker per cell as long as there are cores for all devices of the most
+    distributed stage. The cores are divided among the workers; the ranks of a stage share its threads.
 
     For small models one thread per process is fastest. More threads than cores are about ten times slower, because
     OpenMP's barriers spin.
     """
-    workers = runtime.parallel_stages or max(1, min(cores() // runtime.devices, cells))
-    return workers, runtime.threads or max(1, cores() // (workers * runtime.devices))
+    runtimes = [runtime, *map(runtime.of, runtime.stages)]
+    devices = max((each.devices for each in runtimes if each.nodes == 1), default=1)
+    workers = runtime.parallel_stages or max(1, min(cores() // devices, cells))
+    return workers, runtime.threads or max(1, cores() // workers)
