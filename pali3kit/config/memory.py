@@ -31,11 +31,10 @@ def check_memory(cell: Experiment, stage: str, optimizer: Optimizer, *trained: M
         return  # `typed` has refused it
     parameters = sum(_COUNTS[model](cell) for model in trained)
     runtime = cell.runtime.of(stage)
-    shares = runtime.world_size if runtime.strategy == "fsdp" else 1
     need = _least_bytes(parameters, optimizer.name) / GIBI
-    if 0 < runtime.memory < need / shares:
+    if 0 < runtime.memory < (each := need / runtime.shards):
         text = (
-            f"{parameters:,} parameters with {optimizer.name} need at least {need / shares:.1f} GiB on each device of"
+            f"{parameters:,} parameters with {optimizer.name} need at least {each:.1f} GiB on each device of"
             f" {runtime.memory:g} GiB"
         )
         ranks = _least_divisor(getattr(cell.stages, stage).batch_size, need / runtime.memory)

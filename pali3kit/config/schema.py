@@ -227,6 +227,13 @@ class Runtime:
         """Number of ranks of all nodes together."""
         return self.nodes * self.devices
 
+    @property
+    def shards(self) -> int:
+        """Number of devices that share a copy of the model's state: those of a node, as nodes hold replicas."""
+        if self.strategy == "ddp":
+            return 1
+        return self.devices if self.devices > 1 else self.nodes
+
 
 @dataclass(kw_only=True)
 class Experiment:

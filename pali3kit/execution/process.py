@@ -18,20 +18,22 @@ from pali3kit.plan.step import Step
 class Worker:
     """One worker process, which handles one request at a time. `step` is that of the current one, None when idle.
 
-    It makes the steps of `experiment` as its `runtime` says; without one, each in the worker process itself.
+    It makes the steps of `experiment` as its `runtime` says; without one, each in the worker process itself. Workers of
+    different numbers have different GPUs, as far as there are any.
     """
 
-    def __init__(self, root: Path, threads: int, experiment: Experiment | None = None) -> None:
+    def __init__(self, root: Path, threads: int, experiment: Experiment | None = None, number: int = 0) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         alive, self._alive = context.Pipe(duplex=False)
         self.process = context.Process(
-            target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, experiment), daemon=False
+            target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, experiment, number), daemon=False
         )
         with environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
             self.process.start()
         theirs.close()
         alive.close()
+        self.number = number
         self.step: Step | None = None
 
     def make(self, step: Step) -> None:

@@ -81,7 +81,8 @@ class Scheduler:
             if worker is None:
                 if len(self.workers) >= self.max_workers:
                     return
-                worker = Worker(self.store.root, self.threads, self.experiment)
+                number = min(set(range(self.max_workers)) - {worker.number for worker in self.workers})
+                worker = Worker(self.store.root, self.threads, self.experiment, number)
                 self.workers.append(worker)
             self.waiting.remove(step)
             worker.make(step)
