@@ -65,7 +65,7 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
         require_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
         display.write_log(f"{experiment.name} from {file or 'a program'}")
-        _announce(display, graph, missing, store, workers, threads)
+        _announce(display, graph, missing, len(here), store, workers, threads)
         if several:
             _announce_launches(display, several, len(blocked), experiment, folder)
         if here:
@@ -102,7 +102,9 @@ def verify(place: Path, experiment: Experiment | None = None, console: Console |
     return verify_store(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
 
 
-def _announce(display: Display, graph: Graph, missing: list[Step], store: Store, workers: int, threads: int) -> None:
+def _announce(
+    display: Display, graph: Graph, missing: list[Step], here: int, store: Store, workers: int, threads: int
+) -> None:
     """Print how many steps will run, and which artifacts are damaged."""
     total = len(graph.steps)
     if not missing:
@@ -111,9 +113,7 @@ def _announce(display: Display, graph: Graph, missing: list[Step], store: Store,
     for step in missing:
         if store.path(step).exists():
             display.say(f"{step.label} is damaged and will be made again: {store.damage(step)}", style="yellow")
-    display.say(
-        f"{len(missing)} of {total} stages to run on {workers} x {threads} threads; artifacts go to {store.root}"
-    )
+    display.say(f"{here} of {total} stages to run on {workers} x {threads} threads; artifacts go to {store.root}")
 
 
 def _announce_launches(
