@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import join
 from types import FrameType
 
 from rich.console import Console
@@ -19,7 +20,7 @@ from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import divide_cores
-from pali3kit.execution.nodes import launch_commands, split_by_nodes
+from pali3kit.execution.nodes import split_by_nodes
 from pali3kit.execution.progress import Display
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
@@ -123,9 +124,23 @@ def _announce_launches(
     folder.mkdir(parents=True, exist_ok=True)
     durable.write_atomically(folder / saved.EXPERIMENT, saved.to_yaml(experiment).encode())
     for step in several:
-        display.say(launch_commands(step, experiment, folder), style="yellow")
+        display.say(_launch_commands(step, experiment, folder), style="yellow")
     if blocked:
         display.say(f"{blocked} more stages depend on {'it' if len(several) == 1 else 'them'} and wait", style="yellow")
+
+
+def _launch_commands(step: Step, experiment: Experiment, folder: Path) -> str:
+    """How to launch a step on several nodes; `folder` holds the experiment."""
+    runtime = experiment.runtime.of(step.kind)
+    nodes, devices = str(runtime.nodes), str(runtime.devices)
+    program = ["-m", "pali3kit.run", "step", str(folder), step.name]
+    torchrun = ["torchrun", "--nnodes", nodes, "--nproc-per-node", devices, "--rdzv-backend", "c10d"]
+    srun = ["srun", "--nodes", nodes, "--ntasks-per-node", devices, "python", *program]
+    return (
+        f"{step.label} needs {nodes} nodes. Once its parents are made, launch it and run the same command again:\n"
+        f"  on each node:   {join([*torchrun, '--rdzv-endpoint', 'HOST:29500', *program])}\n"
+        f"  or under SLURM: {join(srun)}"
+    )
 
 
 def _conclude(

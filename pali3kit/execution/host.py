@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -34,24 +33,21 @@ def processor() -> str:
     return next(named, platform.processor() or platform.machine())
 
 
-def gpus() -> list[str]:
+def gpus_of(worker: int, ranks: int = 1) -> dict[str, str]:
+    """The environment variable by which each of the ranks of a worker's stage has a GPU of its own, as far as there are
+    any; empty without GPUs.
+    """
+    visible = _gpus()
+    own = [visible[(worker * ranks + rank) % len(visible)] for rank in range(min(ranks, len(visible)))]
+    return {"CUDA_VISIBLE_DEVICES": ",".join(own)} if own else {}
+
+
+def _gpus() -> list[str]:
     """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
         return [name.strip() for name in allowed.split(",") if name.strip()]
     return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
-
-
-def one_gpu_each(visible: Sequence[str], worker: int, ranks: int = 1) -> dict[str, str]:
-    """The environment variable by which each rank of a worker's stage has a GPU of its own, as far as there are any.
-
-    Args:
-        visible: all GPUs (`gpus`).
-        worker: its number.
-        ranks: of the stage.
-    """
-    own = [visible[(worker * ranks + rank) % len(visible)] for rank in range(min(ranks, len(visible)))]
-    return {"CUDA_VISIBLE_DEVICES": ",".join(own)} if own else {}
 
 
 def divide_cores(runtime: Runtime, cells: int) -> tuple[int, int]:
@@ -63,5 +59,5 @@ def divide_cores(runtime: Runtime, cells: int) -> tuple[int, int]:
     """
     runtimes = [runtime, *map(runtime.of, runtime.stages)]
     devices = max((each.devices for each in runtimes if each.nodes == 1), default=1)
-    workers = runtime.parallel_stages or max(1, min((len(gpus()) or cores()) // devices, cores() // devices, cells))
+    workers = runtime.parallel_stages or max(1, min((len(_gpus()) or cores()) // devices, cores() // devices, cells))
     return workers, runtime.threads or max(1, cores() // workers)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -23,7 +24,7 @@ from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import cores
 from pali3kit.execution.make import make_stage, note_failure
-from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send, to_line
+from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
 from pali3kit.execution.process_setup import error_in_one_line
 from pali3kit.execution.progress import Display
 from pali3kit.execution.ranks import PROGRESS
@@ -182,7 +183,7 @@ def _listener(
 @contextmanager
 def _to_launcher() -> Iterator[Send]:
     with open(os.environ[PROGRESS], "w", buffering=1, encoding="utf-8") as pipe:
-        yield lambda message: print(to_line(message), file=pipe)
+        yield lambda message: print(json.dumps([type(message).__name__, asdict(message)]), file=pipe)
 
 
 def _ranks(experiment: Experiment, step: Step, execution: Execution) -> str:

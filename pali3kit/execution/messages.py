@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from pali3kit.training.context import MemoryProfile, StageCost
 
@@ -59,17 +58,3 @@ class Profiled:
 
 Message = Progress | Finished | Failed | Busy | Calibrated | Profiled
 Send = Callable[[Message], None]
-
-
-_OF_RANKS = {kind.__name__: kind for kind in (Progress, Finished, Failed, Busy)}
-
-
-def to_line(message: Message) -> str:
-    """A message of a rank as a line of JSON."""
-    return json.dumps([type(message).__name__, asdict(message)])
-
-
-def from_line(line: str) -> Message:
-    """The inverse of `to_line`."""
-    kind, values = json.loads(line)
-    return _OF_RANKS[kind](**values)

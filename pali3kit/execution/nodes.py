@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from shlex import join
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Experiment
@@ -27,17 +25,3 @@ def split_by_nodes(missing: Sequence[Step], experiment: Experiment) -> tuple[lis
             continue
         lost.add(step.digest)
     return here, several, blocked
-
-
-def launch_commands(step: Step, experiment: Experiment, folder: Path) -> str:
-    """How to launch a step on several nodes; `folder` holds the experiment."""
-    runtime = experiment.runtime.of(step.kind)
-    nodes, devices = str(runtime.nodes), str(runtime.devices)
-    program = ["-m", "pali3kit.run", "step", str(folder), step.name]
-    torchrun = ["torchrun", "--nnodes", nodes, "--nproc-per-node", devices, "--rdzv-backend", "c10d"]
-    srun = ["srun", "--nodes", nodes, "--ntasks-per-node", devices, "python", *program]
-    return (
-        f"{step.label} needs {nodes} nodes. Once its parents are made, launch it and run the same command again:\n"
-        f"  on each node:   {join([*torchrun, '--rdzv-endpoint', 'HOST:29500', *program])}\n"
-        f"  or under SLURM: {join(srun)}"
-    )

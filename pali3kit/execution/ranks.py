@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from pali3kit.config.saved import EXPERIMENT, to_yaml
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError
 from pali3kit.execution.make import OUTPUT
-from pali3kit.execution.messages import Failed, Message, Progress, Send, from_line
+from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
 from pali3kit.execution.process_setup import GRACE, THREAD_VARIABLES, environment, output_to
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 PROGRESS = "PALI3KIT_PROGRESS"
 """The environment variable that names the pipe to which rank 0 writes its messages."""
+_MESSAGES: Mapping[str, Callable[..., Message]] = {each.__name__: each for each in (Progress, Finished, Failed, Busy)}
 _SAME_TIME = 5  # seconds between the death of a rank and the errors of others that lose their connection to it
 
 
@@ -112,7 +114,8 @@ def _listening(folder: Path, send: Send, heard: list[Message]) -> Iterator[None]
     def forward() -> None:
         with os.fdopen(reader, encoding="utf-8") as lines:
             for line in lines:
-                message = from_line(line)
+                kind, values = json.loads(line)
+                message = _MESSAGES[kind](**values)
                 if isinstance(message, Progress):
                     send(message)
                 else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Experiment
-from pali3kit.execution.host import gpus, one_gpu_each
+from pali3kit.execution.host import gpus_of
 from pali3kit.execution.make import make_stage, note_failure
 from pali3kit.execution.messages import Busy, Calibrated, Failed, Finished, Message, Profiled, Send
 from pali3kit.execution.process_setup import environment, error_in_one_line, output_to, seed_and_set_threads
@@ -40,18 +40,16 @@ def serve(
     root: Path,
     threads: int,
     experiment: Experiment | None,
-    number: int,
+    index: int,
 ) -> None:
     """The main function of the process: answer requests until the parent closes the connection or dies."""
-    visible = gpus()
-    os.environ.update(one_gpu_each(visible, number))
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):  # terminals and SLURM send these to all processes
         signal.signal(number, signal.SIG_IGN)  # the parent decides what to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent(parent, alive)
     store = Store(root)
     jobs: dict[str, Callable[..., Message]] = {
-        "make": lambda step: _make(step, store, threads, experiment, connection.send, visible, number),
+        "make": lambda step: _make(step, store, threads, experiment, connection.send, index),
         "profile_on_meta": lambda step: _profile(step, threads),
         "calibrate": lambda step, rows: _calibrate(step, rows, threads),
     }
@@ -69,20 +67,20 @@ def _make(
     threads: int,
     experiment: Experiment | None,
     send: Send,
-    visible: Sequence[str] = (),
-    number: int = 0,
+    index: int = 0,
 ) -> Message:
     """Make a stage in this process, or over the devices of this node by ranks, the first of which locks the step."""
     execution = Execution.of(experiment.runtime.of(step.kind)) if experiment else Execution()
     try:
-        with store.lock(step) as mine:
-            if not mine:
-                return Busy()
-            if store.done(step):  # another run has finished it meanwhile
-                return Finished(0.0)
-            if experiment is None or execution.world_size == 1 or not STAGE.find(step.kind).distributed:
-                return make_stage(step, store, threads, execution, send)
-        with environment(one_gpu_each(visible, number, execution.devices)):
+        alone = execution.world_size == 1 or not STAGE.find(step.kind).distributed
+        with environment(gpus_of(index, 1 if alone else execution.devices)):
+            with store.lock(step) as mine:
+                if not mine:
+                    return Busy()
+                if store.done(step):  # another run has finished it meanwhile
+                    return Finished(0.0)
+                if experiment is None or alone:
+                    return make_stage(step, store, threads, execution, send)
             return run_ranks(step, store, threads, experiment, send)
     except Exception as error:
         return Failed(note_failure(step, store, error))

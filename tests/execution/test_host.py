@@ -32,7 +32,7 @@ def test_this_machine_has_a_core_and_a_name():
 )
 def test_workers_share_the_threads(monkeypatch, runtime, cells, expected):
     monkeypatch.setattr(host, "cores", lambda: 8)
-    monkeypatch.setattr(host, "gpus", lambda: [])
+    monkeypatch.setattr(host, "_gpus", lambda: [])
     assert host.divide_cores(runtime, cells) == expected
 
 
@@ -41,10 +41,10 @@ def test_each_worker_has_gpus_of_its_own(monkeypatch, runtime, expected):
     monkeypatch.setattr(host, "cores", lambda: 8)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5, 6,7")
     assert host.divide_cores(runtime, 100) == expected
-    given = [host.one_gpu_each(host.gpus(), worker, runtime.devices) for worker in range(expected[0])]
+    given = [host.gpus_of(worker, runtime.devices) for worker in range(expected[0])]
     assert ",".join(each["CUDA_VISIBLE_DEVICES"] for each in given) == "4,5,6,7"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert host.one_gpu_each(host.gpus(), 0) == {}
+    assert host.gpus_of(0) == {}
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from pathlib import Path
 from launching import EXPERIMENTS
 
 from pali3kit.config.load import load
-from pali3kit.execution.nodes import launch_commands, split_by_nodes
+from pali3kit.execution.nodes import split_by_nodes
 from pali3kit.plan.graph import build
+from pali3kit.runner import _launch_commands
 
 SMOKE = EXPERIMENTS / "ablate_classif.yaml"
 
@@ -41,7 +42,7 @@ def test_the_command_names_ranks_experiment_and_artifact() -> None:
         ],
     )
     step = next(step for step in build(experiment).steps if step.kind == "vision")
-    told = launch_commands(step, experiment, Path("runs/a b"))
+    told = _launch_commands(step, experiment, Path("runs/a b"))
     program = f"-m pali3kit.run step 'runs/a b' {step.name}"
     assert f"torchrun --nnodes 32 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 {program}\n" in told
     assert told.endswith(f"srun --nodes 32 --ntasks-per-node 8 python {program}")
