@@ -19,6 +19,7 @@ from pali3kit.config.attention import describe_attention
 from pali3kit.config.grid import points
 from pali3kit.config.kinds import VARIABLES, exists, keys
 from pali3kit.config.load import load
+from pali3kit.config.saved import EXPERIMENT, read_experiment
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.config.suggestions import new_key, new_name
 from pali3kit.describe import describe_component
@@ -31,6 +32,7 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   FILE                 run an experiment, a YAML file: all of its stages that are not done yet
   check FILE           list all problems of an experiment, without running anything
   plan FILE            show the stages: which are done, which will run and why, how long it should take
+  step FILE LABEL      make one stage that `plan` shows, as one rank of torchrun, srun, a PyTorchJob, or alone
   report RUN_FOLDER    write the report of a finished run again
   verify [WHAT]        verify all artifacts of a store (default: runs/store), a run folder or a FILE, byte by byte
   tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME: the text of .jsonl
@@ -178,6 +180,20 @@ def _plan(arguments: list[str], overrides: list[str]) -> int:
     return 0
 
 
+def _step(arguments: list[str], overrides: list[str]) -> int:
+    place, label = Path(arguments[0]), arguments[1]
+    folder = place if place.is_dir() else place.parent
+    if place.is_dir() or (place.name == EXPERIMENT and not (folder / "scales").exists()):
+        if overrides:
+            raise _UsageError(f"{place} is the experiment of a run, in which {overrides[0]} overrides nothing.")
+        experiment = read_experiment(folder)
+    else:
+        experiment = load(place, overrides)
+    from pali3kit.execution.launched import run_step
+
+    return run_step(experiment, label)
+
+
 def _report(arguments: list[str], _: list[str]) -> int:
     folder = Path(arguments[0])
     if not folder.is_dir():
@@ -264,6 +280,7 @@ COMMANDS = {
     "run": _Command(_run, "FILE [key=value ...]"),
     "check": _Command(_check, "check FILE [key=value ...]"),
     "plan": _Command(_plan, "plan FILE [key=value ...]", prints=True),
+    "step": _Command(_step, "step FILE | RUN_FOLDER LABEL [key=value ...]", arguments=(2, 2)),
     "report": _Command(_report, "report RUN_FOLDER", overrides=False),
     "verify": _Command(_verify, "verify [STORE | RUN_FOLDER | FILE [key=value ...]]", arguments=(0, 1)),
     "tokenizer": _Command(

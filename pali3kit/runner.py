@@ -6,28 +6,28 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
 from pathlib import Path
+from shlex import join
 from types import FrameType
 
 from rich.console import Console
 
-from pali3kit import report
+from pali3kit import durable, report
+from pali3kit.config import saved
 from pali3kit.config.attention import require_attention_backend
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.schema import Experiment
 from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import divide_cores
+from pali3kit.execution.nodes import split_by_nodes
 from pali3kit.execution.progress import Display
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import verify_store
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
-from pali3kit.report import saved
 from pali3kit.streams import failsafe_output
-from pali3kit.training.context import Execution
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
@@ -43,9 +43,9 @@ class _Interrupted(BaseException):
 def run(experiment: Experiment, file: Path | None = None, console: Console | None = None) -> int:
     """Run the missing steps, write `<runs>/<name>/`, and return the exit code. `file` is mentioned in the log.
 
-    0: all artifacts are there. 1: a stage failed; the report shows the cells concerned. 128 + n: stopped by signal n
-    (130 for Ctrl-C); the same call continues. All events are also written to `<runs>/<name>/log.txt`. A closed
-    standard output does not stop the run.
+    0: all artifacts are there. 1: a stage failed, or must be launched on several nodes; the report shows the cells
+    concerned. 128 + n: stopped by signal n (130 for Ctrl-C); the same call continues. All events are also written to
+    `<runs>/<name>/log.txt`. A closed standard output does not stop the run.
     """
     with failsafe_output():
         return _run(experiment, file, console or Console())
@@ -59,20 +59,22 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     if missing:
         require_attention_backend(experiment)
     workers, threads = divide_cores(experiment.runtime, len(graph.cells))
+    here, several, blocked = split_by_nodes(missing, experiment)
     forecast = Forecast(store, threads)
-    costs = forecast.seconds(missing)
+    costs = forecast.seconds(here)
     with console.status("looking for test examples"):
         require_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
         display.write_log(f"{experiment.name} from {file or 'a program'}")
-        _announce(display, graph, missing, store, workers, threads)
-        if missing:
-            display.say(f"{expected_time(forecast, missing, workers)}; results go to {folder}")
+        _announce(display, graph, missing, len(here), store, workers, threads)
+        if several:
+            _announce_launches(display, several, len(blocked), experiment, folder)
+        if here:
+            display.say(f"{expected_time(forecast, here, workers)}; results go to {folder}")
         try:
             with _signals_as_exceptions():
-                execution = _execution(experiment.runtime)
                 scheduler = Scheduler(
-                    missing, store, display, costs, workers=workers, threads=threads, execution=execution
+                    here, store, display, costs, workers=workers, threads=threads, experiment=experiment
                 )
                 outcome = scheduler.run()
         except _Interrupted as stop:
@@ -80,7 +82,10 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
                 f"stopped by {stop}: finished stages and checkpoints are kept, the same command continues from here"
             )
             return 128 + stop.number
-    return _conclude(experiment, graph, store, folder, outcome, console, display)
+    code = _conclude(experiment, graph, store, folder, outcome, console, display)
+    if several:
+        display.say(f"to be launched on several nodes: {', '.join(step.label for step in several)}", style="yellow")
+    return 1 if several else code
 
 
 def verify(place: Path, experiment: Experiment | None = None, console: Console | None = None) -> int:
@@ -98,13 +103,9 @@ def verify(place: Path, experiment: Experiment | None = None, console: Console |
     return verify_store(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
 
 
-def _execution(runtime: Runtime) -> Execution:
-    """The options of `runtime` that a process which runs a step needs."""
-    known = {field.name for field in fields(Execution)}
-    return Execution(**{key: value for key, value in asdict(runtime).items() if key in known})
-
-
-def _announce(display: Display, graph: Graph, missing: list[Step], store: Store, workers: int, threads: int) -> None:
+def _announce(
+    display: Display, graph: Graph, missing: list[Step], here: int, store: Store, workers: int, threads: int
+) -> None:
     """Print how many steps will run, and which artifacts are damaged."""
     total = len(graph.steps)
     if not missing:
@@ -113,8 +114,32 @@ def _announce(display: Display, graph: Graph, missing: list[Step], store: Store,
     for step in missing:
         if store.path(step).exists():
             display.say(f"{step.label} is damaged and will be made again: {store.damage(step)}", style="yellow")
-    display.say(
-        f"{len(missing)} of {total} stages to run on {workers} x {threads} threads; artifacts go to {store.root}"
+    display.say(f"{here} of {total} stages to run on {workers} x {threads} threads; artifacts go to {store.root}")
+
+
+def _announce_launches(
+    display: Display, several: list[Step], blocked: int, experiment: Experiment, folder: Path
+) -> None:
+    """Print how to launch the steps of several nodes, and write the experiment that the commands name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    durable.write_atomically(folder / saved.EXPERIMENT, saved.to_yaml(experiment).encode())
+    for step in several:
+        display.say(_launch_commands(step, experiment, folder), style="yellow")
+    if blocked:
+        display.say(f"{blocked} more stages depend on {'it' if len(several) == 1 else 'them'} and wait", style="yellow")
+
+
+def _launch_commands(step: Step, experiment: Experiment, folder: Path) -> str:
+    """How to launch a step on several nodes; `folder` holds the experiment."""
+    runtime = experiment.runtime.of(step.kind)
+    nodes, devices = str(runtime.nodes), str(runtime.devices)
+    program = ["-m", "pali3kit.run", "step", str(folder), step.name]
+    torchrun = ["torchrun", "--nnodes", nodes, "--nproc-per-node", devices, "--rdzv-backend", "c10d"]
+    srun = ["srun", "--nodes", nodes, "--ntasks-per-node", devices, "python", *program]
+    return (
+        f"{step.label} needs {nodes} nodes. Once its parents are made, launch it and run the same command again:\n"
+        f"  on each node:   {join([*torchrun, '--rdzv-endpoint', 'HOST:29500', *program])}\n"
+        f"  or under SLURM: {join(srun)}"
     )
 
 

@@ -2,6 +2,7 @@
 
     python fakes.py ROOT [seed ...]     runs the experiment with artifacts and report under ROOT
     python fakes.py ROOT plan           prints its plan
+    python fakes.py ROOT nodes          runs it with two nodes for stage 1
 
 Files in ROOT/control steer it: `pause-<kind>` holds a stage of that kind in its middle, `fail-<label>` makes a stage
 fail, `die-<label>` kills its process. Every start of a stage is noted in ROOT/control/started.
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.component import Component
-from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, TokenizerConfig
+from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, StageRuntime, TokenizerConfig
 from pali3kit.config.stages import (
     LanguagePretraining,
     MaskTokenizerTraining,
@@ -167,7 +168,10 @@ if __name__ == "__main__":
     if words == ["plan"]:
         plan(experiment(root))
         raise SystemExit(0)
-    code = run_experiment(experiment(root, seeds=[int(word) for word in words] or [0]))
+    fake = experiment(root, seeds=[int(word) for word in words if word.isdigit()] or [0])
+    if words == ["nodes"]:
+        fake.runtime.stages["multimodal"] = StageRuntime(nodes=2, devices=5)
+    code = run_experiment(fake)
     if "torch" in sys.modules:
         raise SystemExit("the parent imported torch")
     raise SystemExit(code)

@@ -76,6 +76,7 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
         (["chek", TABLE_1], "'chek' is neither a file nor a command. Did you mean 'check'?"),
         (["check"], "usage: python -m pali3kit.run check FILE [key=value ...]"),
         (["report"], "usage: python -m pali3kit.run report RUN_FOLDER"),
+        (["step", TABLE_1], "usage: python -m pali3kit.run step FILE | RUN_FOLDER LABEL [key=value ...]"),
         (["list", "visoin"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["list", "a=1"], "usage: python -m pali3kit.run list [KIND]"),
         (["show", "vision"], "usage: python -m pali3kit.run show KIND/NAME"),

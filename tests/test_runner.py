@@ -69,6 +69,29 @@ def test_a_run_says_first_how_long_it_takes_and_where_results_go(finished):
     assert f"results go to {finished.root}/runs/fake" in "".join(lines[told : told + 3])
 
 
+def test_a_stage_of_several_nodes_is_launched_by_hand_and_the_same_command_continues(finished, bench):
+    """All that does not depend on it is made; its launches put it into the store, as copying does here."""
+    output = bench.run("nodes", code=1)
+    told, _, rest = output.partition("of work")
+    launched = sorted(finished.root.glob("store/multimodal-*"))
+    assert len(launched) == 2
+    for artifact in launched:
+        program = f"-m pali3kit.run step {bench.root}/runs/fake {artifact.name}"
+        launcher = "torchrun --nnodes 2 --nproc-per-node 5 --rdzv-backend c10d --rdzv-endpoint HOST:29500"
+        assert f"{launcher} {program}" in told
+        assert f"srun --nodes 2 --ntasks-per-node 5 python {program}" in told
+    assert "13 of 25 stages to run" in told
+    assert "10 more stages depend on them and wait" in told and "FAILED" not in output
+    assert "to be launched on several nodes: multimodal classif, multimodal siglip" in rest
+    assert len(bench.artifacts()) == 25 - 2 - 10
+    assert (bench.root / "runs" / "fake" / "experiment.yaml").exists()
+    for artifact in launched:
+        shutil.copytree(artifact, bench.root / "store" / artifact.name)
+    bench.run("nodes")
+    assert bench.report() == finished.report()
+    assert not any(name.startswith("multimodal") for name in bench.started())
+
+
 def test_everything_runs_once_and_says_where_it_is(finished):
     assert sorted(finished.started()) == sorted(path.name for path in finished.artifacts())
     assert len(finished.artifacts()) == 26

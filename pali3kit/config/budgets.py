@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.schema import Experiment
+from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
 from pali3kit.registry import OPTIMIZER
 
@@ -60,18 +60,27 @@ def check_budget(
 def check_devices(
     cell: Experiment, stage: str, section: Training | Resolution, has_optimizer: bool = True
 ) -> Iterator[KeyProblem]:
-    """Check that several devices can train a stage.
+    """Check that the ranks of a stage can train it together: they divide its batch, and `fsdp` its optimizer's state.
 
     `has_optimizer` is False for the recipe of one benchmark, which uses the optimizer of stages.transfer.
     """
-    ranks = cell.runtime.devices
-    if ranks <= 1:
+    kind = stage.partition(".")[0]
+    runtime = cell.runtime.of(kind)
+    if (ranks := runtime.world_size) <= 1:
         return
     if section.batch_size % ranks:
-        text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: "
-        yield "runtime.devices", text + str(nearest_divisor(section.batch_size, ranks))
-    if cell.runtime.strategy == "fsdp" and has_optimizer and (why := _why_not_sharded(section.optimizer.name)):
+        name, nearest = _nearest_ranks(runtime, section.batch_size)
+        text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: {nearest}"
+        yield cell.runtime.key(kind, name), f"{text}, by runtime.stages.{kind}.{name}"
+    if runtime.strategy == "fsdp" and has_optimizer and (why := _why_not_sharded(section.optimizer.name)):
         yield f"stages.{stage}.optimizer.name", f"{why}, but fsdp shards them: use adamw."
+
+
+def _nearest_ranks(runtime: Runtime, batch_size: int) -> tuple[str, int]:
+    """The key to change so that the ranks divide a batch, and its nearest value that does: devices if the nodes do."""
+    if batch_size % runtime.nodes:
+        return "nodes", nearest_divisor(batch_size, runtime.nodes)
+    return "devices", nearest_divisor(batch_size // runtime.nodes, runtime.devices)
 
 
 def _why_not_sharded(optimizer: str) -> str:

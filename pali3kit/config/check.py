@@ -101,6 +101,21 @@ def _check_folders(experiment: Experiment) -> Iterator[KeyProblem]:
             yield key, f"{key} should be a folder: '{file}' is a file."
 
 
+def _check_runtime_stages(experiment: Experiment) -> Iterator[KeyProblem]:
+    kinds = {kind.name: kind for kind in STAGE.all()}
+    for name in experiment.runtime.stages:
+        if name not in kinds:
+            meant = new_name("stage", name, kinds) or choose(name, kinds)
+            yield f"runtime.stages.{name}", f"unknown stage '{brief(name)}' in runtime.stages.{meant}"
+        elif not kinds[name].distributed:
+            own = vars(experiment.runtime.stages[name])
+            yield from (
+                (f"runtime.stages.{name}.{key}", f"stage '{name}' runs in one process: leave {key} out.")
+                for key in ("nodes", "devices")
+                if isinstance(own[key], int) and own[key] > 1
+            )
+
+
 def _check_paper(experiment: Experiment) -> Iterator[KeyProblem]:
     tables = sorted(file.stem for file in PAPER_TABLES.glob("*.yaml"))
     if experiment.paper and experiment.paper not in tables:
@@ -229,6 +244,7 @@ def _in_flow_style(value: object) -> str:
 EXPERIMENT_CHECKS: tuple[Check, ...] = (
     _check_name,
     _check_folders,
+    _check_runtime_stages,
     _check_paper,
     _check_seeds,
     _check_evaluate,

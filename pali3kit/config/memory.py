@@ -30,17 +30,23 @@ def check_memory(cell: Experiment, stage: str, optimizer: Optimizer, *trained: M
     if optimizer.name not in OPTIMIZER.names():
         return  # `typed` has refused it
     parameters = sum(_COUNTS[model](cell) for model in trained)
-    runtime = cell.runtime
-    shares = runtime.devices if runtime.strategy == "fsdp" else 1
+    runtime = cell.runtime.of(stage)
     need = _least_bytes(parameters, optimizer.name) / GIBI
-    if 0 < runtime.memory < need / shares:
+    if 0 < runtime.memory < (each := need / runtime.shards):
         text = (
-            f"{parameters:,} parameters with {optimizer.name} need at least {need / shares:.1f} GiB on each device of"
+            f"{parameters:,} parameters with {optimizer.name} need at least {each:.1f} GiB on each device of"
             f" {runtime.memory:g} GiB"
         )
-        ranks = need / runtime.memory
-        shared = f": let {ceil(ranks)} ranks share them (runtime.strategy=fsdp)." if ranks < MOST_RANKS else "."
-        yield f"stages.{stage}", text + shared
+        ranks = _least_divisor(getattr(cell.stages, stage).batch_size, need / runtime.memory)
+        shared = f"runtime.stages.{stage}: {{devices: {ranks}, strategy: fsdp}}"
+        yield f"stages.{stage}", text + (f": let {ranks} ranks share them ({shared})." if ranks else ".")
+
+
+def _least_divisor(number: int, least: float) -> int:
+    """The smallest divisor of `number` that is not below `least`; 0 if there is none below `MOST_RANKS`."""
+    if least > MOST_RANKS:
+        return 0
+    return next((d for d in range(max(1, ceil(least)), min(number, MOST_RANKS) + 1) if number % d == 0), 0)
 
 
 def _vision(cell: Experiment) -> int:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args, get_origin
 
-from pali3kit.config.component import Component
-from pali3kit.config.kinds import PARTS, VARIABLES, hints, is_component, is_section
+from pali3kit.config.kinds import PARTS, RUNTIMES, VARIABLES, hints, is_component, is_section
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node
 from pali3kit.types import TypeForm
@@ -38,11 +37,11 @@ def nest(kind: TypeForm, key: str, leaf: Node) -> Node:
     """Wrap `leaf` in one mapping for each word of the dotted `key`.
 
     Below a dictionary the rest of the key is a single key with dots: `grid.model.projector` is the axis
-    `model.projector` of the grid.
+    `model.projector` of the grid. Those of sources and of kinds of stages are nested further.
     """
     head, _, rest = key.partition(".")
-    if kind == PARTS and rest:
-        return Node({head: nest(Component, rest, leaf)}, leaf.where)
+    if kind in (PARTS, RUNTIMES) and rest:
+        return Node({head: nest(get_args(kind)[1], rest, leaf)}, leaf.where)
     if get_origin(kind) is dict or not rest:
         return Node({key: Node(leaf.value, leaf.where)}, leaf.where)
     return Node({head: nest(_below(kind, head), rest, leaf)}, leaf.where)

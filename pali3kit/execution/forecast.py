@@ -115,28 +115,28 @@ def _disk_needed(size: int, root: Path) -> str:
 
 def _too_large(steps: list[Step], estimates: dict[str, Estimate], runtime: Runtime) -> list[str]:
     """A warning about steps that do not fit `runtime.memory`, with the options that reduce memory."""
-    needs = {step.label: _bytes(step, estimates[step.digest], runtime) or 0 for step in steps}
+    needs = {step.label: _bytes(step, estimates[step.digest], runtime.of(step.kind)) or 0 for step in steps}
     large = [label for label, need in needs.items() if 0 < runtime.memory * GIBI < need]
     if not large:
         return []
     return [
         f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. To save memory: "
         f"runtime.gradient_checkpointing=true,"
-        " a lower runtime.max_tokens_per_microbatch, runtime.devices with runtime.strategy=fsdp, an optimizer with "
-        "smaller moments."
+        " a lower runtime.max_tokens_per_microbatch, runtime.devices with runtime.strategy=fsdp (or these keys in "
+        "runtime.stages, for one kind of stage), an optimizer with smaller moments."
     ]
 
 
 def _bytes(step: Step, estimate: Estimate, runtime: Runtime) -> int | None:
     """The fp32 bytes of one device: its share of parameters, gradients and optimizer state, and the activations of one
-    microbatch. None if unknown.
+    microbatch. `runtime` is that of the step's kind. None if unknown.
     """
     profile = estimate.profile
     if profile is None:
         return None
     kind, training = STAGE.find(step.kind), getattr(step.config, "training", None)
-    ranks = runtime.devices if kind.distributed else 1
-    state = profile.state // (ranks if runtime.strategy == "fsdp" and training is not None else 1)
+    ranks, shards = (runtime.world_size, runtime.shards) if kind.distributed else (1, 1)
+    state = profile.state // (shards if training is not None and training is not None else 1)
     rows = training.batch_size // ranks if training is not None else 0
     if runtime.max_tokens_per_microbatch and kind.microbatched:
         rows = min(rows, max(1, runtime.max_tokens_per_microbatch // max(1, profile.tokens)))
@@ -171,7 +171,7 @@ def _table(
             _count(parameters),
             _count(estimate.tokens),
             _flops(step, estimate),
-            _gibibytes(_bytes(step, estimate, runtime)),
+            _gibibytes(_bytes(step, estimate, runtime.of(step.kind))),
             "?" if seconds is None else _as_time(seconds),
             "its manifest" if done else estimate.origin,
             escape(why.get(step.digest, "")),

@@ -33,12 +33,31 @@ def processor() -> str:
     return next(named, platform.processor() or platform.machine())
 
 
+def gpus_of(worker: int, ranks: int = 1) -> dict[str, str]:
+    """The environment variable by which each of the ranks of a worker's stage has a GPU of its own, as far as there are
+    any; empty without GPUs.
+    """
+    visible = _gpus()
+    own = [visible[(worker * ranks + rank) % len(visible)] for rank in range(min(ranks, len(visible)))]
+    return {"CUDA_VISIBLE_DEVICES": ",".join(own)} if own else {}
+
+
+def _gpus() -> list[str]:
+    """The GPUs that this process may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if allowed is not None:
+        return [name.strip() for name in allowed.split(",") if name.strip()]
+    return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
+
+
 def divide_cores(runtime: Runtime, cells: int) -> tuple[int, int]:
-    """Return (workers, threads per process): one worker per cell as long as there are cores, which are then divided
-    among the processes; a worker has one process per device.
+    """Return (workers, threads per stage): one worker per cell as long as there are cores, and GPUs if it has any, for
+    all devices of the most distributed stage. Workers share the cores, and the ranks of a stage its threads.
 
     For small models one thread per process is fastest. More threads than cores are about ten times slower, because
     OpenMP's barriers spin.
     """
-    workers = runtime.parallel_stages or max(1, min(cores() // runtime.devices, cells))
-    return workers, runtime.threads or max(1, cores() // (workers * runtime.devices))
+    runtimes = [runtime, *map(runtime.of, runtime.stages)]
+    devices = max((each.devices for each in runtimes if each.nodes == 1), default=1)
+    workers = runtime.parallel_stages or max(1, min((len(_gpus()) or cores()) // devices, cores() // devices, cells))
+    return workers, runtime.threads or max(1, cores() // workers)

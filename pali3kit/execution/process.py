@@ -6,34 +6,35 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution import worker
-from pali3kit.execution.worker import Failed, Message
+from pali3kit.execution.messages import Failed, Message
+from pali3kit.execution.process_setup import THREAD_VARIABLES, environment
 from pali3kit.plan.step import Step
-from pali3kit.training.context import Execution
-
-IN_WORKER = Execution()
-"""Stages run in the worker process itself."""
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Worker:
-    """One worker process, which handles one request at a time. `step` is that of the current one, None when idle."""
+    """One worker process, which handles one request at a time. `step` is that of the current one, None when idle.
 
-    def __init__(self, root: Path, threads: int, execution: Execution = IN_WORKER) -> None:
+    It makes the steps of `experiment` as its `runtime` says; without one, each in the worker process itself. Workers of
+    different numbers have different GPUs, as far as there are any.
+    """
+
+    def __init__(self, root: Path, threads: int, experiment: Experiment | None = None, number: int = 0) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         alive, self._alive = context.Pipe(duplex=False)
-        self.grace_seconds = execution.grace_seconds
+        self.grace_seconds = (experiment.runtime if experiment else Runtime()).grace_seconds
         self.process = context.Process(
-            target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, execution), daemon=False
+            target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, experiment, number), daemon=False
         )
-        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
+        with environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
             self.process.start()
         theirs.close()
         alive.close()
+        self.number = number
         self.step: Step | None = None
 
     def make(self, step: Step) -> None:
@@ -72,21 +73,6 @@ class Worker:
         self.process.join()
         self.connection.close()
         self._alive.close()
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set environment variables, also for processes started meanwhile, and restore the previous ones."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)  # it may have been removed meanwhile
-            else:
-                os.environ[name] = value
 
 
 def _describe_death(exitcode: int | None) -> str:

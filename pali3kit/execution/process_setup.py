@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import random
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pali3kit.errors import Pali3Error
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def seed_and_set_threads(threads: int, seed: int) -> None:
@@ -31,3 +38,37 @@ def error_in_one_line(error: BaseException) -> str:
     """The message of an error, preceded by its type unless it is one of ours."""
     text = " ".join(str(error).split()) or "no message"
     return text if isinstance(error, Pali3Error) else f"{type(error).__name__}: {text}"
+
+
+@contextmanager
+def output_to(file: Path) -> Iterator[None]:
+    """Redirect standard output and error, also of C code, to `file`: the terminal shows the progress bars."""
+    kept = [(stream, os.dup(stream)) for stream in (1, 2)]
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream, _ in kept:
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    faulthandler.enable(file=2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream, saved in kept:
+            os.dup2(saved, stream)
+            os.close(saved)
+
+
+@contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables, also for processes started meanwhile, and restore the previous ones."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)  # it may have been removed meanwhile
+            else:
+                os.environ[name] = value

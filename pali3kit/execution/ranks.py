@@ -1,184 +1,156 @@
-"""Run a stage in several processes, its ranks, while the worker process only watches them."""
+"""Runs a stage in several processes of this node, its ranks: each is `pali3kit step`, launched as torchrun does."""
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
 import signal
-import socket
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from math import ceil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
+from typing import TYPE_CHECKING
 
+from pali3kit.config.saved import EXPERIMENT, to_yaml
+from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.errors import StageError
-from pali3kit.execution.process_setup import error_in_one_line, seed_and_set_threads
-from pali3kit.orphans import die_with_parent
-from pali3kit.plan.plain import StageConfig
-from pali3kit.training.context import StageContext
+from pali3kit.execution.make import OUTPUT
+from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
+from pali3kit.execution.process_setup import THREAD_VARIABLES, environment, output_to
+from pali3kit.execution.store import Store
+from pali3kit.plan.step import Step
 from pali3kit.training.stopping import TERMINATED
 
+if TYPE_CHECKING:
+    from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
-def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
-    """Run the module `stage` in `context.execution.world_size` processes, and return when all have finished.
+PROGRESS = "PALI3KIT_PROGRESS"
+"""The environment variable that names the pipe to which rank 0 writes its messages."""
+_MESSAGES: Mapping[str, Callable[..., Message]] = {each.__name__: each for each in (Progress, Finished, Failed, Busy)}
+_SAME_TIME = 5  # seconds between the death of a rank and the errors of others that lose their connection to it
+
+
+def run_ranks(step: Step, store: Store, threads: int, experiment: Experiment, send: Send) -> Message:
+    """Launch the ranks of a step, which share `threads`, and return the last message of rank 0.
+
+    They read `experiment` from a file, and the step that they find there must be the same.
 
     Raises:
-        StageError: a rank failed or was killed; the message says which and why. The other ranks are killed.
+        StageError: a rank failed or was killed; the message says which and why. The other ranks are ended.
         SystemExit: on SIGTERM, after the ranks have written a checkpoint and ended.
     """
-    spawn = multiprocessing.get_context("spawn")
-    alive, kept = spawn.Pipe(duplex=False)
-    progress, reports = spawn.Pipe(duplex=False)
-    ranks = range(context.execution.world_size)
-    for rank in ranks:
-        _error_file(context.folder, rank).unlink(missing_ok=True)
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(len(ranks))}
-    processes: list[BaseProcess] = []
-    for rank in ranks:
-        execution = replace(context.execution, rank=rank)
-        to = _Reports(reports if rank == 0 else None)
-        own = replace(context, report=to, say=to.say, execution=execution)
-        processes.append(spawn.Process(target=_rank, args=(stage, config, own, place, alive, os.getpid())))
+    from torch.distributed.elastic.multiprocessing import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+    runtime = experiment.runtime.of(step.kind)
+    each = experiment.runtime.threads or max(1, threads // runtime.devices)
+    shared = replace(experiment.runtime, threads=each, store=str(store.root))
+    with TemporaryDirectory(prefix="pali3kit-") as name:
+        folder, heard = Path(name), list[Message]()
+        (folder / EXPERIMENT).write_text(to_yaml(replace(experiment, runtime=shared)), encoding="utf-8")
+        variables = dict.fromkeys(THREAD_VARIABLES, str(each)) | {PROGRESS: str(folder / "progress")}
+        try:
+            with output_to(folder / "launcher.log"), environment(variables), _listening(folder, send, heard):
+                _launch(runtime, folder, step)
+        except SignalException:
+            raise SystemExit(TERMINATED) from None
+        except ChildFailedError as error:
+            if not heard:
+                _keep_output(folder, store.work(step))
+                raise StageError(_root_cause(error.failures)) from error
+    return heard[-1] if heard else Failed("its ranks ended without a word")
+
+
+def _launch(runtime: Runtime, folder: Path, step: Step) -> None:
+    """Run `pali3kit step` in one process for each device, as `torchrun --standalone` does.
+
+    The launcher is called in this process, since it tells the exit code of each rank; torchrun prints them only.
+
+    Raises ChildFailedError, or on SIGTERM SignalException, once all ranks have ended.
+    """
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would break off the first's wait for a checkpoint
+        raise SignalException("asked to stop", signal.SIGTERM)
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=runtime.devices,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        local_addr="127.0.0.1",
+        max_restarts=0,
+        logs_specs=DefaultLogsSpecs(str(folder / "ranks"), redirects=Std.ALL),
+        signals_to_handle="SIGQUIT",  # SIGTERM is ours
+        shutdown_timeout=ceil(runtime.grace_seconds),
+    )
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGQUIT)}
+    signal.signal(signal.SIGTERM, stop)
     try:
-        for process in processes:
-            process.start()
-        with _forwarding_sigterm(processes):
-            _watch(processes, progress, context)
+        elastic_launch(config, sys.executable)("-m", "pali3kit.run", "step", str(folder), step.name)
     finally:
-        for process in processes:
-            process.kill()
-            process.join()
-        kept.close()
-        for rank in ranks:
-            _error_file(context.folder, rank).unlink(missing_ok=True)
-
-
-class _Reports:
-    """Sends the progress of rank 0 through a pipe to the worker; other ranks have no pipe and send nothing."""
-
-    def __init__(self, to: Connection | None) -> None:
-        self.to = to
-
-    def __call__(self, done: int, total: int, **numbers: float) -> None:
-        if self.to is not None:
-            self.to.send((done, total, numbers))
-
-    def say(self, text: str) -> None:
-        if self.to is not None:
-            self.to.send(text)
-
-
-def _watch(processes: list[BaseProcess], progress: Connection, context: StageContext) -> None:
-    """Forward progress until all processes have ended successfully. Raises StageError as soon as one has failed."""
-    running = dict(enumerate(processes))
-    while running:
-        wait([progress, *(process.sentinel for process in running.values())])
-        while progress.poll():
-            message = progress.recv()
-            if isinstance(message, str):
-                context.say(message)
-            else:
-                context.report(message[0], message[1], **message[2])
-        ended = {rank: process for rank, process in running.items() if not process.is_alive()}
-        if any(process.exitcode for process in ended.values()):
-            raise StageError(
-                _root_failure({rank: process.exitcode or 0 for rank, process in ended.items()}, context.folder)
-            )
-        for rank in ended:
-            del running[rank]
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
-def _forwarding_sigterm(processes: list[BaseProcess]) -> Iterator[None]:
-    """Forward SIGTERM to the ranks; once they have ended, exit as a terminated process does."""
-    asked = False
+def _listening(folder: Path, send: Send, heard: list[Message]) -> Iterator[None]:
+    """Forward the progress that rank 0 writes to a pipe in `folder`; other messages are appended to `heard`."""
+    pipe = folder / "progress"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    ours = os.open(pipe, os.O_WRONLY)  # so that it does not end before rank 0 has opened it
+    os.set_blocking(reader, True)
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-        for process in processes:
-            process.terminate()
+    def forward() -> None:
+        with os.fdopen(reader, encoding="utf-8") as lines:
+            for line in lines:
+                kind, values = json.loads(line)
+                message = _MESSAGES[kind](**values)
+                if isinstance(message, Progress):
+                    send(message)
+                else:
+                    heard.append(message)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    thread = threading.Thread(target=forward, daemon=True)
+    thread.start()
     try:
         yield
-    except StageError:
-        if asked:
-            raise SystemExit(TERMINATED) from None
-        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        os.close(ours)
+        thread.join()  # it ends with the last writer, as all ranks have ended
 
 
-def _root_failure(codes: dict[int, int], folder: Path) -> str:
-    """Which rank failed first, and why: a killed one, else the first to leave an error message. The others fail after
-    it, as they lose their connection.
+def _root_cause(failures: Mapping[int, ProcessFailure]) -> str:
+    """Which rank failed first, and why: a killed one, else the first that left an error file. The others fail after it,
+    as they lose their connection, or are ended by SIGTERM.
     """
-    for rank, code in codes.items():
-        if code < 0:
-            return f"rank {rank} was killed by {signal.Signals(-code).name}"
-    messages = [file for rank in codes if (file := _error_file(folder, rank)).exists()]
-    if not messages:
-        return f"rank {next(iter(codes))} ended unexpectedly"
-    return min(messages, key=lambda file: file.stat().st_mtime_ns).read_text(encoding="utf-8")
+    first = min(failure.timestamp for failure in failures.values())
+    for rank, failure in failures.items():
+        if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM and failure.timestamp <= first + _SAME_TIME:
+            return f"rank {rank} was killed by {signal.Signals(-failure.exitcode).name}"
+    told = {rank: each for rank, each in failures.items() if isinstance(each.message, dict)}
+    if not told:
+        rank, failure = min(failures.items(), key=lambda each: each[1].timestamp)
+        return f"rank {rank} ended unexpectedly (exit code {failure.exitcode})"
+    rank, failure = min(told.items(), key=lambda each: each[1].timestamp)
+    return f"rank {rank}: {failure.message['message'].removeprefix('StageError: ')}"
 
 
-def _rank(
-    stage: str, config: StageConfig, context: StageContext, place: dict[str, str], alive: Connection, parent: int
-) -> None:
-    """The main function of a rank."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
-    die_with_parent(parent, alive)
-    rank = context.execution.rank
-    os.environ.update(place | {"LOCAL_RANK": str(rank), "NODE_RANK": "0"})  # what Lightning reads
-    try:
-        module = import_module(stage)
-        seed_and_set_threads(context.threads, context.seed)
-        _open_process_group(context)
-        module.run(config, context)
-    except Exception as error:
-        traceback.print_exc()
-        with suppress(OSError):
-            _error_file(context.folder, rank).write_text(f"rank {rank}: {error_in_one_line(error)}", encoding="utf-8")
-        os._exit(1)  # at once: a normal exit would wait for the other ranks
-    finally:
-        _close_process_group()
-
-
-def _open_process_group(context: StageContext) -> None:
-    """Connect the ranks: stages that do not train need no Lightning to do it."""
-    import torch
-    import torch.distributed as dist
-
-    if torch.cuda.is_available():
-        torch.cuda.set_device(context.execution.rank)
-    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, rank=context.execution.rank, world_size=context.execution.world_size)
-
-
-def _close_process_group() -> None:
-    """Close the connections to the other ranks.
-
-    Lightning leaves gloo's open, and their threads may abort the process while Python shuts down (pytorch#179291): one
-    of seven FSDP runs ended with SIGABRT.
-    """
-    import torch.distributed as dist
-
-    if dist.is_initialized():
-        dist.destroy_process_group()
-
-
-def _error_file(folder: Path, rank: int) -> Path:
-    return folder / f"rank-{rank}.txt"
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def _keep_output(folder: Path, work: Path) -> None:
+    """Write what the ranks printed to the stage's work folder."""
+    work.mkdir(parents=True, exist_ok=True)
+    with (work / OUTPUT).open("wb") as output:
+        for file in sorted(folder.glob("ranks/*/*/*/*.log")):
+            if file.stat().st_size:
+                output.write(f"== rank {file.parent.name}, {file.stem}\n".encode() + file.read_bytes())

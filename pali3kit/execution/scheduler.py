@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
-from pali3kit.execution.process import IN_WORKER, Worker
+from pali3kit.config.schema import Experiment
+from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress
+from pali3kit.execution.process import Worker
 from pali3kit.execution.progress import Display
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Busy, Failed, Finished, Message, Progress
 from pali3kit.plan.step import Step, critical_path
-from pali3kit.training.context import Execution
 
 _POLL_SECONDS = 0.5
 _BUSY_RETRY_SECONDS = 1.0
@@ -44,10 +44,10 @@ class Scheduler:
         *,
         workers: int,
         threads: int,
-        execution: Execution = IN_WORKER,
+        experiment: Experiment,
     ) -> None:
         self.store, self.display, self.max_workers = store, display, workers
-        self.threads, self.execution = threads, execution
+        self.threads, self.experiment = threads, experiment
         priority = critical_path(missing, costs)
         self.waiting = sorted(
             missing, key=lambda step: -priority[step.digest]
@@ -81,7 +81,8 @@ class Scheduler:
             if worker is None:
                 if len(self.workers) >= self.max_workers:
                     return
-                worker = Worker(self.store.root, self.threads, self.execution)
+                number = min(set(range(self.max_workers)) - {worker.number for worker in self.workers})
+                worker = Worker(self.store.root, self.threads, self.experiment, number)
                 self.workers.append(worker)
             self.waiting.remove(step)
             worker.make(step)

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pali3kit import durable
+from pali3kit.config import saved
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph, build
-from pali3kit.report import saved
 from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.escaping import escape_formula, escape_invisible
 from pali3kit.report.html import page

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
 
+from pali3kit.config.schema import Runtime
 from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.types import Named
 
@@ -59,6 +60,12 @@ class Execution:
     gradient_checkpointing: bool = False
     max_tokens_per_microbatch: int = 0
     rank: int = 0
+
+    @classmethod
+    def of(cls, runtime: Runtime) -> Execution:
+        """The same keys of `runtime`, those of one kind of stage (`Runtime.of`)."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{key: value for key, value in vars(runtime).items() if key in known})
 
     @property
     def world_size(self) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import lightning as L
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 from torch.distributed.fsdp import FSDPModule
 
+from pali3kit.training.cluster import find_cluster
 from pali3kit.training.context import Execution
 from pali3kit.training.device import chosen_device, chosen_precision
 
@@ -21,9 +22,11 @@ def build_trainer(
     device = chosen_device()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
+        num_nodes=execution.nodes,
         devices=execution.devices,
         strategy=_strategy(execution),
-        plugins=[LightningEnvironment()],  # we start the processes, in any cluster
+        # one process stays one in whatever cluster it runs, for instance in a shell on a SLURM node
+        plugins=[find_cluster() if execution.world_size > 1 else LightningEnvironment()],
         use_distributed_sampler=False,
         precision=chosen_precision(device, execution.precision),
         max_steps=steps,
@@ -40,7 +43,7 @@ def build_trainer(
 
 
 def _strategy(execution: Execution) -> str | Strategy:
-    """Lightning's strategy; the ranks themselves are started by `execution/ranks.py`."""
+    """Lightning's strategy; the ranks themselves are started by a launcher."""
     if execution.world_size == 1:
         return "auto"
     if execution.strategy == "ddp":

@@ -12,7 +12,7 @@ from planned import changed
 
 from pali3kit.config import budgets
 from pali3kit.config.component import Component, Optimizer
-from pali3kit.config.schema import Experiment
+from pali3kit.config.schema import Experiment, Runtime, StageRuntime
 from pali3kit.config.stages import MaskTokenizerTraining, Multimodal, Recipe, ResolutionStep, Transfer
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.plan.kinds import finetune, language, lit, multimodal, transfer
@@ -126,6 +126,27 @@ def test_what_ranks_can_share(cell: Cell, ranks: int, strategy: str, optimizer: 
     section = MaskTokenizerTraining(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
     asked = cell(**{"runtime.devices": ranks, "runtime.strategy": strategy})
     assert [key for key, _ in budgets.check_devices(asked, "mask_tokenizer", section)] == keys
+
+
+@pytest.mark.parametrize(
+    ("runtime", "key", "text"),
+    [
+        (Runtime(devices=3), "runtime.devices", "3 ranks do not divide the batch of 10 of stages.vision; nearest: 2, by"
+                                                " runtime.stages.vision.devices"),
+        (Runtime(stages={"vision": StageRuntime(devices=4)}), "runtime.stages.vision.devices", "nearest: 5, by"),
+        (Runtime(devices=2, stages={"vision": StageRuntime(nodes=3)}), "runtime.stages.vision.nodes",
+         "6 ranks do not divide the batch of 10 of stages.vision; nearest: 2, by runtime.stages.vision.nodes"),
+        (Runtime(devices=2, nodes=2), "runtime.devices",
+         "4 ranks do not divide the batch of 10 of stages.vision; nearest: 1, by runtime.stages.vision.devices"),
+        (Runtime(devices=3, stages={"vision": StageRuntime(devices=5)}), "", ""),
+        (Runtime(devices=5, stages={"lit": StageRuntime(devices=3)}), "", ""),
+    ],
+)  # fmt: skip
+def test_the_key_that_must_change_is_named(cell: Cell, runtime: Runtime, key: str, text: str) -> None:
+    section = MaskTokenizerTraining(examples=10, batch_size=10)
+    found = list(budgets.check_devices(cell(runtime=runtime), "vision", section))
+    assert [each for each, _ in found] == [key] * bool(key)
+    assert all(text in told for _, told in found)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_the_whole_model_does_not_learn_on_one_device_of_80_gib() -> None:
     [complaint] = complaints("runtime.memory=80")
     assert "paper.yaml:" in complaint
     assert "5,584,933,248 parameters with adamw need at least 83.2 GiB on each device of 80 GiB" in complaint
-    assert "let 2 ranks share them" in complaint
+    assert complaint.endswith(": let 2 ranks share them (runtime.stages.resolution: {devices: 2, strategy: fsdp}).")
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,8 @@ def test_the_whole_model_does_not_learn_on_one_device_of_80_gib() -> None:
         ["runtime.memory=141"],
         ["runtime.memory=0"],
         ["runtime.memory=80", "runtime.devices=2", "runtime.strategy=fsdp"],
+        ["runtime.memory=80", "runtime.stages.resolution={devices: 2, strategy: fsdp}"],
+        ["runtime.memory=80", "runtime.stages.resolution={nodes: 2, strategy: fsdp}"],
         ["runtime.memory=80", "stages.resolution.optimizer.name=adafactor"],
         ["runtime.memory=80", "stages.resolution.steps=[]", "stages.transfer.start=multimodal",
          "evaluation.after=[transfer]"],
@@ -49,6 +51,12 @@ def test_the_whole_model_does_not_learn_on_one_device_of_80_gib() -> None:
 )  # fmt: skip
 def test_it_does_with_more_devices_memory_or_thrift(overrides: list[str]) -> None:
     assert complaints(*overrides) == []
+
+
+def test_nodes_hold_replicas_and_ranks_divide_the_batch() -> None:
+    """The batch is 1024: five ranks would be enough for 20 GiB, but do not divide it."""
+    told = complaints("runtime.memory=20", "runtime.stages.resolution={nodes: 4, devices: 2, strategy: fsdp}")
+    assert any("at least 41.6 GiB on each device of 20 GiB: let 8 ranks share them" in text for text in told)
 
 
 def test_copies_are_not_shares() -> None:

@@ -51,6 +51,8 @@ def test_merged_values_keep_their_places() -> None:
         ("model.vision.width", {"model": {"vision": {"width": 1}}}),
         ("grid.model.projector", {"grid": {"model.projector": 1}}),
         ("stages.multimodal.mixture.ocr", {"stages": {"multimodal": {"mixture": {"ocr": 1}}}}),
+        ("runtime.stages.vision.nodes", {"runtime": {"stages": {"vision": {"nodes": 1}}}}),
+        ("published.zero_shot.top1", {"published": {"zero_shot.top1": 1}}),
         ("no.such.key", {"no": {"such": {"key": 1}}}),
     ],
 )

@@ -11,12 +11,12 @@ import yaml
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config import saved
 from pali3kit.config.load import load
 from pali3kit.config.root import benchmark_label, public_title, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
 from pali3kit.plan.graph import build
-from pali3kit.report import saved
 
 ALL = ["coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog"]
 PROBES = ["birds", "caltech101", "cars", "cifar100", "colorectal", "dtd", "pets", "uc_merced"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.config.schema import Runtime
+from pali3kit.config.schema import Runtime, StageRuntime
 from pali3kit.execution import host
 
 
@@ -24,11 +24,27 @@ def test_this_machine_has_a_core_and_a_name():
         (Runtime(parallel_stages=3), 2, (3, 2)),
         (Runtime(parallel_stages=16), 2, (16, 1)),
         (Runtime(parallel_stages=1, threads=1), 2, (1, 1)),
+        (Runtime(devices=4), 100, (2, 4)),
+        (Runtime(stages={"vision": StageRuntime(devices=4)}), 100, (2, 4)),
+        (Runtime(stages={"vision": StageRuntime(nodes=2, devices=8)}), 100, (8, 1)),
+        (Runtime(devices=16), 100, (1, 8)),
     ],
 )
 def test_workers_share_the_threads(monkeypatch, runtime, cells, expected):
     monkeypatch.setattr(host, "cores", lambda: 8)
+    monkeypatch.setattr(host, "_gpus", lambda: [])
     assert host.divide_cores(runtime, cells) == expected
+
+
+@pytest.mark.parametrize(("runtime", "expected"), [(Runtime(), (4, 2)), (Runtime(devices=2), (2, 4))])
+def test_each_worker_has_gpus_of_its_own(monkeypatch, runtime, expected):
+    monkeypatch.setattr(host, "cores", lambda: 8)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5, 6,7")
+    assert host.divide_cores(runtime, 100) == expected
+    given = [host.gpus_of(worker, runtime.devices) for worker in range(expected[0])]
+    assert ",".join(each["CUDA_VISIBLE_DEVICES"] for each in given) == "4,5,6,7"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert host.gpus_of(0) == {}
 
 
 @pytest.fixture

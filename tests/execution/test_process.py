@@ -9,8 +9,9 @@ import pytest
 from fakes import Loose
 
 from pali3kit.catalogue import STAGE
-from pali3kit.execution.process import THREAD_VARIABLES, Worker, _environment
-from pali3kit.execution.worker import Failed
+from pali3kit.execution.messages import Failed
+from pali3kit.execution.process import Worker
+from pali3kit.execution.process_setup import THREAD_VARIABLES, environment
 from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution
 
@@ -42,8 +43,8 @@ def test_threads_are_in_the_workers_environment_and_not_in_ours(worker, failing)
     worker.make(failing)
     last_message(worker)  # by now it has started: between fork and exec, its environ is empty
     pairs = Path(f"/proc/{worker.process.pid}/environ").read_text().split("\0")
-    environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
+    found = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    assert {found[name] for name in THREAD_VARIABLES} == {"3"}
     assert os.environ.get("OMP_NUM_THREADS") != "3"
 
 
@@ -74,7 +75,7 @@ def test_a_killed_worker_is_a_failure(worker, failing):
 
 def test_environment_variables_are_restored(monkeypatch):
     monkeypatch.setenv("PALI3KIT_OLD", "before")
-    with _environment({"PALI3KIT_OLD": "meanwhile", "PALI3KIT_NEW": "1", "PALI3KIT_GONE": "2"}):
+    with environment({"PALI3KIT_OLD": "meanwhile", "PALI3KIT_NEW": "1", "PALI3KIT_GONE": "2"}):
         assert os.environ["PALI3KIT_OLD"] == "meanwhile" and os.environ["PALI3KIT_NEW"] == "1"
         del os.environ["PALI3KIT_GONE"]  # as Lightning removes WORLD_SIZE
     assert os.environ["PALI3KIT_OLD"] == "before"
@@ -82,6 +83,6 @@ def test_environment_variables_are_restored(monkeypatch):
 
 
 def test_environment_variables_are_restored_after_an_error():
-    with pytest.raises(ValueError), _environment({"PALI3KIT_NEW": "1"}):
+    with pytest.raises(ValueError), environment({"PALI3KIT_NEW": "1"}):
         raise ValueError
     assert "PALI3KIT_NEW" not in os.environ

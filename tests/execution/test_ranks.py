@@ -9,26 +9,20 @@ import re
 import shutil
 import signal
 import tarfile
-import time
-from dataclasses import replace
-from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
 import pytest
+from launching import alive, exact, last_message, make, planned, ranks, saved, wait_until, worker
 from PIL import Image
 from safetensors.torch import load_file
 
-from pali3kit.config.load import load
-from pali3kit.execution.process import Worker
+from pali3kit.execution.messages import Failed, Progress
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Failed, Finished, Message, Progress
-from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
-from pali3kit.training.context import CHECKPOINTS, Execution
+from pali3kit.training.context import CHECKPOINTS
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 WORDS = ["red", "green", "blue", "big", "small", "round", "cat", "dog", "egg", "sun", "car", "fish"]
 
 
@@ -60,37 +54,7 @@ def steps(arm: str, path: str, *more: str) -> list[Step]:
         "tokenizer.bins=32", "model.image_size=32", "stages.vision.examples=64", "stages.vision.batch_size=8",
         "stages.vision.optimizer={name: adamw, learning_rate: 1.0e-3}", *more,
     ]  # fmt: skip
-    every = build(load(EXPERIMENTS / f"pretrain_{arm}.yaml", overrides)).steps
-    return [step for step in every if step.kind in ("tokenizer", "vision")]
-
-
-exact = partial(Execution, precision="fp32")  # bf16 would hide what is compared here
-
-
-def last(worker: Worker) -> Message:
-    while wait([worker.connection], timeout=300):
-        for message in worker.messages():
-            if not isinstance(message, Progress):
-                return message
-    raise TimeoutError
-
-
-def make(root: Path, wanted: list[Step], execution: Execution) -> Path:
-    """All of the stages; the last one's folder."""
-    worker = Worker(root, 1, execution)
-    try:
-        for step in wanted:
-            worker.make(step)
-            message = last(worker)
-            assert isinstance(message, Finished), message
-    finally:
-        worker.stop()
-    return Store(root).path(wanted[-1])
-
-
-def saved(work: Path) -> bool:
-    """Whether a stage that is running has a checkpoint."""
-    return any((work / CHECKPOINTS).glob("step-*/manifest.json"))
+    return [step for step in planned(f"pretrain_{arm}", *overrides) if step.kind in ("tokenizer", "vision")]
 
 
 def losses(folder: Path) -> list[float]:
@@ -98,8 +62,8 @@ def losses(folder: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def difference(one: Path, other: Path, file: str = "weights") -> float:
-    first, second = (load_file(folder / f"{file}.safetensors") for folder in (one, other))
+def difference(one: Path, other: Path) -> float:
+    first, second = (load_file(folder / "weights.safetensors") for folder in (one, other))
     assert first.keys() == second.keys()
     return max(float((first[name] - second[name]).abs().max()) for name in first if not name.endswith("key.bias"))
 
@@ -116,19 +80,17 @@ TOLERANCE = 1e-5
 
 def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path) -> None:
     spread = make(tmp_path, steps("siglip", shards), exact(devices=2))
-    assert difference(alone, spread) < TOLERANCE and difference(alone, spread, "text_tower") < TOLERANCE
+    assert difference(alone, spread) < TOLERANCE
     assert not list(spread.glob("rank-*")) and not (spread / CHECKPOINTS).exists()
+    assert (spread / "dual_encoder.safetensors").exists()
     for step, (one, two) in enumerate(zip(losses(alone), losses(spread), strict=True)):
         assert one == pytest.approx(two, abs=1e-4), step  # the loss is the whole batch's, not that of rank 0's part
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [{"strategy": "fsdp"}, {"contrastive_loss": "ring"}])
-def test_shards_and_a_ring_train_what_a_whole_model_does(
-    shards: str, alone: Path, tmp_path: Path, how: dict[str, str]
-) -> None:
-    spread = make(tmp_path, steps("siglip", shards), exact(devices=2, **how))
-    assert difference(alone, spread) < TOLERANCE and difference(alone, spread, "text_tower") < TOLERANCE
+def test_shards_train_what_a_whole_model_does(shards: str, alone: Path, tmp_path: Path) -> None:
+    spread = make(tmp_path, steps("siglip", shards), exact(devices=2, strategy="fsdp"))
+    assert difference(alone, spread) < TOLERANCE
 
 
 @pytest.mark.slow
@@ -146,12 +108,13 @@ def test_the_rank_that_failed_is_named(shards: str, tmp_path: Path) -> None:
     start = data.find(b"\x89PNG", len(data) // 2)
     data[start : start + 8] = bytes(8)
     broken.write_bytes(data)
-    worker = Worker(tmp_path / "store", 1, exact(devices=2, max_bad_fraction=0.0))
+    step = steps("classif", str(broken))[-1]
+    process = worker(tmp_path / "store", step, exact(devices=2, max_bad_fraction=0.0))
     try:
-        worker.make(steps("classif", str(broken))[-1])
-        message = last(worker)
+        process.make(step)
+        message = last_message(process)
     finally:
-        worker.stop()
+        process.stop()
     assert isinstance(message, Failed) and "bad samples beside" in message.reason, message
 
 
@@ -162,24 +125,22 @@ def test_the_world_too_is_the_same_over_ranks(tmp_path: Path) -> None:
         "scale=smoke", "stages.vision.examples=64", "stages.vision.batch_size=8", "tokenizer.sentences=1500",
         "stages.vision.optimizer={name: adamw, learning_rate: 1.0e-3}",
     ]  # fmt: skip
-    every = build(load(EXPERIMENTS / "pretrain_siglip.yaml", overrides)).steps
-    wanted = [step for step in every if step.kind in ("tokenizer", "vision")]
+    wanted = [step for step in planned("pretrain_siglip", *overrides) if step.kind in ("tokenizer", "vision")]
     one = make(tmp_path / "one", wanted, exact())
     assert difference(one, make(tmp_path / "two", wanted, exact(devices=2))) < TOLERANCE
 
 
 @pytest.mark.slow
 def test_a_rank_that_is_killed_before_they_have_met(shards: str, tmp_path: Path) -> None:
-    worker = Worker(tmp_path, 1, exact(devices=2))
+    step = steps("classif", shards)[-1]
+    process = worker(tmp_path, step, exact(devices=2))
     try:
-        worker.make(steps("classif", shards)[-1])
-        deadline = time.monotonic() + 300
-        while len(ranks := descendants(worker.process.pid)) < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(max(ranks), signal.SIGKILL)
-        message = last(worker)
+        process.make(step)
+        wait_until(lambda: len(ranks(process.process.pid)) == 2)
+        os.kill(max(ranks(process.process.pid)), signal.SIGKILL)
+        message = last_message(process)
     finally:
-        worker.stop()
+        process.stop()
     assert isinstance(message, Failed) and re.fullmatch(r"rank \d was killed by SIGKILL", message.reason), message
 
 
@@ -195,22 +156,16 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
 
     root = tmp_path / "cut"
     make(root, wanted[:1], execution)
-    worker = Worker(root, 1, execution)
+    process = worker(root, wanted[1], execution)
     try:
-        worker.make(wanted[1])
-        work = Store(root).work(wanted[1])
-        deadline = time.monotonic() + 300
-        while not saved(work) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        children = descendants(worker.process.pid)
-        os.kill(worker.process.pid, signal.SIGKILL)
+        process.make(wanted[1])
+        wait_until(lambda: saved(Store(root).work(wanted[1])))
+        started = ranks(process.process.pid)
+        os.kill(process.process.pid, signal.SIGKILL)
     finally:
-        worker.stop()
-    assert saved(work) and children
-    gone = time.monotonic() + 60
-    while any(alive(child) for child in children) and time.monotonic() < gone:
-        time.sleep(0.05)
-    assert not any(alive(child) for child in children)
+        process.stop()
+    assert len(started) == 2
+    wait_until(lambda: not any(map(alive, started)), 60)
 
     assert difference(whole, make(root, wanted, execution)) == 0.0
 
@@ -224,36 +179,40 @@ def test_ranks_that_are_stopped_end_with_a_checkpoint(shards: str, tmp_path: Pat
     whole = make(tmp_path / "whole", wanted, execution)
     root = tmp_path / "cut"
     make(root, wanted[:1], execution)
-    worker = Worker(root, 1, execution)
+    process = worker(root, wanted[1], execution)
     try:
-        worker.make(wanted[1])
-        assert wait([worker.connection], timeout=300)
-        assert isinstance(next(worker.messages()), Progress)
-        for process in (*descendants(worker.process.pid), worker.process.pid):
-            os.kill(process, signal.SIGTERM)
-        worker.process.join(60)
-        assert worker.process.exitcode == 143
+        process.make(wanted[1])
+        assert wait([process.connection], timeout=300)
+        assert isinstance(next(process.messages()), Progress)
+        for each in (*ranks(process.process.pid), process.process.pid):
+            os.kill(each, signal.SIGTERM)
+        process.process.join(60)
+        assert process.process.exitcode == 143
     finally:
-        worker.stop()
+        process.stop()
     assert saved(Store(root).work(wanted[1]))
     assert difference(whole, make(root, wanted, execution)) == 0.0
 
 
-@pytest.fixture(scope="module")
-def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], Path]:
-    """A step of stage 2, a transfer after it, and a store with all of their ancestors."""
+def before_transfers(root: Path, *more: str) -> list[Step]:
+    """A step of stage 2 and a transfer after it, whose other ancestors are made in a store."""
     overrides = [
         "scale=smoke", "evaluate=[vqav2]", "evaluation.after=[transfer]", "tokenizer.sentences=1500",
         "stages.resolution.optimizer={name: adamw, learning_rate: 1.0e-3}",
-        "stages.transfer.optimizer={name: adamw, learning_rate: 1.0e-3}",
+        "stages.transfer.optimizer={name: adamw, learning_rate: 1.0e-3}", *more,
     ]  # fmt: skip
-    every = build(load(EXPERIMENTS / "pali3.yaml", overrides)).steps
-    root = tmp_path_factory.mktemp("stage_2")
-    wanted = [step for step in every if step.kind in ("resolution", "features", "transfer")]
-    first = [step for step in every if step.kind in ("tokenizer", "vision", "corpus", "language", "multimodal")]
+    every = planned("pali3", *overrides)
+    first = [step for step in every if step.kind in ("tokenizer", "vision", "language", "multimodal")]
     before = next(step for step in every if step.label == "features/train")
     make(root, [*first[:-1], before, first[-1]], exact())
-    return [step for step in wanted if step.label in ("resolution/1@96", "features/train@96", "transfer/vqa")], root
+    wanted = ("resolution/1@96", "features/train@96")
+    return [step for step in every if step.label in wanted or step.kind == "transfer"]
+
+
+@pytest.fixture(scope="module")
+def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], Path]:
+    root = tmp_path_factory.mktemp("stage_2")
+    return before_transfers(root), root
 
 
 @pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
@@ -274,13 +233,11 @@ def test_stage_2_and_transfers_over_ranks_and_in_passes(
 
 
 @pytest.mark.slow
-def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Step], Path], tmp_path: Path) -> None:
+def test_a_transfer_is_checked_over_ranks(tmp_path: Path) -> None:
     """Every rank has the whole model, scores it and makes the same choice; only one writes."""
-    (*before, last_one), store = stage_2
-    training = replace(last_one.config.training, num_validations=2, validation_examples=8)
-    config = replace(last_one.config, training=training, benchmark="vqav2", validation=16)
-    checked = [*before, Step(last_one.kind, last_one.label, config, last_one.seed, last_one.parents)]
-    one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
+    held = ["data.validation=16", "stages.transfer.num_validations=2", "stages.transfer.validation_examples=8"]
+    checked = before_transfers(tmp_path / "one", *held)
+    one, two = tmp_path / "one", shutil.copytree(tmp_path / "one", tmp_path / "two")
     alone, spread = make(one, checked, exact()), make(two, checked, exact(devices=2))
     assert difference(alone, spread) < TOLERANCE
     said = [(folder / "validation.csv").read_text() for folder in (alone, spread)]
@@ -294,29 +251,14 @@ def test_stage_2_killed_ends_with_the_same_weights(stage_2: tuple[list[Step], Pa
     whole, cut = shutil.copytree(store, tmp_path / "whole"), shutil.copytree(store, tmp_path / "cut")
     execution = exact(checkpoint_seconds=0.0, max_tokens_per_microbatch=3 * (36 + 32))
     expected = make(whole, [step], execution)
-    worker = Worker(cut, 1, execution)
+    process = worker(cut, step, execution)
     try:
-        worker.make(step)
-        work = Store(cut).work(step)
-        deadline = time.monotonic() + 300
-        while not saved(work) and time.monotonic() < deadline:
-            time.sleep(0.005)
-        os.kill(worker.process.pid, signal.SIGKILL)
+        process.make(step)
+        wait_until(lambda: saved(Store(cut).work(step)))
+        os.kill(process.process.pid, signal.SIGKILL)
     finally:
-        worker.stop()
-    assert saved(work)
+        process.stop()
     again = make(cut, [step], execution)
     for name in ("weights", "vision"):
         first, second = (load_file(folder / f"{name}.safetensors") for folder in (expected, again))
         assert all(bool((first[key] == second[key]).all()) for key in first)
-
-
-def descendants(process: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-def alive(process: int) -> bool:
-    try:
-        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return False

@@ -13,10 +13,10 @@ from fakes import Loose
 from pali3kit.catalogue import STAGE
 from pali3kit.errors import StageError
 from pali3kit.execution import worker
+from pali3kit.execution.messages import Busy, Calibrated, Failed, Finished, Profiled, Progress
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Profiled, Progress
 from pali3kit.plan.step import Step
-from pali3kit.training.context import ComponentSpecs, Execution, StageCost
+from pali3kit.training.context import ComponentSpecs, StageCost
 
 STEP = Step("mask_tokenizer", "mask_tokenizer", Loose({"mask_tokenizer": {"name": "vqvae"}}), seed=5)
 
@@ -44,7 +44,7 @@ def stage(monkeypatch):
 
 def make(store):
     sent = []
-    return worker._make(STEP, store, 1, Execution(), sent.append), sent
+    return worker._make(STEP, store, 1, None, sent.append), sent
 
 
 def test_a_stage_gets_its_context_and_is_published(store, stage):

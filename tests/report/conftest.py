@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from bench import fake_stages
 
-from pali3kit.config import schema, stages
+from pali3kit.config import saved, schema, stages
 from pali3kit.config.component import Component
 from pali3kit.data.source import SourceBase
 from pali3kit.declared.entry import RegistryEntry
@@ -18,7 +18,7 @@ from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import ancestry
 from pali3kit.registry import SOURCE
-from pali3kit.report import collect, saved, timings
+from pali3kit.report import collect, timings
 
 __all__ = ["fake_stages"]
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pali3kit.config import schema
+from pali3kit.config import saved, schema
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, DataError
-from pali3kit.report import saved
 
 
 def test_what_is_saved_is_read_again_without_scale_files(made_up, tmp_path):

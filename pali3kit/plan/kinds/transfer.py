@@ -99,10 +99,11 @@ def _validated(cell: Experiment) -> Iterator[KeyProblem]:
     if checks and not held:
         text = "validations use images that are not trained on: say how many, data.validation."
         yield "stages.transfer.num_validations", text
-    if checks and cell.runtime.devices > 1 and cell.runtime.strategy == "fsdp":
+    runtime = cell.runtime.of("transfer")
+    if checks and runtime.world_size > 1 and runtime.strategy == "fsdp":
         yield (
             "stages.transfer.num_validations",
-            "validations generate with whole weights: take runtime.strategy ddp, or num_validations 0.",
+            "validations generate with whole weights: take runtime.stages.transfer.strategy ddp, or num_validations 0.",
         )
 
 

@@ -79,7 +79,8 @@ def test_its_parent_and_units(experiment):
         ({"stages.finetune.examples": 5}, "stages.finetune.examples",
          "stages.finetune.examples: 5 examples are less than one batch of 10"),
         ({"runtime.devices": 3}, "runtime.devices",
-         "3 ranks do not divide the batch of 10 of stages.finetune; nearest: 2"),
+         "3 ranks do not divide the batch of 10 of stages.finetune;"
+         " nearest: 2, by runtime.stages.finetune.devices"),
         ({"model.vision": Component(name="open_clip/ViT-B-32"), "stages.finetune.image_size": 96},
          "stages.finetune.image_size", "open_clip/ViT-B-32 works at one resolution alone: take timm/, hf/ or vit."),
         ({"model.vision": Component(name="vit", options={"size": None, "width": 8, "depth": 1, "heads": 1, "mlp": 8,

@@ -84,7 +84,8 @@ def test_its_parents_and_units(experiment):
          "source 'ocr' has no images with texts, which the stage lit learns from."),
         ({"data.source": Component(name="text", options={})}, "data.source",
          "source 'text' has no images with texts, which the stage lit learns from."),
-        ({"runtime.devices": 3}, "runtime.devices", "3 ranks do not divide the batch of 10 of stages.lit; nearest: 2"),
+        ({"runtime.devices": 3}, "runtime.devices", "3 ranks do not divide the batch of 10 of stages.lit;"
+         " nearest: 2, by runtime.stages.lit.devices"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained(experiment, changes, key, text):

@@ -118,7 +118,8 @@ def test_steps_are_distinguished_by_number_and_size(experiment):
         ({"stages.resolution.steps": [ResolutionStep(image_size=100, examples=40)]},
          "stages.resolution.steps[0].image_size", "patch 8 does not divide image_size 100; nearest: 10"),
         ({"runtime.devices": 4}, "runtime.devices",
-         "4 ranks do not divide the batch of 10 of stages.resolution; nearest: 5"),
+         "4 ranks do not divide the batch of 10 of stages.resolution;"
+         " nearest: 5, by runtime.stages.resolution.devices"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained(experiment, changes, key, text):

@@ -143,7 +143,8 @@ def test_each_seed_has_its_own(experiment):
         ({"stages.transfer.benchmarks": {"vqav2": Recipe(batch_size=300)}}, "stages.transfer.benchmarks.vqav2",
          "stages.transfer.benchmarks.vqav2: 100 examples are less than one batch of 300"),
         ({"runtime.devices": 5, "stages.transfer.benchmarks": {"vqav2": Recipe(batch_size=12)}}, "runtime.devices",
-         "5 ranks do not divide the batch of 12 of stages.transfer.benchmarks.vqav2; nearest: 6"),
+         "5 ranks do not divide the batch of 12 of stages.transfer.benchmarks.vqav2;"
+         " nearest: 6, by runtime.stages.transfer.devices"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained(experiment, changes, key, text):
@@ -158,7 +159,7 @@ def test_checks_need_whole_weights(experiment):
     assert complaints(changed(experiment, sharded), "transfer") == [
         (
             "stages.transfer.num_validations",
-            "validations generate with whole weights: take runtime.strategy ddp, or num_validations 0.",
+            "validations generate with whole weights: take runtime.stages.transfer.strategy ddp, or num_validations 0.",
         )
     ]
 

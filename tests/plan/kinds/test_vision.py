@@ -112,7 +112,8 @@ def test_its_units_are_its_examples(experiment):
         ({"stages.vision.examples": 5}, "stages.vision.examples",
          "stages.vision.examples: 5 examples are less than one batch of 10"),
         ({"runtime.devices": 4}, "runtime.devices",
-         "4 ranks do not divide the batch of 10 of stages.vision; nearest: 5"),
+         "4 ranks do not divide the batch of 10 of stages.vision;"
+         " nearest: 5, by runtime.stages.vision.devices"),
         ({"runtime.devices": 2, "runtime.strategy": "fsdp"}, "stages.vision.optimizer.name",
          "muon works on whole matrices, but fsdp shards them: use adamw."),
     ],
