@@ -19,7 +19,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 def seed_and_set_threads(threads: int, seed: int) -> None:
     """Set threads, global random seeds and precision, so that a stage does not depend on what its worker ran before.
 
-    On CPUs equal stages give equal bytes. On GPUs they do not: algorithms are deterministic where torch has such.
+    On CPUs equal stages give equal bytes. On GPUs they do not: the gradients of fused attention, for instance, are not
+    deterministic.
     """
     random.seed(seed)
     if "numpy" in sys.modules:
@@ -28,7 +29,7 @@ def seed_and_set_threads(threads: int, seed: int) -> None:
         torch: Any = sys.modules["torch"]
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)  # on GPUs some operations have no such algorithm
+        torch.use_deterministic_algorithms(True, warn_only=True)  # some operations have no such algorithm on GPUs
         # TF32 for what is fp32 on GPUs. The newer `fp32_precision` cannot be mixed with this, which Lightning reads.
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.utils.deterministic.fill_uninitialized_memory = False  # it helps debugging only, and costs time
