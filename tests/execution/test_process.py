@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 from fakes import Loose
+from launching import EXPERIMENTS
 
 from pali3kit.catalogue import STAGE
+from pali3kit.config.load import load
 from pali3kit.execution.messages import Failed
 from pali3kit.execution.process import Worker
 from pali3kit.execution.process_setup import THREAD_VARIABLES, environment
 from pali3kit.plan.step import Step
-from pali3kit.training.context import Execution
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_a_worker_survives_a_failing_stage_and_signals_to_its_group(worker, fail
 
 
 def test_a_worker_that_does_not_end_is_killed_after_its_grace(tmp_path, failing):
-    worker = Worker(tmp_path, 1, Execution(grace_seconds=0.1))
+    worker = Worker(tmp_path, 1, load(EXPERIMENTS / "pali3.yaml", ["scale=smoke", "runtime.grace_seconds=1"]))
     worker.make(failing)
     last_message(worker)
     os.kill(worker.process.pid, signal.SIGSTOP)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from dataclasses import replace
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +12,19 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from launching import exact, make, planned, saved, wait_until, worker
 from safetensors.torch import load_file
 
-from pali3kit.config.component import Optimizer
+from pali3kit.config.schema import Runtime
 from pali3kit.config.stages import LanguagePretraining
-from pali3kit.execution.process import Worker
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Failed
 from pali3kit.plan.step import Step
 from pali3kit.registry import LANGUAGE
 from pali3kit.training.components import Artifact, build_component
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.modules import DenoisingModule
 from pali3kit.training.stages.language import _denoising_batches
-from tests.training.stages.conftest import altered, run
+from tests.training.stages.conftest import OVERRIDES, altered
 
 
 def test_the_artifact_can_be_read_back(chain: Any) -> None:
@@ -112,36 +109,12 @@ def test_the_prefix_of_the_table_leaves_a_quarter(chain: Any) -> None:
 TOLERANCE = 1e-5
 
 
-def make(root: Path, step: Step, execution: Execution, stop_at: str = "") -> Path:
-    """The step, made by a worker; with `stop_at`, it is killed as soon as the step has written that file."""
-    worker, store = Worker(root, 1, execution), Store(root)
-    try:
-        worker.make(step)
-        while not store.path(step).exists():
-            if stop_at and (store.work(step) / stop_at).exists():
-                os.kill(worker.process.pid, signal.SIGKILL)
-                return store.work(step)
-            if wait([worker.connection], timeout=0.01 if stop_at else 300):
-                failed = [message for message in worker.messages() if isinstance(message, Failed)]
-                assert not failed, failed
-    finally:
-        worker.stop()
-    return store.path(step)
-
-
-def by_adamw(chain: Any, steps: int = 8) -> Step:
-    """A model that is trained by AdamW."""
-    adamw = Optimizer(name="adamw", learning_rate=1e-3)
-    return altered(chain.step("language"), {"examples": 8 * steps, "batch_size": 8, "optimizer": adamw})
-
-
-def store_with(chain: Any, root: Path, step: Step) -> Path:
-    """A store that has the parents of a step."""
-    store = Store(root)
-    for parent in step.parents.values():
-        shutil.copytree(chain.make(parent), store.work(parent))
-        store.publish(parent, 1.0, 1)
-    return root
+def by_adamw(steps: int = 8) -> list[Step]:
+    """The stages up to a model that is trained by AdamW on 8 windows of 48 tokens a step."""
+    budget = f"stages.language={{examples: {8 * steps}, batch_size: 8, length: 48}}"
+    adamw = "stages.language.optimizer={name: adamw, learning_rate: 1.0e-3}"
+    every = planned("ablate_classif", *OVERRIDES, budget, adamw)
+    return [step for step in every if step.kind in ("tokenizer", "corpus", "language")]
 
 
 def difference(one: Path, other: Path) -> float:
@@ -151,10 +124,9 @@ def difference(one: Path, other: Path) -> float:
 
 
 @pytest.fixture(scope="module")
-def alone(chain: Any) -> Path:
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that one process trained on whole batches."""
-    folder: Path = chain.make(by_adamw(chain))
-    return folder
+    return make(tmp_path_factory.mktemp("alone"), by_adamw(), exact())
 
 
 def check(alone: Path, spread: Path) -> None:
@@ -165,40 +137,41 @@ def check(alone: Path, spread: Path) -> None:
         assert [*map(float, one.split(","))] == pytest.approx([*map(float, other.split(","))], abs=1e-4)
 
 
-def test_microbatches_train_the_same_model(chain: Any, alone: Path, tmp_path: Path) -> None:
+def test_microbatches_train_the_same_model(alone: Path, tmp_path: Path) -> None:
     """96 tokens a window: four microbatches of two windows."""
-    step = by_adamw(chain)
-    parents = {role: chain.make(parent) for role, parent in step.parents.items()}
-    execution = Execution(max_tokens_per_microbatch=2 * 96)
-    run(step, StageContext(tmp_path, parents, step.seed, lambda done, total, **numbers: None, 1, execution))
-    check(alone, tmp_path)
+    check(alone, make(tmp_path, by_adamw(), exact(max_tokens_per_microbatch=2 * 96)))
 
 
 @pytest.mark.parametrize(
-    "execution",
+    "runtime",
     [
-        Execution(devices=2, max_tokens_per_microbatch=96),
-        pytest.param(Execution(devices=2, num_workers=1), marks=pytest.mark.slow),
-        pytest.param(Execution(devices=2, strategy="fsdp"), marks=pytest.mark.slow),
-        pytest.param(Execution(devices=2, strategy="fsdp", max_tokens_per_microbatch=96), marks=pytest.mark.slow),
+        exact(devices=2, max_tokens_per_microbatch=96),
+        pytest.param(exact(devices=2, num_workers=1), marks=pytest.mark.slow),
+        pytest.param(exact(devices=2, strategy="fsdp"), marks=pytest.mark.slow),
+        pytest.param(exact(devices=2, strategy="fsdp", max_tokens_per_microbatch=96), marks=pytest.mark.slow),
     ],
     ids=["four microbatches", "whole batches", "fsdp", "fsdp, four microbatches"],
 )
-def test_two_ranks_train_the_same_model(chain: Any, alone: Path, tmp_path: Path, execution: Execution) -> None:
-    step = by_adamw(chain)
-    check(alone, make(store_with(chain, tmp_path, step), step, execution))
+def test_two_ranks_train_the_same_model(alone: Path, tmp_path: Path, runtime: Runtime) -> None:
+    check(alone, make(tmp_path, by_adamw(), runtime))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("devices", [1, 2])
-def test_killed_it_continues_to_the_same_weights(chain: Any, tmp_path: Path, devices: int) -> None:
-    step = by_adamw(chain, steps=20)
-    execution = Execution(devices=devices, max_tokens_per_microbatch=2 * 96, checkpoint_seconds=0.0)
-    whole = make(store_with(chain, tmp_path / "whole", step), step, execution)
-    root = store_with(chain, tmp_path / "cut", step)
-    make(root, step, execution, stop_at="last.ckpt")
-    assert not Store(root).path(step).exists()
-    assert difference(whole, make(root, step, execution)) == 0.0
+def test_killed_it_continues_to_the_same_weights(tmp_path: Path, devices: int) -> None:
+    steps = by_adamw(20)
+    runtime = exact(devices=devices, max_tokens_per_microbatch=2 * 96, checkpoint_seconds=0.0)
+    whole, root = make(tmp_path / "whole", steps, runtime), tmp_path / "cut"
+    make(root, steps[:-1], runtime)
+    process, store = worker(root, steps[-1], runtime), Store(root)
+    try:
+        process.make(steps[-1])
+        wait_until(lambda: saved(store.work(steps[-1])))
+        os.kill(process.process.pid, signal.SIGKILL)
+    finally:
+        process.stop()
+    assert not store.path(steps[-1]).exists()
+    assert difference(whole, make(root, steps, runtime)) == 0.0
 
 
 def test_the_artifact_says_how_it_was_denoised(chain: Any) -> None:
