@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Loose
-from launching import EXPERIMENTS
+from launching import EXPERIMENTS, wait_until
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.load import load
@@ -62,6 +62,8 @@ def test_a_worker_that_does_not_end_is_killed_after_its_grace(tmp_path, failing)
     worker.make(failing)
     last_message(worker)
     os.kill(worker.process.pid, signal.SIGSTOP)
+    # Both signals at once would end it by the lower number.
+    wait_until(lambda: "State:\tT" in Path(f"/proc/{worker.process.pid}/status").read_text())
     worker.stop()
     assert worker.process.exitcode == -signal.SIGKILL
 

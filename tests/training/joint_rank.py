@@ -12,6 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -24,7 +25,7 @@ from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.joint import _microbatches
 from pali3kit.training.microbatches import part
 from pali3kit.training.modules import Batch, PaLIModule
-from pali3kit.training.shard import shard
+from pali3kit.training.shard import average_and_clip, shard
 from pali3kit.vision.vit import ViT
 
 WORLD = 2
@@ -73,7 +74,8 @@ def gradients(
     """A step's gradient and means of loss and accuracy, as Lightning forms them over microbatches and ranks."""
     trained = module(tokenizer)
     if strategy == "fsdp":
-        shard(trained.model, init_device_mesh("cpu", (WORLD,)))
+        shard(trained, init_device_mesh("cpu", (1, WORLD), mesh_dim_names=("nodes", "devices")))
+        register_fsdp_forward_method(trained, "losses")
     losses = DistributedDataParallel(_Losses(trained)) if strategy == "ddp" else _Losses(trained)
     mine = part(examples, dist.get_rank(), WORLD) if strategy else examples
     means: dict[str, Tensor] = {}
@@ -84,6 +86,8 @@ def gradients(
             (numbers["loss"] / microbatches).backward()
         for name, value in numbers.items():
             means[name] = means.get(name, torch.zeros(())) + value.detach() / microbatches
+    if strategy == "fsdp":
+        average_and_clip(trained.parameters(), None)
     if strategy:
         for value in means.values():
             dist.all_reduce(value)
