@@ -62,8 +62,8 @@ def losses(folder: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def difference(one: Path, other: Path) -> float:
-    first, second = (load_file(folder / "weights.safetensors") for folder in (one, other))
+def difference(one: Path, other: Path, file: str = "weights") -> float:
+    first, second = (load_file(folder / f"{file}.safetensors") for folder in (one, other))
     assert first.keys() == second.keys()
     return max(float((first[name] - second[name]).abs().max()) for name in first if not name.endswith("key.bias"))
 
@@ -80,17 +80,19 @@ TOLERANCE = 1e-5
 
 def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path) -> None:
     spread = make(tmp_path, steps("siglip", shards), exact(devices=2))
-    assert difference(alone, spread) < TOLERANCE
-    assert not list(spread.glob("rank-*")) and not (spread / CHECKPOINTS).exists()
-    assert (spread / "dual_encoder.safetensors").exists()
+    assert difference(alone, spread) < TOLERANCE and difference(alone, spread, "text_tower") < TOLERANCE
+    assert not (spread / CHECKPOINTS).exists()
     for step, (one, two) in enumerate(zip(losses(alone), losses(spread), strict=True)):
         assert one == pytest.approx(two, abs=1e-4), step  # the loss is the whole batch's, not that of rank 0's part
 
 
 @pytest.mark.slow
-def test_shards_train_what_a_whole_model_does(shards: str, alone: Path, tmp_path: Path) -> None:
-    spread = make(tmp_path, steps("siglip", shards), exact(devices=2, strategy="fsdp"))
-    assert difference(alone, spread) < TOLERANCE
+@pytest.mark.parametrize("how", [{"strategy": "fsdp"}, {"contrastive_loss": "ring"}])
+def test_shards_and_a_ring_train_what_a_whole_model_does(
+    shards: str, alone: Path, tmp_path: Path, how: dict[str, str]
+) -> None:
+    spread = make(tmp_path, steps("siglip", shards), exact(devices=2, **how))
+    assert difference(alone, spread) < TOLERANCE and difference(alone, spread, "text_tower") < TOLERANCE
 
 
 @pytest.mark.slow
@@ -202,7 +204,7 @@ def before_transfers(root: Path, *more: str) -> list[Step]:
         "stages.transfer.optimizer={name: adamw, learning_rate: 1.0e-3}", *more,
     ]  # fmt: skip
     every = planned("pali3", *overrides)
-    first = [step for step in every if step.kind in ("tokenizer", "vision", "language", "multimodal")]
+    first = [step for step in every if step.kind in ("tokenizer", "vision", "corpus", "language", "multimodal")]
     before = next(step for step in every if step.label == "features/train")
     make(root, [*first[:-1], before, first[-1]], exact())
     wanted = ("resolution/1@96", "features/train@96")
