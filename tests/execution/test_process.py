@@ -55,13 +55,15 @@ def test_a_worker_survives_a_failing_stage_and_signals_to_its_group(worker, fail
             os.kill(worker.process.pid, number)
 
 
-def test_a_worker_that_does_not_end_is_killed_after_its_grace(tmp_path, failing):
+def test_a_worker_that_does_not_end_is_killed_after_its_grace(tmp_path, failing, monkeypatch):
     worker = Worker(tmp_path, 1, Execution(grace_seconds=0.1))
     worker.make(failing)
     last_message(worker)
     os.kill(worker.process.pid, signal.SIGSTOP)
+    join, waited = worker.process.join, []
+    monkeypatch.setattr(worker.process, "join", lambda seconds=None: waited.append(seconds) or join(seconds))
     worker.stop()
-    assert worker.process.exitcode == -signal.SIGKILL
+    assert waited == [0.1, None] and not worker.process.is_alive()
 
 
 def test_a_killed_worker_is_a_failure(worker, failing):
