@@ -72,9 +72,7 @@ class StageModule(L.LightningModule):
         if self.device_mesh is None:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
         elif gradient_clip_algorithm == "value":
-            raise StageError(
-                "the gradients of a sharded model are clipped by norm: gradient_clip_algorithm='norm'"
-            )
+            raise StageError("the gradients of a sharded model are clipped by norm: gradient_clip_algorithm='norm'")
         else:
             average_and_clip((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
 

@@ -273,7 +273,7 @@ def units(execution: Execution, folder: Path) -> dict[str, object]:
     batch = {key: part.chunk(world)[rank] for key, part in batch_of(0, 10).items()}
     copies = {
         name: [copied_bytes(sharded(MODELS[name], dtype), batch) for dtype in (None, torch.bfloat16)]
-        for name in ("siglip", "pali", "pali, recomputing", "ul2 tied")
+        for name in ("siglip", "pali", "ul2 tied")
     }
     return {
         "gradients": all_gradients(MODELS, rank, world),
