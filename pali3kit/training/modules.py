@@ -74,10 +74,12 @@ class StageModule(L.LightningModule):
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
         """Finish the gradients of a sharded model: Lightning calls this before each step, with a norm or None."""
-        if self.device_mesh is not None:
-            average_and_clip((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
-        else:
+        if self.device_mesh is None:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_algorithm == "value":
+            raise StageError("the gradients of a sharded model are clipped by norm: gradient_clip_algorithm='norm'")
+        else:
+            average_and_clip((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Scalars by name; `loss` is minimised, the others are recorded."""

@@ -18,7 +18,6 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.utils.data import DataLoader
@@ -35,7 +34,7 @@ from pali3kit.projector.linear import LinearProjector
 from pali3kit.registry import VISION
 from pali3kit.training.context import Execution
 from pali3kit.training.modules import Batch, ClassifierModule, DenoisingModule, PaLIModule, SigLIPModule, StageModule
-from pali3kit.training.shard import average_and_clip, shard
+from pali3kit.training.shard import average_and_clip
 from pali3kit.training.trainer import _strategy
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.vit import ViT
@@ -62,6 +61,20 @@ def pali(language: LanguageModel, vision: VisionEncoder | None = None) -> PaLIMo
         vision = vit()
         vision.head.requires_grad_(False)  # PaLI does not use it
     return PaLIModule(PaLI(vision, LinearProjector(vision.width, language.width), language), vision.native_grid)
+
+
+def frozen_encoder() -> PaLIModule:
+    module = pali(ul2())
+    module.hold(["vision.*"])
+    return module
+
+
+def recomputing() -> PaLIModule:
+    """With a tied embedding; blocks compute their activations again in the backward pass."""
+    module = pali(prefix_lm(tied=True))
+    module.model.language.gradient_checkpointing = True
+    module.model.vision.set_gradient_checkpointing(True)
+    return module
 
 
 def siglip() -> SigLIPModule:
@@ -126,7 +139,8 @@ MODELS: dict[str, Callable[[], StageModule]] = {
     "ul2": lambda: DenoisingModule(ul2()),
     "ul2 tied": lambda: DenoisingModule(ul2(tied=True)),
     "pali": lambda: pali(ul2()),
-    "pali, tied prefix_lm": lambda: pali(prefix_lm(tied=True)),
+    "pali, frozen encoder": frozen_encoder,
+    "pali, recomputing": recomputing,
 }
 
 
@@ -163,11 +177,14 @@ def whole(tensor: Tensor) -> Tensor:
 
 
 def sharded(make: Make, dtype: torch.dtype | None) -> StageModule:
+    """The module as Lightning's strategy prepares it."""
     torch.manual_seed(0)
     module = make()
     mesh = init_device_mesh("cpu", (1, dist.get_world_size()), mesh_dim_names=("data_parallel", "tensor_parallel"))
-    shard(module, mesh, dtype)
-    register_fsdp_forward_method(module, "losses")
+    precision = "bf16-mixed" if dtype == torch.bfloat16 else "32-true"
+    module.trainer = L.Trainer(accelerator="cpu", devices=1, precision=precision, logger=False, barebones=True)
+    module._device_mesh = mesh
+    module.configure_model()
     return module
 
 
@@ -256,7 +273,7 @@ def units(execution: Execution, folder: Path) -> dict[str, object]:
     batch = {key: part.chunk(world)[rank] for key, part in batch_of(0, 10).items()}
     copies = {
         name: [copied_bytes(sharded(MODELS[name], dtype), batch) for dtype in (None, torch.bfloat16)]
-        for name in ("siglip", "pali", "pali, tied prefix_lm", "ul2 tied")
+        for name in ("siglip", "pali", "ul2 tied")
     }
     return {
         "gradients": all_gradients(MODELS, rank, world),
