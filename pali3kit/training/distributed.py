@@ -53,9 +53,10 @@ class Ranks:
             yield from cast("list[R]", (gathered or [])[:present])
 
     def broadcast(self, value: R) -> R:
-        """Rank 0's value, in all ranks."""
+        """Rank 0's value, in all ranks; or the error that a rank met before it came here."""
         if self.count == 1:
             return value
+        self._agree(None)
         values = [value]
         with self._connected():
             dist.broadcast_object_list(values, group=self._group)
@@ -79,6 +80,7 @@ class Ranks:
         self._agree(error)
 
     def _agree(self, error: Exception | None) -> None:
+        """The one collective where ranks may meet from different places, as one of them that failed does."""
         errors: list[Exception | None] = [None] * self.count
         with self._connected():
             dist.all_gather_object(errors, _sendable(error, self.rank), group=self._group)

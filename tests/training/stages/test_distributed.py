@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
@@ -30,7 +29,9 @@ KILLED = 9  # exit code
 
 @dataclass(frozen=True)
 class Job:
-    """A stage on some ranks. With `fault`, rank 1 fails or is killed when it reads that image."""
+    """A stage on some ranks. With `fault`, rank 1 raises or is killed when it reads an image from that number on, or
+    rank 0 cannot publish features.
+    """
 
     name: str
     stage: str
@@ -38,7 +39,7 @@ class Job:
     parents: dict[str, Path]
     world: int = 1
     execution: Execution = field(default_factory=Execution)
-    fault: tuple[str, int] | None = None
+    fault: tuple[str, int] = ("", 0)
     folder: str = ""  # of an earlier job that it continues
 
 
@@ -62,40 +63,37 @@ def serve(rank: int, jobs: Sequence[Job], root: Path) -> None:
 
 
 def one(rank: int, job: Job, root: Path, notes: dict[str, Any]) -> None:
+    """Run a job, watching which images it reads."""
     folder = root / (job.folder or job.name)
     folder.mkdir(exist_ok=True)
-    execution = replace(job.execution, devices=job.world, rank=rank)
+    execution, (fault, at) = replace(job.execution, devices=job.world, rank=rank), job.fault
     context = StageContext(
         folder, job.parents, 0, lambda done, total, **_: notes["progress"].append([done, total]), 1, execution
     )
     stage: Any = import_module(f"pali3kit.training.stages.{job.stage}")
-    fitted, read_image = pretraining_images.fitted, getattr(stage, "_read_image", None)
 
-    def meet(index: int) -> None:
-        notes["read"].append(index)
-        if job.fault is not None and rank == 1 and index >= job.fault[1]:
-            if job.fault[0] == "killed":
+    def watched(read: Callable[..., Any]) -> Callable[..., Any]:
+        def reads(*arguments: Any) -> Any:
+            index = arguments[-1]
+            notes["read"].append(index)
+            if fault == "killed" and rank == 1 and index >= at:
                 os._exit(KILLED)
-            raise ValueError(f"no luck with {index}")
+            if fault == "reading" and rank == 1 and index >= at:
+                raise ValueError(f"no luck with {index}")
+            return read(*arguments)
 
-    def watched(source: Any, spec: Any, split: str, index: int) -> np.ndarray:
-        meet(index)
-        return fitted(source, spec, split, index)
+        return reads
 
-    def watched_set(extractor: Any, dataset: Any, split: str, index: int) -> Any:
-        meet(index)
-        assert read_image is not None
-        return read_image(extractor, dataset, split, index)
+    def full(unfinished: Path, path: Path) -> None:
+        raise OSError(f"no space for {path.name}")
 
-    pretraining_images.fitted = watched
-    if read_image is not None:
-        stage._read_image = watched_set
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretraining_images, "fitted", watched(pretraining_images.fitted))
+        if job.stage == "embed":
+            patch.setattr(stage, "_read_image", watched(stage._read_image))
+        if fault == "publishing":
+            patch.setattr(stage, "publish_features", full)
         stage.run(job.config, context)
-    finally:
-        pretraining_images.fitted = fitted
-        if read_image is not None:
-            stage._read_image = read_image
 
 
 @dataclass(frozen=True)
@@ -122,6 +120,7 @@ def write_images(folder: Path) -> dict[str, str]:
         else:
             Image.new("RGB", (20, 20), (number * 9, 255 - number * 9, 40)).save(folder / file)
         lines.append(f"image number {number}\t{file}\n")
+    (folder / "v2").symlink_to("test")
     (folder / "c.tsv").write_text("".join(lines))
     return {"name": "tsv", "path": str(folder / "c.tsv"), "images": str(folder), "test": str(folder / "c.tsv")}
 
@@ -166,7 +165,8 @@ def jobs_of(chain: Chain, folder: Path) -> list[Job]:
         Job("cached3", "evaluate", asked, cached, 3),  # of one batch
         Job("bad1", "features", features, vision, 1, few(4, most=0.05)),
         Job("bad3", "features", features, vision, 3, few(4, most=0.05)),
-        Job("failed", "features", features, vision, 3, few(4), ("raises", 5)),
+        Job("failed", "features", features, vision, 3, few(4), ("reading", 5)),
+        Job("unpublished", "embed", replace(images, splits=("test", "v2")), vision, 2, few(4), ("publishing", COUNT)),
         Job("killed", "embed", images, vision, 2, few(4), ("killed", 20)),
         Job("continued", "embed", images, vision, 1, few(4), folder="killed"),
     ]
@@ -233,6 +233,8 @@ def test_an_error_of_one_rank_ends_all(made: Made) -> None:
     first, second, third = (made.notes("failed", rank)["error"] for rank in range(3))
     assert second == "ValueError: no luck with 5"
     assert first == third == "StageError: rank 1: ValueError: no luck with 5"
+    first, second = (made.notes("unpublished", rank)["error"] for rank in range(2))
+    assert (first, second) == ("OSError: no space for test.safetensors", f"StageError: rank 0: {first}")
 
 
 def test_a_killed_rank_ends_the_others_and_one_rank_continues(made: Made) -> None:
