@@ -20,9 +20,9 @@ from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
 from pali3kit.execution.host import cores, processor
 from pali3kit.execution.manifest import Manifest, parse_mapping
+from pali3kit.execution.messages import Calibrated, Message, Profiled
 from pali3kit.execution.process import Worker
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Calibrated, Message, Profiled
 from pali3kit.execution.workload import cost_shape, shape, units
 from pali3kit.plan.step import Step
 from pali3kit.training.context import MemoryProfile, StageCost

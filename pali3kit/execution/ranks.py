@@ -139,12 +139,13 @@ def _root_cause(failures: Mapping[int, ProcessFailure]) -> str:
     for rank, failure in failures.items():
         if failure.exitcode < 0 and failure.exitcode != -signal.SIGTERM and failure.timestamp <= first + _SAME_TIME:
             return f"rank {rank} was killed by {signal.Signals(-failure.exitcode).name}"
-    told = {rank: each for rank, each in failures.items() if isinstance(each.message, dict)}
-    if not told:
-        rank, failure = min(failures.items(), key=lambda each: each[1].timestamp)
-        return f"rank {rank} ended unexpectedly (exit code {failure.exitcode})"
-    rank, failure = min(told.items(), key=lambda each: each[1].timestamp)
-    return f"rank {rank}: {failure.message['message'].removeprefix('StageError: ')}"
+    in_order = sorted(failures.items(), key=lambda each: each[1].timestamp)
+    for rank, failure in in_order:
+        told: object = failure.message  # declared as text, but a mapping in the error files of torch's `record`
+        if isinstance(told, dict):
+            return f"rank {rank}: {str(told['message']).removeprefix('StageError: ')}"
+    rank, failure = in_order[0]
+    return f"rank {rank} ended unexpectedly (exit code {failure.exitcode})"
 
 
 def _keep_output(folder: Path, work: Path) -> None:

@@ -10,15 +10,13 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from lightning.fabric.plugins.environments import (
-    ClusterEnvironment,
-    KubeflowEnvironment,
-    LightningEnvironment,
-    LSFEnvironment,
-    MPIEnvironment,
-    SLURMEnvironment,
-    TorchElasticEnvironment,
-)
+from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning.fabric.plugins.environments.kubeflow import KubeflowEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.fabric.plugins.environments.lsf import LSFEnvironment
+from lightning.fabric.plugins.environments.mpi import MPIEnvironment
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
 from pali3kit.errors import StageError
 from pali3kit.training.context import Execution
@@ -62,18 +60,19 @@ def connected(cluster: ClusterEnvironment, execution: Execution, timeout: float)
     backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
     dist.init_process_group(backend, rank=rank, world_size=ranks, timeout=timedelta(seconds=timeout))
     try:
-        yield replace(execution, rank=rank, **_shape(cluster.node_rank(), ranks))
+        nodes = _count_nodes(cluster.node_rank(), ranks)
+        yield replace(execution, rank=rank, nodes=nodes, devices=ranks // nodes)
     finally:
         # Lightning leaves gloo's connections open, and their threads may abort the process while Python shuts down
         # (pytorch#179291): one of seven FSDP runs ended with SIGABRT.
         dist.destroy_process_group()
 
 
-def _shape(node: int, ranks: int) -> dict[str, int]:
-    """The number of nodes and of devices on each; a collective operation."""
+def _count_nodes(node: int, ranks: int) -> int:
+    """The number of nodes; a collective operation. Raises StageError where they have different numbers of ranks."""
     places = [torch.zeros(1, dtype=torch.int64) for _ in range(ranks)]
     dist.all_gather(places, torch.tensor([node]))
     counts = torch.bincount(torch.cat(places))
     if len(counts.unique()) > 1:
         raise StageError(f"the nodes have {counts.tolist()} ranks: launch as many on each.")
-    return {"nodes": len(counts), "devices": int(counts[0])}
+    return len(counts)

@@ -11,8 +11,8 @@ import pytest
 
 from pali3kit.execution import estimates
 from pali3kit.execution.estimates import Forecast
+from pali3kit.execution.messages import Calibrated, Profiled
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Calibrated, Profiled
 from pali3kit.plan.graph import build
 from pali3kit.training.context import MemoryProfile, StageCost
 

@@ -149,22 +149,24 @@ def nodes() -> Iterator[list[Node]]:
 
 def torchrun(nodes: list[Node], folder: Path, *, devices: int = 1) -> list[subprocess.Popen[str]]:
     """Start the step `vision` of the experiment in a folder by torchrun on all nodes."""
-    port = free_port()
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nnodes", str(len(nodes)), "--nproc-per-node", str(devices),
-        "--rdzv-backend", "c10d", "--rdzv-endpoint", f"{nodes[0].address}:{port}", "--local-addr",
+        "--rdzv-backend", "c10d", "--rdzv-endpoint", f"{nodes[0].address}:{free_port()}",
     ]  # fmt: skip
     step = ["-m", "pali3kit.run", "step", str(folder), "vision"]
-    return [
-        subprocess.Popen(
-            [*node.inside, *command, node.address, *step],
+
+    def start(node: Node) -> subprocess.Popen[str]:
+        # by itself torchrun does not find out that an address in a namespace is its own
+        own = ["--local-addr", node.address, "--rdzv-conf", f"is_host={int(node is nodes[0])}"]
+        return subprocess.Popen(
+            [*node.inside, *command, *own, *step],
             env=environment(**node.interface),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for node in nodes
-    ]
+
+    return list(map(start, nodes))
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ def test_only_descendants_of_a_step_of_several_nodes_wait() -> None:
     here, several, blocked = split_by_nodes(steps, experiment)
     assert [step.kind for step in several] == ["multimodal"]
     assert {step.kind for step in blocked} == {"transfer", "evaluate"}
-    assert {step.kind for step in here} == {"tokenizer", "vision", "language", "features"}
+    assert {"tokenizer", "vision", "language", "features"} <= {step.kind for step in here}
     assert split_by_nodes(here, experiment) == (here, [], [])
 
 

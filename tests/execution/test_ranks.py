@@ -17,8 +17,10 @@ import pytest
 from launching import alive, exact, last_message, make, planned, ranks, saved, wait_until, worker
 from PIL import Image
 from safetensors.torch import load_file
+from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 from pali3kit.execution.messages import Failed, Progress
+from pali3kit.execution.ranks import _root_cause
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 from pali3kit.training.context import CHECKPOINTS
@@ -264,3 +266,29 @@ def test_stage_2_killed_ends_with_the_same_weights(stage_2: tuple[list[Step], Pa
     for name in ("weights", "vision"):
         first, second = (load_file(folder / f"{name}.safetensors") for folder in (expected, again))
         assert all(bool((first[key] == second[key]).all()) for key in first)
+
+
+def failure(code: int, second: int, told: str = "") -> ProcessFailure:
+    """How a rank ended, as torchrun tells it."""
+    found = ProcessFailure(0, 1, code, "no file")
+    found.timestamp = second
+    if told:
+        found.message = {"message": told}  # type: ignore[assignment]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        (
+            {0: failure(1, 11, "StageError: bad"), 1: failure(1, 10, "RuntimeError: worse")},
+            "rank 1: RuntimeError: worse",
+        ),
+        ({0: failure(1, 11, "StageError: bad"), 1: failure(-15, 10)}, "rank 0: bad"),
+        ({0: failure(1, 10, "StageError: lost"), 1: failure(-9, 11)}, "rank 1 was killed by SIGKILL"),
+        ({0: failure(1, 10, "StageError: bad"), 1: failure(-9, 40)}, "rank 0: bad"),  # killed since it did not end
+        ({0: failure(3, 12), 1: failure(2, 11)}, "rank 1 ended unexpectedly (exit code 2)"),
+    ],
+)
+def test_the_first_failure_is_told(failures: dict[int, ProcessFailure], told: str) -> None:
+    assert _root_cause(failures) == told

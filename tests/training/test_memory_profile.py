@@ -21,7 +21,8 @@ from pali3kit.config.schema import Runtime
 from pali3kit.config.stages import LanguagePretraining, Transfer, VisionPretraining
 from pali3kit.execution.estimates import Estimate
 from pali3kit.execution.forecast import _bytes
-from pali3kit.execution.worker import TIMED_FLOPS, Calibrated, Profiled, _calibrate, _profile
+from pali3kit.execution.messages import Calibrated, Profiled
+from pali3kit.execution.worker import TIMED_FLOPS, _calibrate, _profile
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.pretrained import skip_pretrained
