@@ -143,7 +143,7 @@ from pali3kit.text.denoise import PREFIXES
          "validations use images that are not trained on: say how many, data.validation."),
         (["stages.transfer.num_validations=2", "data.validation=4", "runtime.devices=2", "runtime.strategy=fsdp",
           "stages.transfer.optimizer.name=adamw", "stages.multimodal.optimizer.name=adamw",
-          "stages.vision.optimizer.name=adamw"],
+          "stages.language.optimizer.name=adamw", "stages.vision.optimizer.name=adamw"],
          "validations generate with whole weights: take runtime.stages.transfer.strategy ddp, or num_validations 0."),
         (["data.tasks={txtvqa: x}"], "data.tasks: unknown benchmark 'txtvqa'. Did you mean 'textvqa'?"),
         (["grid={}", "baseline={}", "pretrain=random",

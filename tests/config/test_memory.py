@@ -41,7 +41,7 @@ def test_the_whole_model_does_not_learn_on_one_device_of_80_gib() -> None:
     [
         ["runtime.memory=141"],
         ["runtime.memory=0"],
-        ["runtime.memory=80", "runtime.devices=2", "runtime.strategy=fsdp"],
+        ["runtime.memory=80", "runtime.devices=2", "runtime.strategy=fsdp", "stages.language.optimizer.name=adamw"],
         ["runtime.memory=80", "runtime.stages.resolution={devices: 2, strategy: fsdp}"],
         ["runtime.memory=80", "runtime.stages.resolution={nodes: 2, strategy: fsdp}"],
         ["runtime.memory=80", "stages.resolution.optimizer.name=adafactor"],

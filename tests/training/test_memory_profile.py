@@ -64,7 +64,7 @@ ANSWERS = evaluation.Config(
     after="transfer", limit=64, beams=1, test=64,
 )  # fmt: skip
 PRETRAINED = language_kind.Config(
-    source={"name": "world"}, bins=1000, language=UL2_20B.language,
+    language=UL2_20B.language,
     training=LanguagePretraining(examples=64, batch_size=32, optimizer=ADAMW, length=64),
 )  # fmt: skip
 TRANSFER = transfer_kind.Config(
