@@ -88,9 +88,11 @@ class Ranks:
         if first is None:
             return
         self._ended = True
-        agreed = error if first == self.rank else errors[first]
+        if error is not None and first == self.rank:
+            raise error
+        agreed = errors[first]
         assert agreed is not None
-        raise agreed from (None if agreed is error else error)
+        raise agreed from error
 
     @contextmanager
     def _connected(self) -> Iterator[None]:
