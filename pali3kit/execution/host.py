@@ -33,12 +33,14 @@ def processor() -> str:
     return next(named, platform.processor() or platform.machine())
 
 
-def gpus_of(worker: int, ranks: int = 1) -> dict[str, str]:
+def gpus_of(runtime: Runtime, worker: int, ranks: int = 1) -> dict[str, str]:
     """The environment variable by which each of the ranks of a worker's stage has a GPU of its own, as far as there are
     any; empty without GPUs.
+
+    A worker has as many GPUs as the most distributed stage needs, whatever its own stages need: no two share one.
     """
-    visible = _gpus()
-    own = [visible[(worker * ranks + rank) % len(visible)] for rank in range(min(ranks, len(visible)))]
+    visible, first = _gpus(), worker * _most_devices(runtime)
+    own = [visible[(first + rank) % len(visible)] for rank in range(min(ranks, len(visible)))]
     return {"CUDA_VISIBLE_DEVICES": ",".join(own)} if own else {}
 
 
@@ -50,6 +52,12 @@ def _gpus() -> list[str]:
     return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
 
 
+def _most_devices(runtime: Runtime) -> int:
+    """Devices of the most distributed stage that runs on this node alone."""
+    runtimes = [runtime, *map(runtime.of, runtime.stages)]
+    return max((each.devices for each in runtimes if each.nodes == 1), default=1)
+
+
 def divide_cores(runtime: Runtime, cells: int) -> tuple[int, int]:
     """Return (workers, threads per stage): one worker per cell as long as there are cores, and GPUs if it has any, for
     all devices of the most distributed stage. Workers share the cores, and the ranks of a stage its threads.
@@ -57,7 +65,6 @@ def divide_cores(runtime: Runtime, cells: int) -> tuple[int, int]:
     For small models one thread per process is fastest. More threads than cores are about ten times slower, because
     OpenMP's barriers spin.
     """
-    runtimes = [runtime, *map(runtime.of, runtime.stages)]
-    devices = max((each.devices for each in runtimes if each.nodes == 1), default=1)
+    devices = _most_devices(runtime)
     workers = runtime.parallel_stages or max(1, min((len(_gpus()) or cores()) // devices, cores() // devices, cells))
     return workers, runtime.threads or max(1, cores() // workers)

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.schema import Experiment
+from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution.host import gpus_of
 from pali3kit.execution.make import make_stage, note_failure
 from pali3kit.execution.messages import Busy, Calibrated, Failed, Finished, Message, Profiled, Send
@@ -70,10 +70,11 @@ def _make(
     index: int = 0,
 ) -> Message:
     """Make a stage in this process, or over the devices of this node by ranks, the first of which locks the step."""
-    execution = Execution.of(experiment.runtime.of(step.kind)) if experiment else Execution()
+    runtime = experiment.runtime if experiment else Runtime()
+    execution = Execution.of(runtime.of(step.kind))
     try:
         alone = execution.world_size == 1 or not STAGE.find(step.kind).distributed
-        with environment(gpus_of(index, 1 if alone else execution.devices)):
+        with environment(gpus_of(runtime, index, 1 if alone else execution.devices)):
             with store.lock(step) as mine:
                 if not mine:
                     return Busy()

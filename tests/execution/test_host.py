@@ -41,10 +41,17 @@ def test_each_worker_has_gpus_of_its_own(monkeypatch, runtime, expected):
     monkeypatch.setattr(host, "cores", lambda: 8)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5, 6,7")
     assert host.divide_cores(runtime, 100) == expected
-    given = [host.gpus_of(worker, runtime.devices) for worker in range(expected[0])]
+    given = [host.gpus_of(runtime, worker, runtime.devices) for worker in range(expected[0])]
     assert ",".join(each["CUDA_VISIBLE_DEVICES"] for each in given) == "4,5,6,7"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert host.gpus_of(0) == {}
+    assert host.gpus_of(Runtime(), 0) == {}
+
+
+def test_stages_of_few_ranks_leave_the_gpus_of_other_workers_alone(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4,5,6,7")
+    runtime = Runtime(stages={"vision": StageRuntime(devices=4), "transfer": StageRuntime(devices=2)})
+    given = [host.gpus_of(runtime, *each)["CUDA_VISIBLE_DEVICES"] for each in ((0, 4), (1, 1), (1, 2))]
+    assert given == ["0,1,2,3", "4", "4,5"]
 
 
 @pytest.fixture
