@@ -60,7 +60,8 @@ def check_budget(
 def check_devices(
     cell: Experiment, stage: str, section: Training | Resolution, has_optimizer: bool = True
 ) -> Iterator[KeyProblem]:
-    """Check that the ranks of a stage can train it together: they divide its batch, and `fsdp` its optimizer's state.
+    """Check that the ranks of a stage can train it together: they divide its batch, and `fsdp` its optimizer's state,
+    but no model that is validated.
 
     `has_optimizer` is False for the recipe of one benchmark, which uses the optimizer of stages.transfer.
     """
@@ -72,8 +73,13 @@ def check_devices(
         name, nearest = _nearest_ranks(runtime, section.batch_size)
         text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: {nearest}"
         yield cell.runtime.key(kind, name), f"{text}, by runtime.stages.{kind}.{name}"
-    if runtime.strategy == "fsdp" and has_optimizer and (why := _why_not_sharded(section.optimizer.name)):
+    if runtime.strategy != "fsdp" or not has_optimizer:
+        return
+    if why := _why_not_sharded(section.optimizer.name):
         yield f"stages.{stage}.optimizer.name", f"{why}, but fsdp shards them: use adamw."
+    if isinstance(section, Transfer) and section.num_validations:
+        text = f"take runtime.stages.{kind}.strategy ddp, or num_validations 0."
+        yield f"stages.{stage}.num_validations", f"validations generate with whole weights: {text}"
 
 
 def _nearest_ranks(runtime: Runtime, batch_size: int) -> tuple[str, int]:

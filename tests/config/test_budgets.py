@@ -170,6 +170,15 @@ def test_optimizers_tell_whether_matrices_may_be_sharded(
     assert [text for _, text in budgets.check_devices(asked, "mask_tokenizer", section)] == texts
 
 
+@pytest.mark.parametrize(("ranks", "strategy", "told"), [(2, "fsdp", True), (2, "ddp", False), (1, "fsdp", False)])
+def test_shards_are_not_validated(cell: Cell, ranks: int, strategy: str, told: bool) -> None:
+    """`pali3kit step` asks this too: other numbers of ranks may be launched than the experiment says."""
+    section = Transfer(examples=10, batch_size=10, num_validations=1, optimizer=Optimizer(name="adamw"))
+    asked = cell(**{"runtime.devices": ranks, "runtime.strategy": strategy})
+    found = [key for key, _ in budgets.check_devices(asked, "transfer", section)]
+    assert found == ["stages.transfer.num_validations"] * told
+
+
 def test_a_recipe_has_no_optimizer_of_its_own_to_complain_about(cell: Cell) -> None:
     section = MaskTokenizerTraining(examples=10, batch_size=10)
     asked = cell(**{"runtime.devices": 2, "runtime.strategy": "fsdp"})

@@ -99,12 +99,6 @@ def _validated(cell: Experiment) -> Iterator[KeyProblem]:
     if checks and not held:
         text = "validations use images that are not trained on: say how many, data.validation."
         yield "stages.transfer.num_validations", text
-    runtime = cell.runtime.of("transfer")
-    if checks and runtime.world_size > 1 and runtime.strategy == "fsdp":
-        yield (
-            "stages.transfer.num_validations",
-            "validations generate with whole weights: take runtime.stages.transfer.strategy ddp, or num_validations 0.",
-        )
 
 
 def _recipe(section: Transfer, benchmark: str) -> Transfer:
