@@ -136,7 +136,7 @@ def _bytes(step: Step, estimate: Estimate, runtime: Runtime) -> int | None:
         return None
     kind, training = STAGE.find(step.kind), getattr(step.config, "training", None)
     ranks, shards = (runtime.world_size, runtime.shards) if kind.distributed else (1, 1)
-    state = profile.state // (shards if training is not None and training is not None else 1)
+    state = profile.state // (shards if training is not None else 1)
     rows = training.batch_size // ranks if training is not None else 0
     if runtime.max_tokens_per_microbatch and kind.microbatched:
         rows = min(rows, max(1, runtime.max_tokens_per_microbatch // max(1, profile.tokens)))
