@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -52,11 +52,10 @@ def make_stage(
         seed_and_set_threads(threads, step.seed)
         parents = {role: store.path(parent) for role, parent in step.parents.items()}
         stage.run(step.config, StageContext(folder, parents, step.seed, report, threads, execution, report.say))
-    _wait_for_all(execution)
-    seconds = clock.save()
-    if first:
-        _publish(step, store, seconds, threads, execution if kind.distributed else Execution())
-    _wait_for_all(execution)
+    with _together(execution):
+        seconds = clock.save()
+        if first:
+            _publish(step, store, seconds, threads, execution if kind.distributed else Execution())
     return Finished(seconds, report.numbers)
 
 
@@ -77,11 +76,19 @@ def _publish(step: Step, store: Store, seconds: float, threads: int, execution: 
     folder.with_suffix(".seconds").unlink(missing_ok=True)
 
 
-def _wait_for_all(execution: Execution) -> None:
-    if execution.world_size > 1:
-        import torch.distributed as dist
+def _together(execution: Execution) -> AbstractContextManager[None]:
+    """Begin once all ranks are there, and end together, with the same error if there is one.
 
-        dist.barrier()
+    Nobody's patience ends while rank 0 reads a large artifact for its manifest (2.2 TB of features: over half an hour).
+    """
+    if execution.world_size == 1:
+        return nullcontext()
+    import torch.distributed as dist
+
+    from pali3kit.training.distributed import Ranks
+
+    dist.barrier()
+    return Ranks(execution).together()
 
 
 def _made_with(execution: Execution) -> dict[str, str]:
