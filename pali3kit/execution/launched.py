@@ -33,6 +33,7 @@ from pali3kit.orphans import die_with_parent
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution
+from pali3kit.training.stopping import TERMINATED
 
 EXIT_CODES = {Finished: 0, Failed: 1, Busy: 75}
 """75 is EX_TEMPFAIL of sysexits.h: try again later."""
@@ -175,8 +176,9 @@ def _listener(
         display.started(step)
         try:
             yield partial(_show, display, step, store)
-        except SystemExit:
-            display.say(f"{step.label} stopped after a checkpoint: the same command continues from here")
+        except SystemExit as stopped:
+            if stopped.code == TERMINATED:  # after Ctrl-C Lightning exits too, with 1 and without a checkpoint
+                display.say(f"{step.label} stopped after a checkpoint: the same command continues from here")
             raise
 
 

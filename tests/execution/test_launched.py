@@ -23,9 +23,11 @@ from pali3kit.config.load import load
 from pali3kit.config.saved import EXPERIMENT, to_yaml
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError
+from pali3kit.execution import launched
 from pali3kit.execution.launched import run_step
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
+from pali3kit.training.stopping import TERMINATED
 
 FILE = EXPERIMENTS / "pretrain_siglip.yaml"
 OVERRIDES = [
@@ -78,6 +80,20 @@ def test_a_step_that_another_run_makes(tokenized: Path) -> None:
         assert mine
         code, text = said(experiment(tokenized), "vision")
     assert code == 75 and "vision: another run is making it" in text
+
+
+@pytest.mark.parametrize(("code", "told"), [(TERMINATED, True), (1, False)])
+def test_a_checkpoint_is_told_where_one_was_written(
+    code: int, told: bool, tokenized: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: object, **options: object) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(launched, "make_stage", stop)
+    console = Console(width=500, record=True, file=io.StringIO())
+    with pytest.raises(SystemExit):
+        run_step(experiment(tokenized), "vision", console)
+    assert ("vision stopped after a checkpoint" in console.export_text()) == told
 
 
 @pytest.mark.parametrize(
