@@ -10,12 +10,12 @@ from importlib import import_module
 from pathlib import Path
 
 from pali3kit.catalogue import STAGE
-from pali3kit.durable import remove, remove_partials
+from pali3kit.durable import remove_partials
 from pali3kit.execution.messages import Finished, Progress, Send
 from pali3kit.execution.process_setup import error_in_one_line, output_to, seed_and_set_threads
 from pali3kit.execution.store import TRACEBACK, Store
 from pali3kit.plan.step import Step
-from pali3kit.training.context import UNFINISHED, Execution, StageContext
+from pali3kit.training.context import Execution, StageContext
 
 OUTPUT = "output.txt"
 _REPORT_SECONDS = 0.1
@@ -70,8 +70,6 @@ def _publish(step: Step, store: Store, seconds: float, threads: int, execution: 
     folder = store.work(step)
     if (folder / OUTPUT).exists() and not (folder / OUTPUT).stat().st_size:
         (folder / OUTPUT).unlink()
-    for name in UNFINISHED:  # only now: a stage that is killed while it writes its weights continues from these
-        remove(folder / name)
     store.publish(step, seconds, threads, _made_with(execution))
     folder.with_suffix(".seconds").unlink(missing_ok=True)
 

@@ -18,6 +18,7 @@ from pali3kit.durable import sha256_of
 from pali3kit.execution.host import cores, processor
 from pali3kit.execution.workload import shape, units
 from pali3kit.plan.step import Step
+from pali3kit.training.context import UNFINISHED
 from pali3kit.types import Json
 
 MANIFEST = "manifest.json"
@@ -32,8 +33,9 @@ Manifest: TypeAlias = dict[str, Any]
 
 
 def write_manifest(folder: Path, step: Step, seconds: float, threads: int, made_with: Mapping[str, str]) -> None:
-    """Write the manifest of the files in `folder`, which replaces one that is there."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    """Write the manifest of the files in `folder`, without unfinished ones; it replaces one that is there."""
+    left_out = {folder / name for name in (MANIFEST, *UNFINISHED)}
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and left_out.isdisjoint((path, *path.parents)))
     files = {path.relative_to(folder).as_posix(): path for path in paths}
     sizes = {name: path.stat().st_size for name, path in files.items()}
     manifest = {

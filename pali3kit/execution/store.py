@@ -21,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from pali3kit.config.schema import Runtime
-from pali3kit.durable import sync
+from pali3kit.durable import remove, sync
 from pali3kit.errors import StageError
 from pali3kit.execution.host import cores
 from pali3kit.execution.manifest import (
@@ -33,6 +33,7 @@ from pali3kit.execution.manifest import (
     write_manifest,
 )
 from pali3kit.plan.step import Step
+from pali3kit.training.context import UNFINISHED
 
 TRACEBACK = "traceback.txt"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -108,7 +109,8 @@ class Store:
     def publish(self, step: Step, seconds: float, threads: int, made_with: Mapping[str, str] | None = None) -> Path:
         """Write the manifest of the work folder, flush everything to the disk, and rename the folder into place.
 
-        A damaged artifact under that name is replaced. Call this only while holding the lock.
+        What a killed stage continues from is removed last: to read a large artifact for its manifest takes minutes. A
+        damaged artifact under that name is replaced. Call this only while holding the lock.
         """
         work, target = self.work(step), self.path(step)
         config = yaml.safe_dump(dict(step.plain), sort_keys=False, allow_unicode=True)
@@ -116,6 +118,8 @@ class Store:
         write_manifest(work, step, seconds, threads, made_with or {})
         for path in (*(path for path in work.rglob("*") if path.is_file()), work):
             sync(path)
+        for name in UNFINISHED:
+            remove(work / name)
         discarded = work.with_suffix(".damaged")
         shutil.rmtree(discarded, ignore_errors=True)  # left by a process that was killed here
         if target.exists():

@@ -16,6 +16,7 @@ from pali3kit.errors import StageError
 from pali3kit.execution import manifest as manifests
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
+from pali3kit.training.context import CHECKPOINTS
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,25 @@ def test_publish_moves_the_whole_folder_and_describes_it(store):
     assert sorted(manifest["files"]) == ["config.yaml", "deep/curve.csv", "weights.safetensors"]
     assert (folder / "config.yaml").read_text() == "mask_tokenizer:\n  name: vqvae\ntraining:\n  examples: 10\n"
     assert [read["kind"] for read in store.manifests()] == ["mask_tokenizer"]
+
+
+def test_checkpoints_are_kept_until_the_artifact_is_written(store, monkeypatch):
+    checkpoint = store.work(STEP) / CHECKPOINTS / "step-3"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "state.json").write_text("{}")
+
+    def killed(*paths):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as while_reading:
+        while_reading.setattr(manifests, "sha256_of", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make(store)
+    assert (checkpoint / "state.json").exists() and not store.path(STEP).exists()
+    shutil.rmtree(store.work(STEP) / "deep")
+    folder = make(store)
+    assert not (folder / CHECKPOINTS).exists() and store.done(STEP)
+    assert sorted(store.manifest(STEP)["files"]) == ["config.yaml", "deep/curve.csv", "weights.safetensors"]
 
 
 @pytest.mark.parametrize(
