@@ -124,11 +124,15 @@ def _random_state(seed: int, rank: int, step: int, microbatch: int) -> int:
 
 
 def _over_ranks(trainer: L.Trainer, value: float) -> float:
-    """The mean of a number over all ranks; a collective operation."""
+    """The mean of a number over all ranks; a collective operation.
+
+    Lightning asks for a mean unless the backend is "gloo" alone; beside NCCL too it is gloo that adds numbers of the
+    CPU, and older versions of it know no mean.
+    """
     if trainer.world_size == 1:
         return value
-    mean: torch.Tensor = trainer.strategy.reduce(torch.tensor(value, dtype=torch.float64), reduce_op="mean")
-    return float(mean)
+    total: torch.Tensor = trainer.strategy.reduce(torch.tensor(value, dtype=torch.float64), reduce_op="sum")
+    return float(total) / trainer.world_size
 
 
 def _is_finite(value: float) -> bool:
