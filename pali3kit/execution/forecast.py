@@ -27,6 +27,7 @@ from pali3kit.plan.step import Step, critical_path
 
 STARTUP_SECONDS = 5.0  # to import torch and lightning in all workers, on two idle cores
 GIBI = 1 << 30
+FP32 = 4  # bytes
 PAGE_WIDTH = 160  # columns, without a terminal
 
 
@@ -130,18 +131,21 @@ def _too_large(steps: list[Step], estimates: dict[str, Estimate], runtime: Runti
 def _bytes(step: Step, estimate: Estimate, runtime: Runtime) -> int | None:
     """The fp32 bytes of one device: its share of parameters, gradients and optimizer state, and the activations of one
     microbatch. `runtime` is that of the step's kind. None if unknown.
+
+    With shards and several microbatches, a device also keeps all gathered matrices and its own sum of their gradients.
     """
     profile = estimate.profile
     if profile is None:
         return None
     kind, training = STAGE.find(step.kind), getattr(step.config, "training", None)
     ranks, shards = (runtime.world_size, runtime.shards) if kind.distributed else (1, 1)
-    state = profile.state // (shards if training is not None else 1)
-    rows = training.batch_size // ranks if training is not None else 0
+    rows = fitting = training.batch_size // ranks if training is not None else 0
     if runtime.max_tokens_per_microbatch and kind.microbatched:
-        rows = min(rows, max(1, runtime.max_tokens_per_microbatch // max(1, profile.tokens)))
+        fitting = min(rows, max(1, runtime.max_tokens_per_microbatch // max(1, profile.tokens)))
+    state = profile.state // (shards if training is not None else 1)
+    whole = 2 * FP32 * profile.parameters if shards > 1 and fitting < rows else 0
     recomputes = runtime.gradient_checkpointing and kind.gradient_checkpointing
-    return state + rows * (profile.recomputed if recomputes else profile.activations)
+    return state + whole + fitting * (profile.recomputed if recomputes else profile.activations)
 
 
 def _as_time(seconds: float) -> str:

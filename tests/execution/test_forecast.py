@@ -75,6 +75,22 @@ def test_only_a_model_that_trains_is_sharded(label, share):
     assert forecast._bytes(step, estimate, Runtime(devices=4, strategy="fsdp")) == share
 
 
+def test_shards_with_microbatches_keep_whole_gradients():
+    """100 parameters: 4 bytes of a sum of gradients and 4 of gathered weights each, beside the shared state."""
+    experiment = load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
+    step = next(n for n in build(experiment).steps if n.kind == "multimodal")
+    rows = step.config.training.batch_size // 2
+    estimate = Estimate(1.0, "", profile=MemoryProfile(100, state=1600, activations=10, tokens=50))
+
+    def needed(**keys):
+        return forecast._bytes(step, estimate, Runtime(devices=2, **keys))
+
+    assert needed(strategy="fsdp") == 800 + rows * 10
+    assert needed(strategy="fsdp", max_tokens_per_microbatch=50) == 800 + 800 + 10
+    assert needed(strategy="fsdp", max_tokens_per_microbatch=50 * rows) == 800 + rows * 10
+    assert needed(strategy="ddp", max_tokens_per_microbatch=50) == 1600 + 10
+
+
 def test_simulated_schedules():
     first = Step("tokenizer", "first", Loose({}))
     arms = [Step("vision", "", Loose({"n": n}), 0, {"t": first}) for n in range(3)]

@@ -132,12 +132,12 @@ def test_ddp_then_fsdp_then_one_process(alone: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_four_ranks_stopped_continue_as_two_and_as_one(alone: Path, tmp_path: Path) -> None:
+def test_two_nodes_of_two_ranks_stopped_continue_as_two_of_one_and_as_one(alone: Path, tmp_path: Path) -> None:
     first = tmp_path / "four"
-    run_ranks(1, 4, first, ("fsdp", 4, ""))
+    run_ranks(2, 2, first, ("fsdp", 4, ""))
     two, one = shutil.copytree(first, tmp_path / "two"), shutil.copytree(first, tmp_path / "one")
-    run_ranks(1, 2, two, ("fsdp", 0, ""))
+    run_ranks(2, 1, two, ("fsdp", 0, ""))
     assert train(one, Execution(precision="fp32"), 0) == 0
-    run_ranks(1, 4, first, ("ddp", 0, ""))
+    run_ranks(2, 2, first, ("ddp", 0, ""))
     for folder in (first, two, one):
         assert difference(alone, folder) < 1e-5, folder
