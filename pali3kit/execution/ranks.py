@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -143,7 +144,8 @@ def _root_cause(failures: Mapping[int, ProcessFailure]) -> str:
     for rank, failure in in_order:
         told: object = failure.message  # declared as text, but a mapping in the error files of torch's `record`
         if isinstance(told, dict):
-            return f"rank {rank}: {str(told['message']).removeprefix('StageError: ')}"
+            reason = str(told["message"]).removeprefix("StageError: ")
+            return reason if re.match(r"rank \d+: ", reason) else f"rank {rank}: {reason}"  # ranks may tell another's
     rank, failure = in_order[0]
     return f"rank {rank} ended unexpectedly (exit code {failure.exitcode})"
 

@@ -285,6 +285,7 @@ def failure(code: int, second: int, told: str = "") -> ProcessFailure:
             "rank 1: RuntimeError: worse",
         ),
         ({0: failure(1, 11, "StageError: bad"), 1: failure(-15, 10)}, "rank 0: bad"),
+        ({0: failure(1, 10, "StageError: rank 1: bad"), 1: failure(1, 10, "StageError: bad")}, "rank 1: bad"),
         ({0: failure(1, 10, "StageError: lost"), 1: failure(-9, 11)}, "rank 1 was killed by SIGKILL"),
         ({0: failure(1, 10, "StageError: bad"), 1: failure(-9, 40)}, "rank 0: bad"),  # killed since it did not end
         ({0: failure(3, 12), 1: failure(2, 11)}, "rank 1 ended unexpectedly (exit code 2)"),
