@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+from pali3kit.config.saved import to_yaml
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution import worker
 from pali3kit.execution.messages import Failed, Message
@@ -26,9 +27,10 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         alive, self._alive = context.Pipe(duplex=False)
-        self.grace_seconds = (experiment.runtime if experiment else Runtime()).grace_seconds
+        runtime, text = (experiment.runtime, to_yaml(experiment)) if experiment else (Runtime(), "")
+        self.grace_seconds = runtime.grace_seconds
         self.process = context.Process(
-            target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, experiment, number), daemon=False
+            target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, runtime, text, number), daemon=False
         )
         with environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
             self.process.start()

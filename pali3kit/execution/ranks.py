@@ -11,15 +11,16 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from pali3kit.config.saved import EXPERIMENT, to_yaml
-from pali3kit.config.schema import Experiment, Runtime
+import yaml
+
+from pali3kit.config.saved import EXPERIMENT
+from pali3kit.config.schema import Runtime
 from pali3kit.errors import StageError
 from pali3kit.execution.make import OUTPUT
 from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
@@ -37,10 +38,10 @@ _MESSAGES: Mapping[str, Callable[..., Message]] = {each.__name__: each for each 
 _SAME_TIME = 5  # seconds between the death of a rank and the errors of others that lose their connection to it
 
 
-def run_ranks(step: Step, store: Store, threads: int, experiment: Experiment, send: Send) -> Message:
+def run_ranks(step: Step, store: Store, threads: int, runtime: Runtime, experiment: str, send: Send) -> Message:
     """Launch the ranks of a step, which share `threads`, and return the last message of rank 0.
 
-    They read `experiment` from a file, and the step that they find there must be the same.
+    They read `experiment`, which is YAML, from a file, and the step that they find there must be the same.
 
     Raises:
         StageError: a rank failed or was killed; the message says which and why. The other ranks are ended.
@@ -49,16 +50,17 @@ def run_ranks(step: Step, store: Store, threads: int, experiment: Experiment, se
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-    runtime = experiment.runtime.of(step.kind)
-    each = experiment.runtime.threads or max(1, threads // runtime.devices)
-    shared = replace(experiment.runtime, threads=each, store=str(store.root))
+    own = runtime.of(step.kind)
+    each = runtime.threads or max(1, threads // own.devices)
+    written = yaml.safe_load(experiment)
+    written["runtime"] |= {"threads": each, "store": str(store.root)}
     with TemporaryDirectory(prefix="pali3kit-") as name:
         folder, heard = Path(name), list[Message]()
-        (folder / EXPERIMENT).write_text(to_yaml(replace(experiment, runtime=shared)), encoding="utf-8")
+        (folder / EXPERIMENT).write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
         variables = dict.fromkeys(THREAD_VARIABLES, str(each)) | {PROGRESS: str(folder / "progress")}
         try:
             with output_to(folder / "launcher.log"), environment(variables), _listening(folder, send, heard):
-                _launch(runtime, folder, step)
+                _launch(own, folder, step)
         except SignalException:
             raise SystemExit(TERMINATED) from None
         except ChildFailedError as error:
@@ -147,6 +149,8 @@ def _root_cause(failures: Mapping[int, ProcessFailure]) -> str:
             reason = str(told["message"]).removeprefix("StageError: ")
             return reason if re.match(r"rank \d+: ", reason) else f"rank {rank}: {reason}"  # ranks may tell another's
     rank, failure = in_order[0]
+    if failure.exitcode == TERMINATED:
+        return f"rank {rank} was asked to stop and has written a checkpoint, from which the same command continues"
     return f"rank {rank} ended unexpectedly (exit code {failure.exitcode})"
 
 

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.schema import Runtime
 from pali3kit.execution.host import gpus_of
 from pali3kit.execution.make import make_stage, note_failure
 from pali3kit.execution.messages import Busy, Calibrated, Failed, Finished, Message, Profiled, Send
@@ -39,17 +39,21 @@ def serve(
     parent: int,
     root: Path,
     threads: int,
-    experiment: Experiment | None,
+    runtime: Runtime,
+    experiment: str,
     index: int,
 ) -> None:
-    """The main function of the process: answer requests until the parent closes the connection or dies."""
+    """The main function of the process: answer requests until the parent closes the connection or dies.
+
+    `experiment` is YAML: the class of its sections depends on the plug-ins, so that it cannot be pickled.
+    """
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):  # terminals and SLURM send these to all processes
         signal.signal(number, signal.SIG_IGN)  # the parent decides what to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent(parent, alive)
     store = Store(root)
     jobs: dict[str, Callable[..., Message]] = {
-        "make": lambda step: _make(step, store, threads, experiment, connection.send, index),
+        "make": lambda step: _make(step, store, threads, runtime, experiment, connection.send, index),
         "profile_on_meta": lambda step: _profile(step, threads),
         "calibrate": lambda step, rows: _calibrate(step, rows, threads),
     }
@@ -61,16 +65,8 @@ def serve(
         connection.send(jobs[job](*arguments))
 
 
-def _make(
-    step: Step,
-    store: Store,
-    threads: int,
-    experiment: Experiment | None,
-    send: Send,
-    index: int = 0,
-) -> Message:
+def _make(step: Step, store: Store, threads: int, runtime: Runtime, experiment: str, send: Send, index: int) -> Message:
     """Make a stage in this process, or over the devices of this node by ranks, the first of which locks the step."""
-    runtime = experiment.runtime if experiment else Runtime()
     execution = Execution.of(runtime.of(step.kind))
     try:
         alone = execution.world_size == 1 or not STAGE.find(step.kind).distributed
@@ -80,9 +76,9 @@ def _make(
                     return Busy()
                 if store.done(step):  # another run has finished it meanwhile
                     return Finished(0.0)
-                if experiment is None or alone:
+                if alone:
                     return make_stage(step, store, threads, execution, send)
-            return run_ranks(step, store, threads, experiment, send)
+            return run_ranks(step, store, threads, runtime, experiment, send)
     except Exception as error:
         return Failed(note_failure(step, store, error))
 

@@ -21,7 +21,7 @@ FREE = {"bias", "head_bias"}  # any number will do
 @pytest.mark.parametrize(
     ("override", "text"),
     [
-        ("data.train=0", "data.train should be at least 1, not 0.0."),
+        ("data.train=0", "data.train should be at least 1, not 0."),
         ("tokenizer.bins=1001", "tokenizer.bins should be between 2 and 1000, not 1001."),
         ("tokenizer.bins=1", "tokenizer.bins should be between 2 and 1000, not 1."),
         ("stages.mask_tokenizer.optimizer.learning_rate=0",
@@ -30,7 +30,7 @@ FREE = {"bias", "head_bias"}  # any number will do
          "stages.mask_tokenizer.optimizer.beta2 should be at least 0 and less than 1, not 1.0."),
         ("stages.vision.text_length=-3", "stages.vision.text_length should be at least 1, not -3."),
         ("model.language.dropout=1.0", "model.language.dropout should be at least 0 and less than 1, not 1.0."),
-        ("model.mask_tokenizer.codes=0", "model.mask_tokenizer.codes should be at least 1, not 0.0."),
+        ("model.mask_tokenizer.codes=0", "model.mask_tokenizer.codes should be at least 1, not 0."),
         ("data.train=1000000000001", "data.train should be at most 1,000,000,000,000, not 1000000000001."),
         ("model.language.mlp=1000000001", "model.language.mlp should be at most 1,000,000,000, not 1000000001."),
         ("stages.vision.bias=-1e13", "stages.vision.bias should be at most 1,000,000,000,000, not -10000000000000.0."),

@@ -291,6 +291,10 @@ def failure(code: int, second: int, told: str = "") -> ProcessFailure:
         ({0: failure(1, 10, "StageError: lost"), 1: failure(-9, 11)}, "rank 1 was killed by SIGKILL"),
         ({0: failure(1, 10, "StageError: bad"), 1: failure(-9, 40)}, "rank 0: bad"),  # killed since it did not end
         ({0: failure(3, 12), 1: failure(2, 11)}, "rank 1 ended unexpectedly (exit code 2)"),
+        (
+            {0: failure(143, 12), 1: failure(143, 11)},
+            "rank 1 was asked to stop and has written a checkpoint, from which the same command continues",
+        ),
     ],
 )
 def test_the_first_failure_is_told(failures: dict[int, ProcessFailure], told: str) -> None:

@@ -84,7 +84,7 @@ def test_one_that_is_not_trained_reads_no_text(experiment):
         ({"stages.language.length": 604}, "stages.language.length",  # 3 · 100.5 / 0.5 = 603
          "windows of 604 tokens have more spans than the 100 sentinels: at most 603"),
         ({"runtime.devices": 3}, "runtime.devices",
-         "3 ranks do not divide the batch of 10 of stages.language; nearest: 2"),
+         "3 ranks do not divide the batch of 10 of stages.language; nearest: 2, by runtime.stages.language.devices"),
         ({"runtime.devices": 2, "runtime.strategy": "fsdp", "stages.language.optimizer.name": "muon"},
          "stages.language.optimizer.name", "muon works on whole matrices, but fsdp shards them: use adamw."),
     ],

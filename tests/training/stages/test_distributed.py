@@ -141,7 +141,7 @@ def jobs_of(chain: Chain, folder: Path) -> list[Job]:
     seen = replace(asked, source=source, test=COUNT, limit=COUNT, beams=2)
     language = chain.step("language")
     of_text = {"language": chain.make(language), "tokenizer": chain("tokenizer")}
-    text = DenoisingConfig(source=language.config.source, bins=16, length=48, prefix="appendix", limit=70)  # type: ignore[attr-defined]
+    text = DenoisingConfig(source=chain.step("corpus").config.source, bins=16, length=48, prefix="appendix", limit=70)  # type: ignore[attr-defined]
     images = EmbedConfig(
         labelled={"name": "folders", "path": str(folder)},
         data="",

@@ -91,7 +91,7 @@ def test_answers_in_bf16(chain: Chain, tmp_path: Path) -> None:
 
 def test_the_loss_on_held_out_text_in_bf16(chain: Chain, tmp_path: Path) -> None:
     language = chain.step("language")
-    config = Config(source=language.config.source, bins=16, length=48, prefix="appendix", limit=8)  # type: ignore[attr-defined]
+    config = Config(source=chain.step("corpus").config.source, bins=16, length=48, prefix="appendix", limit=8)  # type: ignore[attr-defined]
     step = Step("denoising", "denoising", config, 0, {"language": language, "tokenizer": chain.step("tokenizer")})
     fine, coarse = (
         json.loads((computed(chain, step, tmp_path, name) / "metrics.json").read_text())["value"]
