@@ -259,7 +259,7 @@ def test_another_option_of_the_stage_is_planned_as_its_step_alone(finished: Path
     planned = run(finished, "plan", "plugged.yaml", "stages.centroid.shrinkage=0.2")
     [line] = [line for line in planned.splitlines() if "will run" in line]
     assert line.split()[0] == "centroid" and "shrinkage: 0.2, was 0.1" in line
-    assert "1 of 11 stages to run" in planned
+    assert "1 of 12 stages to run" in planned
 
 
 STEPS = """

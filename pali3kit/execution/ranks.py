@@ -56,7 +56,7 @@ def run_ranks(step: Step, store: Store, threads: int, runtime: Runtime, experime
     written["runtime"] |= {"threads": each, "store": str(store.root)}
     with TemporaryDirectory(prefix="pali3kit-") as name:
         folder, heard = Path(name), list[Message]()
-        (folder / EXPERIMENT).write_text(yaml.safe_dump(written, allow_unicode=True), encoding="utf-8")
+        (folder / EXPERIMENT).write_text(yaml.safe_dump(written, sort_keys=False, allow_unicode=True), encoding="utf-8")
         variables = dict.fromkeys(THREAD_VARIABLES, str(each)) | {PROGRESS: str(folder / "progress")}
         try:
             with output_to(folder / "launcher.log"), environment(variables), _listening(folder, send, heard):

@@ -67,7 +67,8 @@ def train_pali(
     tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
     mask_tokenizer = trained_mask_tokenizer(context)
     source = build_source(config.source, config.image_size)
-    tasks = {name: (source.task(name, config.bins), weight) for name, weight in weights.items() if weight > 0}
+    # sorted, since the order of a mapping is in no digest
+    tasks = {name: (source.task(name, config.bins), weight) for name, weight in sorted(weights.items()) if weight > 0}
     mixture = Mixture(tasks, "train", image_source.count - config.validation, context.seed, image_source.bad)
     stream = Stream(mixture, image_source, mask_tokenizer, source.skips)
     mine = part(range(budget.batch_size), context.execution.rank, context.execution.world_size)

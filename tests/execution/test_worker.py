@@ -11,6 +11,7 @@ import pytest
 from fakes import Loose
 
 from pali3kit.catalogue import STAGE
+from pali3kit.config.schema import Runtime
 from pali3kit.errors import StageError
 from pali3kit.execution import worker
 from pali3kit.execution.messages import Busy, Calibrated, Failed, Finished, Profiled, Progress
@@ -44,7 +45,7 @@ def stage(monkeypatch):
 
 def make(store):
     sent = []
-    return worker._make(STEP, store, 1, None, sent.append), sent
+    return worker._make(STEP, store, 1, Runtime(), "", sent.append, 0), sent
 
 
 def test_a_stage_gets_its_context_and_is_published(store, stage):

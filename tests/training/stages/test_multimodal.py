@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,7 +11,8 @@ from safetensors.torch import load_file
 
 from pali3kit.plan.step import Step
 from pali3kit.training.components import Artifact
-from tests.training.stages.conftest import altered
+from pali3kit.training.context import StageContext
+from tests.training.stages.conftest import altered, run
 
 
 def test_it_moves_away_from_the_pretrained_language_model(chain: Any) -> None:
@@ -64,3 +66,13 @@ def test_answers_too_come_from_images(chain: Any) -> None:
 def test_calibration(chain: Any) -> None:
     cost = chain.calibrate("multimodal")
     assert cost.seconds > 0 and cost.tokens > 16
+
+
+def test_the_order_of_the_mixture_changes_nothing(chain: Any, tmp_path: Path) -> None:
+    """It is in no digest, and a file may be written in another order, as the one that ranks read."""
+    step = chain.step("multimodal")
+    turned = altered(step, {"mixture": dict(reversed(step.config.training.mixture.items()))})
+    assert [*turned.config.training.mixture] != [*step.config.training.mixture] and turned.digest == step.digest
+    parents = {role: chain.make(parent) for role, parent in step.parents.items()}
+    run(turned, StageContext(tmp_path, parents, step.seed, lambda done, total, **numbers: None, threads=1))
+    assert (tmp_path / "weights.safetensors").read_bytes() == (chain.make(step) / "weights.safetensors").read_bytes()
