@@ -83,9 +83,10 @@ class Display:
         self.say("  ".join(filter(None, (f"{count} {step.label}", f"{seconds:.1f} s", _as_text(numbers), str(folder)))))
 
     def failed(self, step: Step, reason: str, folder: Path) -> None:
-        """Print one line for a failed stage; its traceback is in `folder`."""
+        """Print one line for a failed stage; its traceback is in `folder`, if it got as far as having one."""
         self._close(step)
-        self.say(f"FAILED {step.label}: {reason}  (details: {folder})", style="bold red")
+        details = f"  (details: {folder})" if folder.exists() else ""
+        self.say(f"FAILED {step.label}: {reason}{details}", style="bold red")
 
     def released(self, step: Step) -> None:
         """Remove the bar of a stage that another run is making."""
