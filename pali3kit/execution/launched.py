@@ -41,8 +41,8 @@ EXIT_CODES = {Finished: 0, Failed: 1, Busy: 75}
 def run_step(experiment: Experiment, label: str, console: Console | None = None) -> int:
     """Make the step with a label, an artifact's name or the start of its digest, and return the exit code.
 
-    0: it is made, or was already. 1: it failed. 75: another process is making it. The launcher's environment says how many
-    ranks there are; the parents of the step must be done.
+    0: it is made, or was already. 1: it failed. 75: another process is making it. The launcher's environment says how
+    many ranks there are; the parents of the step must be done.
 
     Raises:
         StageError: there is no such step, or these ranks cannot make it.
@@ -130,7 +130,8 @@ def _standing(step: Step, store: Store, mine: bool) -> Message | None:
     if not mine:
         return Busy()
     if missing := [f"{parent.label} ({parent.name})" for parent in store.missing(step.parents.values())]:
-        return Failed(f"what it needs is not in {store.root}: {', '.join(missing)}. Make that first, by `run` or `step`.")
+        what = f"what it needs is not in {store.root}: {', '.join(missing)}"
+        return Failed(f"{what}. Make that first, by `run` or `step`.")
     return None
 
 

@@ -62,6 +62,7 @@ def test_the_log_has_everything(tmp_path):
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_failure_says_where_to_look(tmp_path, terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    (tmp_path / "work").mkdir()
     with Display(console, tmp_path / "log.txt", {STEP.digest: 2.0}) as display:
         display.started(STEP)
         display.failed(STEP, "told to", tmp_path / "work")
