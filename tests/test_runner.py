@@ -80,10 +80,10 @@ def test_a_stage_of_several_nodes_is_launched_by_hand_and_the_same_command_conti
         launcher = "torchrun --nnodes 2 --nproc-per-node 5 --rdzv-backend c10d --rdzv-endpoint HOST:29500"
         assert f"{launcher} {program}" in told
         assert f"srun --nodes 2 --ntasks-per-node 5 python {program}" in told
-    assert "13 of 25 stages to run" in told
+    assert "14 of 26 stages to run" in told
     assert "10 more stages depend on them and wait" in told and "FAILED" not in output
     assert "to be launched on several nodes: multimodal classif, multimodal siglip" in rest
-    assert len(bench.artifacts()) == 25 - 2 - 10
+    assert len(bench.artifacts()) == 26 - 2 - 10
     assert (bench.root / "runs" / "fake" / "experiment.yaml").exists()
     for artifact in launched:
         shutil.copytree(artifact, bench.root / "store" / artifact.name)

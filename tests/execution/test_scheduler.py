@@ -11,7 +11,7 @@ def test_a_failed_stage_blocks_only_what_needs_it(finished, bench):
     output = bench.run(code=1)
     assert "FAILED vision siglip: told to fail" in output
     assert "1 stage failed, 10 more depend on them" in output
-    assert len(bench.artifacts()) == 14
+    assert len(bench.artifacts()) == 15
     (work,) = (bench.root / "store" / "work").glob("vision-*[!s]/")
     assert "StageError: told to fail" in (work / "traceback.txt").read_text()
     assert "about to fail" in (work / "output.txt").read_text()
@@ -26,7 +26,7 @@ def test_a_killed_worker_is_a_failed_stage_and_the_others_go_on(bench):
     (bench.control / "die-vision-classif").touch()
     output = bench.run(code=1)
     assert "FAILED vision classif: its process was killed by SIGKILL: most often the system ran out of memory" in output
-    assert len(bench.artifacts()) == 14
+    assert len(bench.artifacts()) == 15
 
 
 def test_two_runs_at_once_never_make_a_stage_twice(finished, bench):
