@@ -2,7 +2,8 @@
 
     python fakes.py ROOT [seed ...]     runs the experiment with artifacts and report under ROOT
     python fakes.py ROOT plan           prints its plan
-    python fakes.py ROOT nodes          runs it with two nodes for stage 1
+    python fakes.py ROOT plan nodes     prints its plan with two nodes for stage 1
+    python fakes.py ROOT nodes          runs it so
 
 Files in ROOT/control steer it: `pause-<kind>` holds a stage of that kind in its middle, `fail-<label>` makes a stage
 fail, `die-<label>` kills its process. Every start of a stage is noted in ROOT/control/started.
@@ -165,12 +166,12 @@ if __name__ == "__main__":
 
     root, words = Path(sys.argv[1]), sys.argv[2:]
     (root / "control").mkdir(parents=True, exist_ok=True)
-    if words == ["plan"]:
-        plan(experiment(root))
-        raise SystemExit(0)
     fake = experiment(root, seeds=[int(word) for word in words if word.isdigit()] or [0])
-    if words == ["nodes"]:
+    if "nodes" in words:
         fake.runtime.stages["multimodal"] = StageRuntime(nodes=2, devices=5)
+    if "plan" in words:
+        plan(fake)
+        raise SystemExit(0)
     code = run_experiment(fake)
     if "torch" in sys.modules:
         raise SystemExit("the parent imported torch")

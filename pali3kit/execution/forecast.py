@@ -19,6 +19,7 @@ from pali3kit.config.attention import describe_attention
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import divide_cores, processor
+from pali3kit.execution.nodes import split_by_nodes
 from pali3kit.execution.reasons import Reasons
 from pali3kit.execution.store import Store
 from pali3kit.execution.workload import units
@@ -63,6 +64,10 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         console.print(attention, highlight=False, soft_wrap=True)
     if size := sum(estimates[digest].disk for digest in absent):
         console.print(_disk_needed(size, store.root), highlight=False, soft_wrap=True)
+    for step in split_by_nodes(missing, experiment)[1]:
+        nodes = experiment.runtime.of(step.kind).nodes
+        text = f"{step.label} needs {nodes} nodes: a run prints the commands that launch it"
+        console.print(escape(text), style="yellow", highlight=False, soft_wrap=True)
     if lines := _too_large(missing, estimates, experiment.runtime):
         console.print("\n".join(lines), style="yellow", highlight=False, soft_wrap=True)
     return total

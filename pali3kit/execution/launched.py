@@ -42,8 +42,8 @@ EXIT_CODES = {Finished: 0, Failed: 1, Busy: 75}
 def run_step(experiment: Experiment, label: str, console: Console | None = None) -> int:
     """Make the step with a label, an artifact's name or the start of its digest, and return the exit code.
 
-    0: it is made, or was already. 1: it failed. 75: another run is making it. The launcher's environment says how many
-    ranks there are; the parents of the step must be done.
+    0: it is made, or was already. 1: it failed. 75: another process is making it. The launcher's environment says how
+    many ranks there are; the parents of the step must be done.
 
     Raises:
         StageError: there is no such step, or these ranks cannot make it.
@@ -89,10 +89,11 @@ def _check(experiment: Experiment, step: Step, ranks: int) -> Execution:
     runtime = experiment.runtime
     own = {**vars(runtime.of(step.kind)), "stages": {step.kind: launched}}
     if ranks > 1 and not STAGE.find(step.kind).distributed:
-        raise StageError(f"{step.label} runs in one process, but {ranks} were launched.")
+        raise StageError(f"{step.label} runs in one process, but {ranks} were launched: launch one.")
     if (training := getattr(step.config, "training", None)) is not None:
         cell = replace(experiment, runtime=replace(runtime, **own))
-        if problems := [text for _, text in check_devices(cell, step.kind, training)]:
+        told = (text for _, text in check_devices(cell, step.kind, training))
+        if problems := [text.removesuffix(f", by runtime.stages.{step.kind}.devices") for text in told]:
             raise StageError(f"{step.label} was launched with {ranks} ranks: {'; '.join(problems)}")
     return replace(Execution.of(runtime.of(step.kind)), nodes=1, devices=ranks)
 
@@ -130,7 +131,8 @@ def _standing(step: Step, store: Store, mine: bool) -> Message | None:
     if not mine:
         return Busy()
     if missing := [f"{parent.label} ({parent.name})" for parent in store.missing(step.parents.values())]:
-        return Failed(f"what it needs is not in {store.root}: {', '.join(missing)}. Make that first.")
+        what = f"what it needs is not in {store.root}: {', '.join(missing)}"
+        return Failed(f"{what}. Make that first, by `run` or `step`.")
     return None
 
 
@@ -206,7 +208,7 @@ def _show(display: Display, step: Step, store: Store, message: Message) -> None:
         display.failed(step, message.reason, store.work(step))
     elif isinstance(message, Busy):
         display.released(step)
-        display.say(f"{step.label}: another run is making it")
+        display.say(f"{step.label}: another process is making it, try again later")
     elif isinstance(message, Finished) and not message.seconds:
         display.released(step)
         display.say(f"{step.label} was made already: {store.path(step)}")

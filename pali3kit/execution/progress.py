@@ -5,6 +5,7 @@ Only the parent process writes; workers send it messages.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from pali3kit.plan.step import Step
 
 _LINE_SECONDS = 15.0
+_SKIPPED = "skipped.txt"  # an artifact's list of samples that could not be used
 
 
 class Display:
@@ -77,15 +79,19 @@ class Display:
             )
 
     def finished(self, step: Step, seconds: float, numbers: Mapping[str, float], folder: Path) -> None:
-        """Replace a stage's bar by one line: its label, duration, key numbers and folder."""
+        """Replace a stage's bar by one line: its label, duration, key numbers and folder; one more for bad samples."""
         self._close(step)
-        count = f"[{self.finished_count}/{len(self.costs)}]"
-        self.say("  ".join(filter(None, (f"{count} {step.label}", f"{seconds:.1f} s", _as_text(numbers), str(folder)))))
+        count, told = f"[{self.finished_count}/{len(self.costs)}]", _as_text(_key_numbers(folder, numbers))
+        self.say("  ".join(filter(None, (f"{count} {step.label}", f"{seconds:.1f} s", told, str(folder)))))
+        if (file := folder / _SKIPPED).exists():
+            lines = len(file.read_text(encoding="utf-8", errors="replace").splitlines())
+            self.say(f"{step.label}: {lines} samples or files could not be used, or only partly: {file}")
 
     def failed(self, step: Step, reason: str, folder: Path) -> None:
-        """Print one line for a failed stage; its traceback is in `folder`."""
+        """Print one line for a failed stage; its traceback is in `folder`, if it got as far as having one."""
         self._close(step)
-        self.say(f"FAILED {step.label}: {reason}  (details: {folder})", style="bold red")
+        details = f"  (details: {folder})" if folder.exists() else ""
+        self.say(f"FAILED {step.label}: {reason}{details}", style="bold red")
 
     def released(self, step: Step) -> None:
         """Remove the bar of a stage that another run is making."""
@@ -146,6 +152,15 @@ class _Bars:
 
     def remove(self, step: Step) -> None:
         self.progress.remove_task(self.tasks.pop(step.digest))
+
+
+def _key_numbers(folder: Path, numbers: Mapping[str, float]) -> dict[str, float]:
+    """The value and sample count of an evaluation; for other stages, the numbers they reported last."""
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return {name: float(metrics[name]) for name in ("value", "n")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return dict(numbers)
 
 
 def _as_text(numbers: Mapping[str, float]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from pali3kit.plan.step import Step, critical_path
 
 _POLL_SECONDS = 0.5
 _BUSY_RETRY_SECONDS = 1.0
-SKIPPED = "skipped.txt"  # an artifact's list of samples that could not be used
 
 
 @dataclass
@@ -113,8 +111,7 @@ class Scheduler:
         if isinstance(message, Finished):
             self.unfinished.discard(step.digest)
             self.outcome.finished.append(step)
-            self.display.finished(step, message.seconds, self._key_numbers(step, message), self.store.path(step))
-            self._report_skipped(step)
+            self.display.finished(step, message.seconds, message.numbers, self.store.path(step))
         elif isinstance(message, Busy):
             if step.digest not in self.not_before:
                 self.display.say(f"{step.label}: another run is making it; waiting for its result")
@@ -126,12 +123,6 @@ class Scheduler:
             self.display.failed(step, message.reason, self.store.work(step))
             self._block(step)
 
-    def _report_skipped(self, step: Step) -> None:
-        file = self.store.path(step) / SKIPPED
-        if file.exists():
-            lines = len(file.read_text(encoding="utf-8", errors="replace").splitlines())
-            self.display.say(f"{step.label}: {lines} samples or files could not be used, or only partly: {file}")
-
     def _block(self, failed: Step) -> None:
         """Give up the descendants of `failed`; all other steps go on."""
         lost = {failed.digest}
@@ -140,14 +131,6 @@ class Scheduler:
                 lost.add(step.digest)
                 self.waiting.remove(step)
                 self.outcome.blocked[step.digest] = f"needs {failed.label}, which failed"
-
-    def _key_numbers(self, step: Step, message: Finished) -> dict[str, float]:
-        """The value and sample count of an evaluation; for other stages, the numbers they reported last."""
-        try:
-            metrics = json.loads((self.store.path(step) / "metrics.json").read_text(encoding="utf-8"))
-            return {name: float(metrics[name]) for name in ("value", "n")}
-        except (OSError, ValueError, KeyError, TypeError):
-            return dict(message.numbers)
 
 
 def _ancestors(step: Step) -> set[str]:

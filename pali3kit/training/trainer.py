@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ from pali3kit.training.device import chosen_device, chosen_precision
 def build_trainer(
     callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution, microbatches: int
 ) -> L.Trainer:
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # else it advertises on the terminal of `step`
     device = chosen_device()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",

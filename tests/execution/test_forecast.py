@@ -43,6 +43,15 @@ def test_a_finished_run_has_nothing_left_to_forecast(finished):
     assert "will run" not in output and "its manifest" in output
 
 
+def test_a_plan_tells_what_several_nodes_make(bench):
+    output = bench.run("plan", "nodes")
+    told = "needs 2 nodes: a run prints the commands that launch it"
+    assert [line for line in output.splitlines() if "nodes" in line] == [
+        f"multimodal classif {told}",
+        f"multimodal siglip {told}",
+    ]
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(3.2, "3 s"), (99, "99 s"), (150, "2 min"), (7200, "2.0 h")])
 def test_durations(seconds, text):
     assert _as_time(seconds) == text

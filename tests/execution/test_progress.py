@@ -62,6 +62,7 @@ def test_the_log_has_everything(tmp_path):
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_failure_says_where_to_look(tmp_path, terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    (tmp_path / "work").mkdir()
     with Display(console, tmp_path / "log.txt", {STEP.digest: 2.0}) as display:
         display.started(STEP)
         display.failed(STEP, "told to", tmp_path / "work")
@@ -75,3 +76,16 @@ def test_a_log_that_cannot_be_written_does_not_end_the_run(tmp_path):
 
 def test_numbers_are_brief():
     assert _as_text({"loss": 0.123456, "n": 500.0}) == "loss 0.1235 n 500"
+
+
+def test_an_evaluation_shows_its_value_and_what_could_not_be_used(tmp_path):
+    """In a run and in `step` alike."""
+    console = Console(file=io.StringIO(), width=200)
+    (tmp_path / "metrics.json").write_text('{"value": 12.5, "n": 16, "samples": []}')
+    (tmp_path / "skipped.txt").write_text("image 3: truncated\nimage 5: truncated\n")
+    with Display(console, tmp_path / "log.txt", {STEP.digest: 2.0}) as display:
+        display.started(STEP)
+        display.finished(STEP, 1.23, {}, tmp_path)
+    said = console.file.getvalue()
+    assert "[1/1] masks [x]  1.2 s  value 12.5 n 16  " in said
+    assert f"masks [x]: 2 samples or files could not be used, or only partly: {tmp_path}/skipped.txt" in said
