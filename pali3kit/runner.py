@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from shlex import join
 from types import FrameType
@@ -135,10 +136,12 @@ def _launch_commands(step: Step, experiment: Experiment, folder: Path) -> str:
     nodes, devices = str(runtime.nodes), str(runtime.devices)
     program = ["-m", "pali3kit.run", "step", str(folder), step.name]
     torchrun = ["torchrun", "--nnodes", nodes, "--nproc-per-node", devices, "--rdzv-backend", "c10d"]
+    torchrun += ["--rdzv-endpoint", "HOST:29500", "--shutdown-timeout", str(ceil(runtime.grace_seconds))]
+    torchrun += ["--signals-to-handle", "SIGTERM,SIGINT,SIGHUP,SIGUSR1"]
     srun = ["srun", "--nodes", nodes, "--ntasks-per-node", devices, "python", *program]
     return (
         f"{step.label} needs {nodes} nodes. Once its parents are made, launch it and run the same command again:\n"
-        f"  on each node:   {join([*torchrun, '--rdzv-endpoint', 'HOST:29500', *program])}\n"
+        f"  on each node:   {join([*torchrun, *program])}\n"
         f"  or under SLURM: {join(srun)}"
     )
 

@@ -78,6 +78,7 @@ def test_a_stage_of_several_nodes_is_launched_by_hand_and_the_same_command_conti
     for artifact in launched:
         program = f"-m pali3kit.run step {bench.root}/runs/fake {artifact.name}"
         launcher = "torchrun --nnodes 2 --nproc-per-node 5 --rdzv-backend c10d --rdzv-endpoint HOST:29500"
+        launcher += " --shutdown-timeout 60 --signals-to-handle SIGTERM,SIGINT,SIGHUP,SIGUSR1"
         assert f"{launcher} {program}" in told
         assert f"srun --nodes 2 --ntasks-per-node 5 python {program}" in told
     assert "14 of 26 stages to run" in told

@@ -44,6 +44,8 @@ def test_the_command_names_ranks_experiment_and_artifact() -> None:
     step = next(step for step in build(experiment).steps if step.kind == "vision")
     told = _launch_commands(step, experiment, Path("runs/a b"))
     program = f"-m pali3kit.run step 'runs/a b' {step.name}"
-    assert f"torchrun --nnodes 32 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 {program}\n" in told
+    launcher = "torchrun --nnodes 32 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500"
+    signals = "--shutdown-timeout 60 --signals-to-handle SIGTERM,SIGINT,SIGHUP,SIGUSR1"
+    assert f"{launcher} {signals} {program}\n" in told
     assert told.endswith(f"srun --nodes 32 --ntasks-per-node 8 python {program}")
     assert told.startswith(f"{step.label} needs 32 nodes. Once its parents are made, launch it")
