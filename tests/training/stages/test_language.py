@@ -105,8 +105,9 @@ def test_the_prefix_of_the_table_leaves_a_quarter(chain: Any) -> None:
     assert prefix_lm.any() and (batch["target_mask"][prefix_lm].sum(1) == 12 + 1).all()
 
 
-# Sums in another order, as in tests/execution/test_ranks.py.
-TOLERANCE = 1e-5
+# Sums in another order, as in tests/execution/test_ranks.py. Measured, with FSDP2 and four microbatches: one weight of
+# 116,512, whose gradient is about AdamW's epsilon, differs by 1.03e-5, all others by less than 1.6e-6.
+TOLERANCE = 2e-5
 
 
 def by_adamw(steps: int = 8) -> list[Step]:
