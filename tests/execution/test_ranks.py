@@ -249,7 +249,7 @@ def test_a_transfer_is_checked_over_ranks(tmp_path: Path) -> None:
     checked = before_transfers(tmp_path / "one", *held)
     one, two = tmp_path / "one", shutil.copytree(tmp_path / "one", tmp_path / "two")
     alone, spread = make(one, checked, exact()), make(two, checked, exact(devices=2))
-    # measured: one weight of 168,768, whose gradient is about AdamW's epsilon, by 1.06e-5, the others by less than 1.4e-6
+    # one weight of 168,768, whose gradient is about AdamW's epsilon, moves by 1.06e-5, the others by at most 1.4e-6
     assert difference(alone, spread) < 2 * TOLERANCE
     said = [(folder / "validation.csv").read_text() for folder in (alone, spread)]
     assert said[0] == said[1] and said[0].count("\n") == 3
