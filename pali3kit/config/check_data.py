@@ -43,13 +43,23 @@ def check_data(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield from _offered(cell, asked)
         yield from _masked(cell)
     yield from _own_tasks(cell)
+    yield from _supervised(cell)
+
+
+def _supervised(cell: Experiment) -> Iterator[tuple[str, str]]:
+    """Check that the encoder is pretrained on images with labels or texts."""
+    own = cell.stages.vision.source
+    if own:
+        yield from _there("stages.vision.source", own)
+    key, source = ("stages.vision.source", own) if own else ("data.source", cell.data.source)
+    name = source.name
     if cell.pretrain == "classif" and annotations_of(source) != () and not supervises(source, "labels"):
         some = any("labels" in (annotations_of(part) or ()) for _, part in _parts_of(source))
         wanted = f"set the number of classes of '{name}' (classes: N)" if some else f"'{name}' has none"
-        yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
+        yield key, f"pretrain 'classif' needs labels: {wanted}."
     if cell.pretrain == "siglip" and annotations_of(source) != () and not supervises(source, "texts"):
         has = ", ".join(dict.fromkeys([*_telling("captions"), *_telling("texts")]))
-        yield "data.source", f"pretrain 'siglip' needs texts beside images: '{name}' has none; {has} have."
+        yield key, f"pretrain 'siglip' needs texts beside images: '{name}' has none; {has} have."
 
 
 def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool = True) -> Iterator[tuple[str, str]]:

@@ -38,6 +38,8 @@ class VisionPretraining(Training):
         freeze: patterns of names of parameters that are not trained (`vision.*`: the image tower).
         text: SigLIP's text tower, which PaLI does not use.
         text_length: the length of its texts, in tokens.
+        source: the images, with labels or texts; by default those of `data.source`.
+        seed: the seed of this stage; by default that of the run.
     """
 
     temperature: float = 10.0
@@ -49,6 +51,8 @@ class VisionPretraining(Training):
     freeze: list[str] = field(default_factory=list)
     text: Component = field(default_factory=lambda: Component(name="siglip_text"), metadata={"registry": "text_tower"})
     text_length: int = 32
+    source: Component | None = field(default=None, metadata={"registry": "source"})
+    seed: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -59,18 +63,26 @@ class LanguagePretraining(Training):
         length: the length of the windows that text is packed into, in tokens.
         prefix: where the prefix LM splits a window: at a random place (`appendix`) or after three quarters (`table`).
         z_loss: the weight of the loss term log(Z)^2.
+        seed: the seed of this stage; by default that of the run.
     """
 
     length: int = 64
     prefix: Prefix = "appendix"
     z_loss: float = 0.0
+    seed: int | None = None
 
 
 @dataclass(kw_only=True)
 class MaskTokenizerTraining(Training):
-    """Stage 0c: the mask tokenizer is trained on the masks of objects of `source`, by default of `data.source`."""
+    """Stage 0c: the mask tokenizer is trained on masks of objects.
+
+    Keys:
+        source: the images with these masks; by default those of `data.source`.
+        seed: the seed of this stage; by default that of the run.
+    """
 
     source: Component | None = field(default=None, metadata={"registry": "source"})
+    seed: int | None = None
 
 
 @dataclass(kw_only=True)

@@ -48,7 +48,12 @@ class CellSteps:
 
     def new(self, kind: str, config: StageConfig, /, **parents: Step) -> Step:
         """A new step of this cell. Steps of kinds without randomness are shared by all seeds."""
-        return Step(kind, kind, config, self.seed if STAGE.find(kind).seeded else 0, parents)
+        return Step(kind, kind, config, self._seed(kind) if STAGE.find(kind).seeded else 0, parents)
+
+    def _seed(self, kind: str) -> int:
+        """The seed of a kind of stage: its own in `stages`, or the run's."""
+        own = getattr(getattr(self.experiment.stages, kind, None), "seed", None)
+        return self.seed if own is None else int(own)
 
     def inputs(self, split: str, regions: bool, tuned: Step | None = None, benchmark: str = "") -> dict[str, Step]:
         """The parents of every stage on a frozen encoder: its stored features or the encoder itself, and tokenizers.

@@ -17,7 +17,8 @@ NEUTRAL: dict[str, Json] = {
     "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None,
     "records.max_images": 16,
-    "transfer.num_validations": 0, "world.english": 0.75, "optimizer.options": {},
+    "transfer.num_validations": 0, "world.english": 0.75,
+    "world.labels_per_image": 1.25, "world.wrong_labels": 0.2, "optimizer.options": {},
     "trust_remote_code": False,
 }  # fmt: skip
 

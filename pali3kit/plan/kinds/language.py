@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pali3kit.config.budgets import KeyProblem, check_budget, check_devices, generates_text, known_benchmarks
 from pali3kit.config.memory import check_memory
@@ -23,6 +24,8 @@ MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
     """The model and its training on the text of its parent `corpus`; `weights` is the digest of its initial weights."""
+
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"seed"})
 
     language: Named
     weights: str = ""

@@ -26,7 +26,7 @@ INSTANCE = "instance"  # the task of file sources with any object
 class Config(SourceConfig):
     """A tokenizer trained on the objects of `task`; `weights` is the digest of its initial weights."""
 
-    UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"source", "seed"})
 
     task: str = "refer"
     mask_tokenizer: Named
@@ -65,6 +65,7 @@ KIND = StageKind(
     make=_make,
     check=_check,
     seconds=0.003,
+    seeded=True,
     stage="0c",
     detail=_detail,
     panel=_detail,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pali3kit.config.available_tasks import supervised_part
+from pali3kit.config.available_tasks import Supervision, supervised_part
 from pali3kit.config.budgets import KeyProblem, check_budget, check_devices
 from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
@@ -22,6 +22,8 @@ ARM_FIELDS = {
     "classif": frozenset({"head_bias", "loss"}),
     "siglip": frozenset({"temperature", "bias", "text", "text_length"}),
 }
+
+UNREAD = frozenset({"source", "seed"})  # the source is a field of `Config`, the seed one of the step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +42,14 @@ class Config(StageConfig):
 
     def unread(self) -> Collection[str]:
         """The fields that only the other methods read; classification, for instance, has no text tower."""
-        return frozenset().union(*(each for arm, each in ARM_FIELDS.items() if arm != self.pretrain))
+        return UNREAD.union(*(each for arm, each in ARM_FIELDS.items() if arm != self.pretrain))
 
 
 def _make(cell: CellSteps) -> Step:
     """Only SigLIP needs the tokenizer."""
     experiment = cell.experiment
-    source = supervised_part(experiment.data.source, "labels" if experiment.pretrain == "classif" else "texts")
+    supervision: Supervision = "labels" if experiment.pretrain == "classif" else "texts"
+    source = supervised_part(experiment.stages.vision.source or experiment.data.source, supervision)
     vision, pretrained = experiment.model.vision, experiment.pretrain in ARM_FIELDS
     config = Config(
         pretrain=experiment.pretrain,
@@ -77,7 +80,7 @@ def _panel(step: Step) -> str:
 KIND = StageKind(
     name="vision",
     summary="pretrain the ViT by classification or with SigLIP, or leave it random",
-    version=3,
+    version=4,
     make=_make,
     check=_check,
     seconds=0.008,
