@@ -106,8 +106,15 @@ def _longest(model: PaLI, image_source: ImageSource, prompt_length: int, images:
 
 
 def _microbatches(examples: Sequence[Example], tokenizer: Tokenizer, config: TextConfig, count: int) -> list[Batch]:
-    """A rank's `examples` of a step as `count` microbatches."""
+    """A rank's `examples` of a step as `count` microbatches.
+
+    Texts of similar length share one, which saves padding: with the embedded world's mixture, where answers have 6
+    tokens on average and the longest of a batch 18, four microbatches of 16 take 20% fewer multiplications than 64 at
+    once.
+    """
     lengths = config.prompt_length, config.target_length
+    if count > 1:
+        examples = sorted(examples, key=lambda example: len(example.prompt) + len(example.target))
     batches = [collate(part(examples, i, count), tokenizer, *lengths) for i in range(count)]
     count_target_tokens(batches)
     return batches
