@@ -27,6 +27,7 @@ from pali3kit.report.arms import (
     label_of,
 )
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
+from pali3kit.report.coverage import uncovered
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
 from pali3kit.report.paper import PaperTable
@@ -62,7 +63,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
             each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
         },
     )
-    return replace(report, notes=tuple(notes(report)))
+    return replace(report, notes=tuple(notes(report, uncovered(arms))))
 
 
 def _stages_measured(arms: Sequence[Arm]) -> list[str]:
@@ -192,7 +193,9 @@ def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: ArtifactRea
     scores: dict[int, EvalResult] = {}
     reasons: list[str] = []
     missing = 0
-    for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
+    steps = arm.steps.get(_key(column.source, suffix), {})
+    first = {step.digest: seed for seed, step in reversed(steps.items())}  # a step that seeds share is measured once
+    for seed, step in ((seed, step) for seed, step in steps.items() if first[step.digest] == seed):
         if artifacts.folder(step) is not None:
             rows = artifacts.predictions(step) if column.part else []
             metrics = artifacts.metrics(step)
