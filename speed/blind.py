@@ -102,7 +102,9 @@ def captions(column: Column) -> Iterator[Row]:
         place[example.language] += 1
     yield from _caption_rows(column, "another scene's", column.scored(others))
     usual = {language: [text for text, _ in Counter(each).most_common(3)] for language, each in texts.items()}
-    found = [column.scored([usual[each.language][k % len(usual[each.language])] for each in column.test]) for k in (0, 1, 2)]
+    found = [
+        column.scored([usual[each.language][k % len(usual[each.language])] for each in column.test]) for k in (0, 1, 2)
+    ]
     best: dict[str, Row] = {}
     for name, guesser, value in (row for one in found for row in _caption_rows(column, "a frequent one", one)):
         best[name] = max(best.get(name, (name, guesser, value)), (name, guesser, value), key=lambda row: row[2])
@@ -120,7 +122,9 @@ def _caption_rows(column: Column, guesser: str, result: EvalResult) -> Iterator[
 def regions(column: Column) -> Iterator[Row]:
     """Mean IoU of a constant region with the masks, and of a constant box with the boxes."""
     name = column.benchmark.name
-    train, test = (np.stack([each.mask for each in part if each.mask is not None]) for part in (column.train, column.test))
+    train, test = (
+        np.stack([each.mask for each in part if each.mask is not None]) for part in (column.train, column.test)
+    )
     filled = _filled(_best_box(train), train.shape[1:])
     yield name, "constant box, filled", _mean_iou(filled, test)
     often = train.mean(0)

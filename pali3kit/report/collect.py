@@ -193,9 +193,7 @@ def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: ArtifactRea
     scores: dict[int, EvalResult] = {}
     reasons: list[str] = []
     missing = 0
-    steps = arm.steps.get(_key(column.source, suffix), {})
-    first = {step.digest: seed for seed, step in reversed(steps.items())}  # a step that seeds share is measured once
-    for seed, step in ((seed, step) for seed, step in steps.items() if first[step.digest] == seed):
+    for seed, step in _distinct(arm.steps.get(_key(column.source, suffix), {})).items():
         if artifacts.folder(step) is not None:
             rows = artifacts.predictions(step) if column.part else []
             metrics = artifacts.metrics(step)
@@ -209,6 +207,14 @@ def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: ArtifactRea
         else:
             missing += 1
     return _Measured(scores, tuple(reasons), missing)
+
+
+def _distinct(steps: Mapping[int, Step]) -> dict[int, Step]:
+    """The steps by seed. One that several seeds share is a single measurement: it is that of the first."""
+    found: dict[str, tuple[int, Step]] = {}
+    for seed, step in steps.items():
+        found.setdefault(step.digest, (seed, step))
+    return dict(found.values())
 
 
 def _compare(cell: ResultCell, ours: _Measured, baseline: _Measured) -> ResultCell:

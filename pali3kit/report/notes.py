@@ -99,7 +99,11 @@ def _embedded(report: Report) -> Iterable[str]:
     if trained and all(own.values()):
         yield WORLD
         return
-    if encoders["name"] == "world" and not any(own.values()) and not _pretrains(report).isdisjoint(("classif", "siglip")):
+    if (
+        encoders["name"] == "world"
+        and not any(own.values())
+        and not _pretrains(report).isdisjoint(("classif", "siglip"))
+    ):
         yield TRAINED
     texts = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
     yield from (texts[name] for name in texts if name in sets and _is_embedded(report, name))

@@ -69,8 +69,10 @@ def asked(*benchmarks: str, **mixture: float) -> dict[str, Any]:
         (Component(name="text", options={"path": "a.tsv"}), asked("denoising")),
         (Component(name="a_plug_in", options={"path": "nowhere"}), asked("vqav2")),
         (captions(test=None), asked("probe")),  # no answers are asked for
-        (Component(name="text", options={"path": "a.tsv"}),
-         {**asked("denoising", "probe"), "stages.vision.source": Component(name="world")}),
+        (
+            Component(name="text", options={"path": "a.tsv"}),
+            {**asked("denoising", "probe"), "stages.vision.source": Component(name="world")},
+        ),
         (captions(), {**asked("coco"), "pretrain": "classif", "stages.vision.source": Component(name="world")}),
     ],
 )
