@@ -3,10 +3,10 @@
     python speed/blind.py                                                    # the embedded scale
     python speed/blind.py experiments/ablate_classif.yaml scale=quick
 
-A column says something about encoders where a trained row is well above its guesser. Guessers learn from training examples:
+A column says something about encoders where a trained row is well above its guesser, which learns from training examples:
 
 - probe: one class for all images.
-- captions, in each language: the text of another scene; the best of the three most frequent texts, chosen on the test set.
+- captions: a text of another scene in the same language; the best of the three most frequent, chosen on the test set.
 - questions: the most frequent answer to all questions, to those with the same first three words, to the same question.
 - regions: the box whose inside has the highest mean IoU with the masks of training, with corners at multiples of
   a sixteenth of the side; the places that more than a third, a quarter, ... of these masks cover, the best such share;
@@ -39,6 +39,7 @@ from pali3kit.registry import SOURCE
 
 QUESTIONS, TEXTS = 6000, 2000  # training examples that a guesser learns from; of texts and regions
 OPENING = 3  # words
+MOST = 3  # frequent texts
 STEPS = 16  # of corners of boxes, a side
 SHARES = (0.1, 0.15, 0.2, 0.25, 1 / 3, 0.5)
 Row = tuple[str, str, float]
@@ -101,13 +102,12 @@ def captions(column: Column) -> Iterator[Row]:
         others.append(texts[example.language][place[example.language] % len(texts[example.language])])
         place[example.language] += 1
     yield from _caption_rows(column, "another scene's", column.scored(others))
-    usual = {language: [text for text, _ in Counter(each).most_common(3)] for language, each in texts.items()}
-    found = [
-        column.scored([usual[each.language][k % len(usual[each.language])] for each in column.test]) for k in (0, 1, 2)
-    ]
+    usual = {language: [text for text, _ in Counter(each).most_common(MOST)] for language, each in texts.items()}
     best: dict[str, Row] = {}
-    for name, guesser, value in (row for one in found for row in _caption_rows(column, "a frequent one", one)):
-        best[name] = max(best.get(name, (name, guesser, value)), (name, guesser, value), key=lambda row: row[2])
+    for rank in range(MOST):
+        answers = [usual[each.language][rank % len(usual[each.language])] for each in column.test]
+        for row in _caption_rows(column, "a frequent one", column.scored(answers)):
+            best[row[0]] = max(best.get(row[0], row), row, key=lambda each: each[2])
     yield from best.values()
 
 
@@ -121,20 +121,15 @@ def _caption_rows(column: Column, guesser: str, result: EvalResult) -> Iterator[
 
 def regions(column: Column) -> Iterator[Row]:
     """Mean IoU of a constant region with the masks, and of a constant box with the boxes."""
-    name = column.benchmark.name
-    train, test = (
-        np.stack([each.mask for each in part if each.mask is not None]) for part in (column.train, column.test)
-    )
-    filled = _filled(_best_box(train), train.shape[1:])
-    yield name, "constant box, filled", _mean_iou(filled, test)
+    name, parts = column.benchmark.name, (column.train, column.test)
+    train, test = (np.stack([each.mask for each in part if each.mask is not None]) for part in parts)
+    shape = train.shape[1:]
+    yield name, "constant box, filled", _mean_iou(_filled(_best_box(train), shape), test)
     often = train.mean(0)
     shaped = max((often > share for share in SHARES), key=lambda mask: _mean_iou(mask, train))
     yield name, "constant mask", _mean_iou(shaped, test)
-    boxes = [
-        np.stack([_filled(each.box, train.shape[1:]) for each in part if each.box is not None])
-        for part in (column.train, column.test)
-    ]
-    yield name, "constant box, boxes alone", _mean_iou(_filled(_best_box(boxes[0]), train.shape[1:]), boxes[1])
+    train, test = (np.stack([_filled(each.box, shape) for each in part if each.box is not None]) for part in parts)
+    yield name, "constant box, boxes alone", _mean_iou(_filled(_best_box(train), shape), test)
 
 
 def _best_box(masks: NDArray[np.bool_]) -> tuple[int, ...]:

@@ -95,15 +95,12 @@ def _embedded(report: Report) -> Iterable[str]:
     """Which data is the embedded world's: that of all columns, of some, or of the training alone."""
     trained = report.config["data"]["source"]["name"] == "world"
     encoders = report.config["stages"]["vision"]["source"] or report.config["data"]["source"]
+    pretrained = encoders["name"] == "world" and not _pretrains(report).isdisjoint(("classif", "siglip"))
     own, sets = _embedded_data(report), {name for each in _benchmarks(report) for name in each.sets}
     if trained and all(own.values()):
         yield WORLD
         return
-    if (
-        encoders["name"] == "world"
-        and not any(own.values())
-        and not _pretrains(report).isdisjoint(("classif", "siglip"))
-    ):
+    if pretrained and not any(own.values()):
         yield TRAINED
     texts = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
     yield from (texts[name] for name in texts if name in sets and _is_embedded(report, name))
