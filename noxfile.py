@@ -14,7 +14,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 HEAVY = Path(".nox/dev").resolve()  # one environment for all sessions that need torch: it is several GB
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-ON_REQUEST = ("_", "blind", "damage_", "fuzz_", "kill", "same_bytes", "sweep_")
+ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "same_bytes", "sweep_")
 """Prefixes of scripts that are no benchmarks: shared modules, and trials that take hours or arguments."""
 
 

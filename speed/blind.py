@@ -3,7 +3,7 @@
     python speed/blind.py                                                    # the embedded scale
     python speed/blind.py experiments/ablate_classif.yaml scale=quick
 
-A column says something about encoders where a trained row is well above its guesser, which learns from training examples:
+A column says something about encoders where a trained row is well above its guesser, which learns from training data:
 
 - probe: one class for all images.
 - captions: a text of another scene in the same language; the best of the three most frequent, chosen on the test set.
