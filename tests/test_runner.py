@@ -235,8 +235,8 @@ def test_damage_is_noticed_named_and_repaired(finished, bench):
 def test_another_seed_adds_its_own_stages_only(finished, bench):
     copy_of(finished, bench)
     output = bench.run("0", "1")
-    assert "23 of 49 stages to run" in output
-    assert len(bench.started()) == 23
+    assert "24 of 50 stages to run" in output
+    assert len(bench.started()) == 24
 
 
 def test_the_manifest_says_where_and_with_what(finished):

@@ -139,7 +139,8 @@ def _relative_bias(cell: Experiment) -> Iterator[KeyProblem]:
 
 
 def _world(cell: Experiment) -> Iterator[KeyProblem]:
-    if cell.data.source.name == "world" and 0 < cell.model.image_size < WORLD_SIDE:
+    sources = (cell.data.source, cell.stages.vision.source)
+    if any(each and each.name == "world" for each in sources) and 0 < cell.model.image_size < WORLD_SIDE:
         yield (
             "model.image_size",
             f"scenes of the world need at least {WORLD_SIDE} pixels, not {cell.model.image_size}",

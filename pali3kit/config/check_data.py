@@ -28,11 +28,11 @@ from pali3kit.errors import choose
 
 def check_data(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that the source has its files, and the tasks, texts and labels that training and benchmarks need."""
-    source, name = cell.data.source, cell.data.source.name
+    source, name, own = cell.data.source, cell.data.source.name, cell.stages.vision.source
     yield from _there("data.source", source)
     if available_tasks(source) == ():  # for pretraining alone
-        answered = "features" if annotations_of(source) else "loss"
-        fitting = [each.name for each in BENCHMARK.all() if each.scored == answered]
+        answered = {"features"} if annotations_of(source) else {"loss", "features"} if own else {"loss"}
+        fitting = [each.name for each in BENCHMARK.all() if each.scored in answered]
         if asked := [each for each in known_benchmarks(cell) if each not in fitting]:
             what = "images, labels and texts, no tasks" if annotations_of(source) else "texts alone"
             fit = f"only benchmark '{fitting[0]}' fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
@@ -52,12 +52,14 @@ def _supervised(cell: Experiment) -> Iterator[tuple[str, str]]:
     if own:
         yield from _there("stages.vision.source", own)
     key, source = ("stages.vision.source", own) if own else ("data.source", cell.data.source)
+    if not own and annotations_of(source) == ():  # `check_data` has said that no benchmark of the encoder fits
+        return
     name = source.name
-    if cell.pretrain == "classif" and annotations_of(source) != () and not supervises(source, "labels"):
+    if cell.pretrain == "classif" and not supervises(source, "labels"):
         some = any("labels" in (annotations_of(part) or ()) for _, part in _parts_of(source))
         wanted = f"set the number of classes of '{name}' (classes: N)" if some else f"'{name}' has none"
         yield key, f"pretrain 'classif' needs labels: {wanted}."
-    if cell.pretrain == "siglip" and annotations_of(source) != () and not supervises(source, "texts"):
+    if cell.pretrain == "siglip" and not supervises(source, "texts"):
         has = ", ".join(dict.fromkeys([*_telling("captions"), *_telling("texts")]))
         yield key, f"pretrain 'siglip' needs texts beside images: '{name}' has none; {has} have."
 

@@ -26,12 +26,12 @@ class _Range:
         return above and below
 
     def __str__(self) -> str:
-        low = f"{'more than' if self.open_low else 'at least'} {self.low:g}"
+        low = f"{'more than' if self.open_low else 'at least'} {self.low:.10g}"
         if self.high is None:
             return low
         if not self.open_high:
-            return f"between {self.low:g} and {self.high:g}"
-        return f"{low} and less than {self.high:g}"
+            return f"between {self.low:.10g} and {self.high:.10g}"
+        return f"{low} and less than {self.high:.10g}"
 
 
 COUNT = _Range(1)

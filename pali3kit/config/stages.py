@@ -26,7 +26,18 @@ class Training:
 
 
 @dataclass(kw_only=True)
-class VisionPretraining(Training):
+class Pretraining(Training):
+    """Stage 0: a component is trained before PaLI.
+
+    Keys:
+        seed: the seed of this stage; by default that of the run.
+    """
+
+    seed: int | None = None
+
+
+@dataclass(kw_only=True)
+class VisionPretraining(Pretraining):
     """Stage 0a: the image encoder is pretrained, by classification or as SigLIP's image tower.
 
     Keys:
@@ -39,7 +50,6 @@ class VisionPretraining(Training):
         text: SigLIP's text tower, which PaLI does not use.
         text_length: the length of its texts, in tokens.
         source: the images, with labels or texts; by default those of `data.source`.
-        seed: the seed of this stage; by default that of the run.
     """
 
     temperature: float = 10.0
@@ -52,37 +62,32 @@ class VisionPretraining(Training):
     text: Component = field(default_factory=lambda: Component(name="siglip_text"), metadata={"registry": "text_tower"})
     text_length: int = 32
     source: Component | None = field(default=None, metadata={"registry": "source"})
-    seed: int | None = None
 
 
 @dataclass(kw_only=True)
-class LanguagePretraining(Training):
+class LanguagePretraining(Pretraining):
     """Stage 0b: the language model is pretrained with UL2's mixture of denoisers.
 
     Keys:
         length: the length of the windows that text is packed into, in tokens.
         prefix: where the prefix LM splits a window: at a random place (`appendix`) or after three quarters (`table`).
         z_loss: the weight of the loss term log(Z)^2.
-        seed: the seed of this stage; by default that of the run.
     """
 
     length: int = 64
     prefix: Prefix = "appendix"
     z_loss: float = 0.0
-    seed: int | None = None
 
 
 @dataclass(kw_only=True)
-class MaskTokenizerTraining(Training):
+class MaskTokenizerTraining(Pretraining):
     """Stage 0c: the mask tokenizer is trained on masks of objects.
 
     Keys:
         source: the images with these masks; by default those of `data.source`.
-        seed: the seed of this stage; by default that of the run.
     """
 
     source: Component | None = field(default=None, metadata={"registry": "source"})
-    seed: int | None = None
 
 
 @dataclass(kw_only=True)

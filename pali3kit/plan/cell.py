@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Pretraining
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
 
@@ -47,13 +48,16 @@ class CellSteps:
         return options
 
     def new(self, kind: str, config: StageConfig, /, **parents: Step) -> Step:
-        """A new step of this cell. Steps of kinds without randomness are shared by all seeds."""
+        """A new step of this cell. Steps of kinds without randomness, or with a seed of their own, are shared by all
+        seeds.
+        """
         return Step(kind, kind, config, self._seed(kind) if STAGE.find(kind).seeded else 0, parents)
 
     def _seed(self, kind: str) -> int:
         """The seed of a kind of stage: its own in `stages`, or the run's."""
-        own = getattr(getattr(self.experiment.stages, kind, None), "seed", None)
-        return self.seed if own is None else int(own)
+        section = getattr(self.experiment.stages, kind, None)
+        own = section.seed if isinstance(section, Pretraining) else None  # a plug-in's `seed` may mean something else
+        return self.seed if own is None else own
 
     def inputs(self, split: str, regions: bool, tuned: Step | None = None, benchmark: str = "") -> dict[str, Step]:
         """The parents of every stage on a frozen encoder: its stored features or the encoder itself, and tokenizers.

@@ -57,7 +57,8 @@ def _label_steps(cells: list[GridCell]) -> list[GridCell]:
     """
     short = {key: _short([cell.point[key] for cell in cells]) for key in (cells[0].point if cells else ())}
     marks = [
-        {**{key: short[key](value) for key, value in cell.point.items()}, "": f"seed {cell.seed}"} for cell in cells
+        {**{key: _mark(key, short[key](value)) for key, value in cell.point.items()}, "": f"seed {cell.seed}"}
+        for cell in cells
     ]
     varying = [key for key in (marks[0] if marks else ()) if len({mark[key] for mark in marks}) > 1]
     owners: dict[str, list[dict[str, str]]] = {}
@@ -75,6 +76,16 @@ def _label_steps(cells: list[GridCell]) -> list[GridCell]:
         return renamed[step.digest]
 
     return [replace(cell, columns={name: rename(step) for name, step in cell.columns.items()}) for cell in cells]
+
+
+def _mark(key: str, text: str) -> str:
+    """A value of an axis in labels: a stage's own seed must not look like the run's."""
+    return f"{axis_label(key)} {text}" if key.endswith(".seed") else text
+
+
+def axis_label(key: str) -> str:
+    """The last word of an axis, and of a seed what it is of: `image_size`, `vision seed`."""
+    return " ".join(key.split(".")[-2:]) if key.endswith(".seed") else key.rpartition(".")[2]
 
 
 def _short(values: Sequence[object]) -> Callable[[object], str]:

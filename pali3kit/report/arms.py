@@ -13,7 +13,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Metrics, Prediction
 from pali3kit.execution.store import Store
-from pali3kit.plan.graph import Graph, value_label
+from pali3kit.plan.graph import Graph, axis_label, value_label
 from pali3kit.plan.step import Step, ancestry
 
 ARM_NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "pretrained": "Pretrained"}
@@ -137,7 +137,7 @@ def _value_label(key: str, value: object) -> str:
     name = value_label(value)
     if key == "evaluation.text_tower" and name in TEXT_TOWER_LABELS:
         return TEXT_TOWER_LABELS[name]
-    return ARM_NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
+    return ARM_NAMES.get(name, name) if key == "pretrain" else f"{axis_label(key)} {name}"
 
 
 def _check_readable(folder: Path) -> None:

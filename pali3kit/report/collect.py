@@ -27,6 +27,7 @@ from pali3kit.report.arms import (
     label_of,
 )
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
+from pali3kit.report.coverage import uncovered
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
 from pali3kit.report.paper import PaperTable
@@ -62,7 +63,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
             each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
         },
     )
-    return replace(report, notes=tuple(notes(report)))
+    return replace(report, notes=tuple(notes(report, uncovered(arms))))
 
 
 def _stages_measured(arms: Sequence[Arm]) -> list[str]:
@@ -192,7 +193,7 @@ def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: ArtifactRea
     scores: dict[int, EvalResult] = {}
     reasons: list[str] = []
     missing = 0
-    for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
+    for seed, step in _distinct(arm.steps.get(_key(column.source, suffix), {})).items():
         if artifacts.folder(step) is not None:
             rows = artifacts.predictions(step) if column.part else []
             metrics = artifacts.metrics(step)
@@ -206,6 +207,14 @@ def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: ArtifactRea
         else:
             missing += 1
     return _Measured(scores, tuple(reasons), missing)
+
+
+def _distinct(steps: Mapping[int, Step]) -> dict[int, Step]:
+    """The steps by seed. One that several seeds share is a single measurement: it is that of the first."""
+    found: dict[str, tuple[int, Step]] = {}
+    for seed, step in steps.items():
+        found.setdefault(step.digest, (seed, step))
+    return dict(found.values())
 
 
 def _compare(cell: ResultCell, ours: _Measured, baseline: _Measured) -> ResultCell:

@@ -31,8 +31,11 @@ TEMPLATES = (
 )
 
 
-def notes(report: Report) -> Iterable[str]:
-    """Yield limits, provenance, failures, and the columns that do not follow the paper or are not above the control."""
+def notes(report: Report, uncovered: Iterable[str] = ()) -> Iterable[str]:
+    """Yield limits, provenance, failures, and the columns that do not follow the paper or are not above the control.
+
+    `uncovered` says which stages the intervals do not cover.
+    """
     yield from _failures(report)
     if report.config["scale"] == "smoke":
         yield SMOKE
@@ -46,6 +49,7 @@ def notes(report: Report) -> Iterable[str]:
     yield from _languages(report)
     yield from _few_answers(report)
     yield from _uncertainty(report)
+    yield from uncovered
     yield from _limits(report)
     if checks := report.config["stages"]["transfer"].get("num_validations"):
         own = "by their own score on images that are not trained on"
@@ -90,11 +94,13 @@ def _benchmarks(report: Report) -> list[Benchmark]:
 def _embedded(report: Report) -> Iterable[str]:
     """Which data is the embedded world's: that of all columns, of some, or of the training alone."""
     trained = report.config["data"]["source"]["name"] == "world"
+    encoders = report.config["stages"]["vision"]["source"] or report.config["data"]["source"]
+    pretrained = encoders["name"] == "world" and not _pretrains(report).isdisjoint(("classif", "siglip"))
     own, sets = _embedded_data(report), {name for each in _benchmarks(report) for name in each.sets}
     if trained and all(own.values()):
         yield WORLD
         return
-    if trained and not any(own.values()) and not _pretrains(report).isdisjoint(("classif", "siglip")):
+    if pretrained and not any(own.values()):
         yield TRAINED
     texts = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
     yield from (texts[name] for name in texts if name in sets and _is_embedded(report, name))

@@ -69,6 +69,11 @@ def asked(*benchmarks: str, **mixture: float) -> dict[str, Any]:
         (Component(name="text", options={"path": "a.tsv"}), asked("denoising")),
         (Component(name="a_plug_in", options={"path": "nowhere"}), asked("vqav2")),
         (captions(test=None), asked("probe")),  # no answers are asked for
+        (
+            Component(name="text", options={"path": "a.tsv"}),
+            {**asked("denoising", "probe"), "stages.vision.source": Component(name="world")},
+        ),
+        (captions(), {**asked("coco"), "pretrain": "classif", "stages.vision.source": Component(name="world")}),
     ],
 )
 def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -> None:
@@ -120,6 +125,16 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
         (captions(), {**asked("coco"), "stages.mask_tokenizer.source": union()},
          "stages.mask_tokenizer.source.parts",
          "a union without parts has no images: name at least one source."),
+        (captions(), {**asked("coco"), "stages.vision.source": captions(images="image")},
+         "stages.vision.source.images", "there is no folder 'image'. Did you mean 'images'?"),
+        (Component(name="world"), {**asked("coco"), "pretrain": "classif", "stages.vision.source": captions()},
+         "stages.vision.source", "pretrain 'classif' needs labels: 'tsv' has none."),
+        (Component(name="world"), {**asked("coco"), "stages.vision.source": expressions()}, "stages.vision.source",
+         "pretrain 'siglip' needs texts beside images: 'refcoco' has none; coco_captions, pairs, parquet, records, "
+         "tsv, xm3600, folder have."),
+        (Component(name="world"), {**asked("coco"), "pretrain": "classif",
+                                   "stages.vision.source": Component(name="text", options={"path": "a.tsv"})},
+         "stages.vision.source", "pretrain 'classif' needs labels: 'text' has none."),
         (Component(name="pairs", options={"path": "x.tar", "classes": 0, "test": "y.tar"}),
          {**asked("coco"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: set the number of classes of 'pairs' (classes: N)."),

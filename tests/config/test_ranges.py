@@ -38,6 +38,16 @@ FREE = {"bias", "head_bias"}  # any number will do
          "stages.multimodal.mixture.ocr should be at most 1,000,000,000,000, not 1e+300."),
         ("evaluation.crop=1e-9", "evaluation.crop should be between 0.01 and 1, not 1e-09."),
         ("runtime.parallel_stages=-1", "runtime.parallel_stages should be at least 0, not -1."),
+        ("stages.vision.seed=-1", "stages.vision.seed should be between 0 and 4294967295, not -1."),
+        ("stages.language.seed=4294967296",
+         "stages.language.seed should be between 0 and 4294967295, not 4294967296."),
+        ("stages.mask_tokenizer.seed=-2", "stages.mask_tokenizer.seed should be between 0 and 4294967295, not -2."),
+        ("stages.vision.source={name: world, labels_per_image: 0.9}",
+         "stages.vision.source.labels_per_image should be between 1 and 2.24, not 0.9."),
+        ("data.source={name: world, labels_per_image: 3}",
+         "data.source.labels_per_image should be between 1 and 2.24, not 3.0."),
+        ("stages.vision.source={name: world, wrong_labels: 1.1}",
+         "stages.vision.source.wrong_labels should be between 0 and 1, not 1.1."),
         ("runtime.grace_seconds=0", "runtime.grace_seconds should be at least 1, not 0.0."),
     ],
 )  # fmt: skip
@@ -45,6 +55,22 @@ def test_out_of_range(trial: Path, override: str, text: str) -> None:
     with pytest.raises(ConfigError) as error:
         load("x.yaml", [override])
     assert str(error.value) == f"command line: {override}: {text}"
+
+
+def test_a_number_in_a_file_that_is_out_of_range_has_its_line(trial: Path) -> None:
+    scale = trial / "scales" / "tiny.yaml"
+    scale.write_text(scale.read_text().replace("    batch_size: 4\n", "    batch_size: 4\n    seed: -3\n"))
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml")
+    assert str(error.value) == "scales/tiny.yaml:16: stages.vision.seed should be between 0 and 4294967295, not -3."
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["stages.vision.seed=4294967295", "stages.vision.seed=null", "data.source={name: world, labels_per_image: null}"],
+)
+def test_bounds_and_null_are_within(trial: Path, override: str) -> None:
+    load("x.yaml", [override])
 
 
 def test_a_good_experiment_is_within_all_ranges(trial: Path) -> None:

@@ -39,9 +39,23 @@ def test_an_unknown_kind_is_reported_with_the_nearest(cell):
         cell.step("visoin")
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("vision", 7), ("mask_tokenizer", 0)])
+@pytest.mark.parametrize(("kind", "seed"), [("vision", 7), ("mask_tokenizer", 7), ("corpus", 0)])
 def test_the_seed_is_that_of_kinds_that_draw_at_random(cell, kind, seed):
     assert cell.new(kind, Loose({})).seed == seed
+
+
+@pytest.mark.parametrize("kind", ["vision", "language", "mask_tokenizer"])
+def test_a_stage_with_a_seed_of_its_own_is_that_of_a_run_with_it(experiment, kind):
+    """The seed is the step's, and no part of its configuration."""
+    own = CellSteps(changed(experiment, {f"stages.{kind}.seed": 0}), 7).step(kind)
+    assert own.digest == CellSteps(experiment, 0).step(kind).digest != CellSteps(experiment, 7).step(kind).digest
+    assert (own.seed, "seed" in own.plain["training"]) == (0, False)
+
+
+def test_only_the_stages_that_have_one_take_a_seed_of_their_own(experiment):
+    cell = CellSteps(changed(experiment, {"stages.vision.seed": 3}), 7)
+    seeds = {kind: cell.step(kind).seed for kind in ("vision", "language", "mask_tokenizer", "multimodal")}
+    assert seeds == {"vision": 3, "language": 7, "mask_tokenizer": 7, "multimodal": 7}
 
 
 def test_a_new_step_is_labelled_by_its_kind_until_the_graph_names_it(cell):
@@ -75,11 +89,13 @@ def test_a_plug_ins_kind_asks_for_ours_and_is_asked_for_by_name(experiment, monk
 @dataclass(kw_only=True)
 class Neighbours:
     count: int = 20
+    seed: str = "tuple"  # means something else than ours
 
 
 def test_a_plug_in_reads_its_section_with_its_type(experiment):
     cell = CellSteps(experiment, 0)
     cell.experiment.stages.neighbours = Neighbours(count=3)
     assert cell.options("neighbours", Neighbours).count == 3
+    assert cell._seed("neighbours") == 0
     with pytest.raises(AssertionError):
         cell.options("vision", Neighbours)

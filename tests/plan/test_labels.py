@@ -7,7 +7,7 @@ import pytest
 from planned import changed, labels, on_classes
 
 from pali3kit.config.component import Component
-from pali3kit.plan.graph import _label_steps, build, value_label
+from pali3kit.plan.graph import _label_steps, axis_label, build, value_label
 
 
 def test_labels_are_unique_and_say_what_differs(tmp_path):
@@ -15,11 +15,27 @@ def test_labels_are_unique_and_say_what_differs(tmp_path):
     assert len(labels(graph)) == len(graph.steps)
     assert {
         "tokenizer",
-        "mask_tokenizer",
+        "mask_tokenizer seed 0",
         "language seed 0",
         "vision siglip seed 1",
         "transfer/vqa classif seed 0",
     } <= labels(graph)
+
+
+def test_seeds_of_stages_do_not_look_like_those_of_the_run(tmp_path):
+    graph = build(fakes.experiment(tmp_path, seeds=[1, 2], grid={"stages.vision.seed": [0, 1]}))
+    assert len(labels(graph)) == len(graph.steps)
+    assert {"vision vision seed 0", "vision vision seed 1", "language seed 1", "multimodal vision seed 0 seed 1"} <= (
+        labels(graph)
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("pretrain", "pretrain"), ("model.image_size", "image_size"), ("stages.vision.seed", "vision seed")],
+)
+def test_axes_are_called_by_their_last_word_and_seeds_by_what_they_are_of(key, text):
+    assert axis_label(key) == text
 
 
 def test_components_are_shown_by_their_names_if_these_differ(tmp_path):

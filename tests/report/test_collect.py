@@ -37,6 +37,15 @@ def test_three_seeds_give_intervals_over_seeds(made_up):
     assert (cell.ours.seeds, cell.ours.method, cell.delta.method) == (3, "t over seeds", "t over seeds")
 
 
+def test_a_step_that_seeds_share_is_measured_once(made_up):
+    """Three equal numbers would give an interval of no width."""
+    fixed = {"grid": {"stages.language.seed": [0, 1]}, "baseline": {"stages.language.seed": 0}, "paper": ""}
+    report = made_up(["denoising"], seeds=[3, 4, 5], **fixed).report()
+    cell = cell_of(report, "language seed 1", "denoising")
+    assert (list(cell.per_seed), cell.status, cell.ours.seeds) == ([3], "done", 1)
+    assert cell.ours.method == cell.delta.method == "bootstrap over samples"
+
+
 def test_the_paper_stands_beside_and_is_judged_by_direction(made_up):
     report = made_up().report()
     classif, siglip = (cell_of(report, label, "textvqa") for label in ("Classif", "SigLIP"))

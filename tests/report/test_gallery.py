@@ -86,6 +86,13 @@ def test_answers_are_marked_and_captions_only_scored(report):
     assert '<span class="wrong">✗</span>' in by_title["doodles/textvqa"]
     assert "✓" not in by_title["doodles/coco"]
     assert 'class="score"' in by_title["doodles/coco"]
+    assert "Scores: VQA accuracy, %; ✓ from 50 on." in by_title["doodles/textvqa"]
+    assert "Scores: CIDEr × 100." in by_title["doodles/coco"]
+    assert "Scores: mIoU × 100." in by_title["doodles/refcoco"]
+
+
+def test_the_page_says_that_no_answer_was_looked_at_in_choosing(report):
+    assert "chosen by their place alone" in gallery(report, {})
 
 
 def test_boxes_and_masks_are_drawn_where_they_are(report):

@@ -116,6 +116,23 @@ def test_few_seeds_are_admitted(report, made_up):
     assert note.endswith("All seeds are measured on one test set: what another one would change is not in them.")
 
 
+def test_what_encoders_learn_from_may_be_a_source_of_their_own(report):
+    vision = {**report.config["stages"]["vision"], "source": {"name": "world"}}
+    config = {**report.config, "evaluate": ["retrieval"], "stages": {**report.config["stages"], "vision": vision}}
+    captioned = {"captioned": {"name": "xm3600", "path": "a.jsonl", "images": "a"}}
+    config["evaluation"] = {**config["evaluation"], **captioned}
+    assert TRAINED in list(notes(replace(report, config=config)))
+    config["data"] = {**config["data"], "source": {"name": "world"}}
+    vision["source"] = {"name": "pairs"}
+    assert TRAINED not in list(notes(replace(report, config=config)))
+
+
+def test_what_intervals_do_not_cover_follows_them(report):
+    told = list(notes(report, ["Vision is of seed 0."]))
+    told.remove("Vision is of seed 0.")
+    assert told == list(report.notes)
+
+
 def test_the_dagger_is_explained_where_it_is_used(report, made_up):
     assert report.notes[-1] == "† recalled, not verified against the paper."
     assert not any("†" in note for note in made_up(["probe"], paper="").report().notes)

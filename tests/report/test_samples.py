@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from pali3kit.report.samples import COUNT
 
 
@@ -20,6 +22,22 @@ def test_all_rows_answer_the_same_examples(report):
     for example in of(report, "vqav2"):
         assert [answer.label for answer in example.answers] == ["Classif", "SigLIP", "Random"]
         assert [answer.text.split()[0] for answer in example.answers] == ["classif", "siglip", "random"]
+
+
+def test_answers_have_no_say_in_which_examples_are_shown(made_up):
+    """Other scores and texts of one row: the same images and prompts."""
+    run = made_up(["coco", "textvqa"])
+    before = run.report().gallery
+    for step in run.graph.steps:
+        if step.kind == "evaluate" and step.label.endswith("siglip"):
+            rows = map(json.loads, (run.store.path(step) / "predictions.jsonl").read_text().splitlines())
+            better = [{**row, "score": 100.0 - row["image"], "prediction": f"word {row['image']}"} for row in rows]
+            run.rewrite(step, "predictions.jsonl", "\n".join(map(json.dumps, better)))
+    after = run.report().gallery
+    assert [(one.column, one.images, one.prompt) for one in after] == [
+        (one.column, one.images, one.prompt) for one in before
+    ]
+    assert [one.answers for one in after] != [one.answers for one in before]
 
 
 def test_a_failed_row_does_not_hide_the_answers_of_the_others(report):

@@ -65,7 +65,7 @@ class WorldSource(World, SourceBase):
         things = present(self.scene(split, index))
         if self.labels_per_image is not None:
             things = sample_labels(things, self.labels_per_image, rng)
-        numbers = tuple(self.classes.index(thing) for thing in things)
+        numbers = tuple(self._numbers[thing] for thing in things)
         return corrupt_labels(numbers, self.wrong_labels, len(self.classes), rng)
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pali3kit.config.available_tasks import Supervision, supervised_part
 from pali3kit.config.budgets import KeyProblem, check_budget, check_devices
+from pali3kit.config.component import Component
 from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import VisionPretraining
@@ -24,6 +25,7 @@ ARM_FIELDS = {
 }
 
 UNREAD = frozenset({"source", "seed"})  # the source is a field of `Config`, the seed one of the step
+LABEL_OPTIONS = frozenset({"labels_per_image", "wrong_labels"})  # of a source: SigLIP reads no labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +50,7 @@ class Config(StageConfig):
 def _make(cell: CellSteps) -> Step:
     """Only SigLIP needs the tokenizer."""
     experiment = cell.experiment
-    supervision: Supervision = "labels" if experiment.pretrain == "classif" else "texts"
-    source = supervised_part(experiment.stages.vision.source or experiment.data.source, supervision)
+    source = _source(experiment)
     vision, pretrained = experiment.model.vision, experiment.pretrain in ARM_FIELDS
     config = Config(
         pretrain=experiment.pretrain,
@@ -62,6 +63,14 @@ def _make(cell: CellSteps) -> Step:
     )
     parents = {"tokenizer": cell.step("tokenizer")} if experiment.pretrain == "siglip" else {}
     return cell.new("vision", config, **parents)
+
+
+def _source(experiment: Experiment) -> Component:
+    """The images, as far as they have what the method reads: labels or texts."""
+    supervision: Supervision = "labels" if experiment.pretrain == "classif" else "texts"
+    source = supervised_part(experiment.stages.vision.source or experiment.data.source, supervision)
+    unread = LABEL_OPTIONS if supervision == "texts" else frozenset()
+    return replace(source, options={key: value for key, value in source.options.items() if key not in unread})
 
 
 def _check(cell: Experiment) -> Iterator[KeyProblem]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from planned import changed, complaints, detail, panel, step_of, units
 
 from pali3kit.config.component import Component
+from pali3kit.config.load import load
 from pali3kit.plan import content
+
+EXPERIMENTS = Path(__file__).parents[3] / "experiments"
 
 
 @pytest.fixture
@@ -47,8 +52,14 @@ def test_no_changes_of_its_digest(experiment, key, value):
     assert masks(experiment, **{key: value}).digest == masks(experiment).digest
 
 
-def test_seeds_share_it(experiment):
-    assert masks(experiment, 3).digest == masks(experiment).digest and masks(experiment, 3).seed == 0
+def test_each_seed_has_its_own(experiment):
+    assert masks(experiment, 3).digest != masks(experiment).digest and masks(experiment, 3).seed == 3
+
+
+def test_of_seed_0_it_is_what_it_was_when_seeds_shared_it():
+    """Version 0.1's masks of the embedded scale."""
+    quick = load(EXPERIMENTS / "ablate_classif.yaml", ["scale=quick"])
+    assert step_of(quick, "mask_tokenizer").name == "mask_tokenizer-75beb30a48c5"
 
 
 def test_it_learns_what_the_world_refers_to_and_any_object_of_files(experiment, coco):

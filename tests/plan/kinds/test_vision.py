@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from planned import changed, complaints, detail, kinds, panel, step_of, units
+from planned import changed, complaints, detail, kinds, panel, rerun, step_of, units
 
 from pali3kit.config.component import Component
 from pali3kit.plan import content
+from pali3kit.plan.graph import build
 
 ARMS = ("siglip", "classif", "random", "pretrained")
 BOTH = {
@@ -55,6 +56,42 @@ def test_what_makes_an_arm_another_encoder(experiment, arm, read):
 @pytest.mark.parametrize("arm", ARMS)
 def test_each_seed_has_its_own(experiment, arm):
     assert vision(experiment, arm, 1).digest != vision(experiment, arm).digest
+
+
+def test_seeds_share_an_encoder_with_a_seed_of_its_own(experiment):
+    asked = changed(experiment, {"seeds": [1, 2], "stages.vision.seed": 0})
+    found = [step for step in build(asked).steps if step.kind == "vision"]
+    assert {step.label: step.seed for step in found} == {"vision classif": 0, "vision siglip": 0}
+
+
+WORLD = {"name": "world", "objects": 40}
+
+
+def on_world(experiment, arm, key="stages.vision.source", **options):
+    return vision(experiment, arm, **{key: Component(name="world", options={"objects": 40, **options})})
+
+
+def test_its_own_source_is_that_of_data(experiment):
+    own, data = (on_world(experiment, "classif", key) for key in ("stages.vision.source", "data.source"))
+    assert own.digest == data.digest and own.plain["source"] == WORLD and "source" not in own.plain["training"]
+
+
+def test_labels_are_read_by_classification_alone(experiment):
+    """Those of an own source change no other step: the rest reads `data.source`."""
+    told = {"labels_per_image": None, "wrong_labels": 0.0}
+    assert on_world(experiment, "classif", **told).plain["source"] == {**WORLD, **told}
+    assert on_world(experiment, "siglip", **told).digest == on_world(experiment, "siglip").digest
+    before, after = (
+        changed(experiment, {"stages.vision.source": Component(name="world", options={"objects": 40, **options})})
+        for options in ({}, told)
+    )
+    moved = rerun(build(before), build(after))
+    assert "vision classif" in moved and all("classif" in label for label in moved)
+
+
+def test_the_default_labels_written_out_change_nothing(experiment):
+    told = {"labels_per_image": 1.25, "wrong_labels": 0.2}
+    assert on_world(experiment, "classif", **told).digest == on_world(experiment, "classif").digest
 
 
 def test_arms_are_different_steps(experiment):
