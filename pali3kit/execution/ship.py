@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import join
+from tempfile import TemporaryDirectory
 
 import pali3kit
 from pali3kit.config.load import load
@@ -41,22 +42,25 @@ _ENDING = ".safetensors"
 def _ship(experiment: Experiment, out: Path, half: bool, provenance: Mapping[str, Json]) -> list[Path]:
     """Copy the artifacts of `KINDS` into the store `out`, and remove all others there.
 
-    Raises StageError, before anything is written, where one is not made yet, or damaged.
+    Raises StageError, before anything is written, where one is not made yet, damaged, or itself a copy of this command.
     """
     store = Store(Path(experiment.runtime.store), full=True)
     steps = [step for step in build(experiment).steps if step.kind in KINDS]
     if missing := store.missing(steps):
         labels = ", ".join(step.label for step in missing)
         raise StageError(f"not in {store.root}, or damaged there: {labels}. Run the experiment first, with this store.")
+    manifests = [store.manifest(step) for step in steps]
+    if copies := [step.label for step, manifest in zip(steps, manifests, strict=True) if "shipped" in manifest]:
+        raise StageError(f"{store.root} has copies of what was shipped before: {', '.join(copies)}. Train in a new store.")
     out.mkdir(parents=True, exist_ok=True)
-    for step in steps:
-        partial, target = out / f".{step.name}.partial", out / step.name
-        remove(partial)
-        partial.mkdir()
-        cast = _copy(store.path(step), partial, half)
-        seal_manifest(partial, {**store.manifest(step), "shipped": {**provenance, "cast_to_float16": cast}})
-        remove(target)
-        partial.rename(target)
+    with TemporaryDirectory(dir=out.parent) as work:
+        for step, manifest in zip(steps, manifests, strict=True):
+            partial, target = Path(work) / step.name, out / step.name
+            partial.mkdir()
+            cast = _copy(store.path(step), partial, half)
+            seal_manifest(partial, {**manifest, "shipped": {**provenance, "cast_to_float16": cast}})
+            remove(target)
+            partial.rename(target)
     kept = {step.name for step in steps}
     for folder in out.iterdir():
         if ARTIFACT.fullmatch(folder.name) and folder.name not in kept:
