@@ -79,6 +79,7 @@ def _copy(source: Path, target: Path, half: bool) -> dict[str, Json]:
             cast[file.name] = sha256_of(file)
         else:
             shutil.copyfile(file, target / file.name)
+        (target / file.name).chmod(0o644)  # safetensors makes files that only their owner can read
     return cast
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pali3kit.data.task import Example
-from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, _score_regions
+from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, _score_regions, reconstruction
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.masks.vqvae import MaskVQVAE
 
@@ -87,3 +87,9 @@ def test_a_mask_tokenizer_that_loses_nothing_leaves_the_rounding_of_the_box() ->
     for bins, expected in ((5, 100.0), (3, 50.0)):  # its sides lie on quarters
         found = _codec_limits([replace(example(), target=RegionFormat(bins).write_box(BOX, 64, 64))], perfect, bins)
         assert found == pytest.approx({"oracle": expected, "reconstruction": 100.0})
+
+
+def test_the_mask_tokenizer_alone_is_scored_mask_by_mask() -> None:
+    whole = replace(example(), mask=np.ones((64, 64), bool))
+    result = reconstruction([example(), whole], MASK_TOKENIZER)
+    assert result.samples == pytest.approx([50.0, 100.0]) and result.value == pytest.approx(75.0)
