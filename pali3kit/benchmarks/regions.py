@@ -1,5 +1,5 @@
-"""Referring segmentation: RefCOCO, RefCOCO+, RefCOCOg, on which one fine-tuned model is measured; and the mask tokenizer
-alone.
+"""Referring segmentation: RefCOCO, RefCOCO+, RefCOCOg, on all of which one fine-tuned model is measured; and the mask
+tokenizer alone.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m pali3kit.execution.ship EXPERIMENT [--half] [key=value ...]
 
-A maintainer's command. What is copied replaces what was there, keeps its digest and has all that its manifest says of how it
-was trained, and beside that `shipped`: the commit, the commands and, with `--half`, the sha256 of the fp32 files that
-were rounded to fp16.
+A maintainer's command. What is copied replaces what was there, and keeps its digest and all that its manifest says of
+how it was trained. `shipped` is added: the commit, the commands and, with `--half`, the sha256 of the fp32 files that were
+rounded to fp16.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def _ship(experiment: Experiment, out: Path, half: bool, provenance: Mapping[str
         raise StageError(f"not in {store.root}, or damaged there: {labels}. Run the experiment first, with this store.")
     manifests = [store.manifest(step) for step in steps]
     if copies := [step.label for step, manifest in zip(steps, manifests, strict=True) if "shipped" in manifest]:
-        raise StageError(f"{store.root} has copies of what was shipped before: {', '.join(copies)}. Train in a new store.")
+        labels = ", ".join(copies)
+        raise StageError(f"{store.root} has copies of what was shipped before: {labels}. Train in a new store.")
     out.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=out.parent) as work:
         for step, manifest in zip(steps, manifests, strict=True):

@@ -18,7 +18,6 @@ from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
-
 _INSTANCE = "instance"  # the task of file sources with any object
 
 
