@@ -3,8 +3,8 @@
     python -m pali3kit.execution.ship EXPERIMENT [--half] [key=value ...]
 
 A maintainer's command. What is copied replaces what was there, and keeps its digest and all that its manifest says of
-how it was trained. `shipped` is added: the commit, the commands and, with `--half`, the sha256 of the fp32 files that were
-rounded to fp16.
+how it was trained. `shipped` is added: the commit, the commands and, with `--half`, the sha256 of the fp32 files that
+were rounded to fp16.
 """
 
 from __future__ import annotations
