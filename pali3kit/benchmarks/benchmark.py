@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from pali3kit.errors import RegistryError, choose
 
-_Scored = Literal["generate", "features", "loss"]
+_Scored = Literal["generate", "features", "loss", "masks"]
 """What of a model a benchmark scores."""
 _Section = Literal["probes", "labelled", "captioned"]
 """Sections of `evaluation` that name the sets an encoder is measured on; also placeholders in titles of columns."""
@@ -76,8 +76,8 @@ class Benchmark:
         unit: the unit of its values, as tables print it.
         lower_is_better: whether a lower value is better, as of a loss.
         digits: decimals to print.
-        scored: its subject: text that PaLI generates, `features` of the image encoder alone, or a `loss` of the
-            language model alone. The latter two are measured right after pretraining.
+        scored: its subject: text that PaLI generates, `features` of the image encoder alone, a `loss` of the language
+            model alone, or `masks` of the mask tokenizer alone. All but the first are measured right after pretraining.
         kind: the kind of stage that measures it.
         metric: the registered metric that scores generated answers.
         task: the task of `data.source` whose answers it scores, by its name in the embedded world; `data.tasks` may set
@@ -157,6 +157,11 @@ class Benchmark:
     def generated(self) -> bool:
         """Whether answers that PaLI generates are scored, and not a pretrained component alone."""
         return self.scored == "generate"
+
+    @property
+    def uses_encoder(self) -> bool:
+        """Whether its numbers depend on the image encoder."""
+        return self.scored in ("generate", "features")
 
     def label(self, source: str, task: str = "", published: bool = False) -> str:
         """Its name in plans and reports: a bare name stands for the public data set, and for nothing else.

@@ -1,4 +1,6 @@
-"""Referring segmentation: RefCOCO, RefCOCO+, RefCOCOg. One fine-tuned model is measured on all three."""
+"""Referring segmentation: RefCOCO, RefCOCO+, RefCOCOg, on all of which one fine-tuned model is measured; and the mask
+tokenizer alone.
+"""
 
 from __future__ import annotations
 
@@ -51,4 +53,12 @@ REFCOCOG = Benchmark(
     public=(_refer_set("RefCOCOg ({test_split})", "refer_g"),),
     regions=True,
     transfer_of="refcoco",
+)
+MASK_TOKENIZER = Benchmark(
+    name="mask_tokenizer",
+    summary="the mask tokenizer alone: IoU of test masks, written as 16 mask tokens and read back",
+    columns=(Column(title="Mask tokens"),),
+    unit=MIOU,
+    scored="masks",
+    kind="reconstruction",
 )

@@ -42,7 +42,7 @@ def _trains_ul2(experiment: Experiment) -> bool:
     models = [experiment.model.language, *experiment.grid.get("model.language", ())]
     names = {each.get("name") if isinstance(each, dict) else getattr(each, "name", each) for each in models}
     asked = known_benchmarks(experiment)
-    return "ul2" in names and any(BENCHMARK.find(name).scored != "features" for name in asked)
+    return "ul2" in names and any(BENCHMARK.find(name).scored in ("generate", "loss") for name in asked)
 
 
 def _why_not(backend: str) -> str:

@@ -37,10 +37,11 @@ def check_data(cell: Experiment) -> Iterator[tuple[str, str]]:
             what = "images, labels and texts, no tasks" if annotations_of(source) else "texts alone"
             fit = f"only benchmark '{fitting[0]}' fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
             yield "evaluate", f"source '{name}' has {what}: {fit}, not {asked[0]}."
-    elif generates_text(cell):
-        asked = [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated]
-        yield from _answerable(cell, asked)
-        yield from _offered(cell, asked)
+    else:
+        if generates_text(cell):
+            asked = [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated]
+            yield from _answerable(cell, asked)
+            yield from _offered(cell, asked)
         yield from _masked(cell)
     yield from _own_tasks(cell)
     yield from _supervised(cell)
@@ -120,8 +121,13 @@ def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     there = [name for name in benchmarks if source_of(cell, BENCHMARK.find(name)) is None]
-    if there and not any(part.options.get("test", part.name != "union") for _, part in _parts_of(source)):
+    if there and not _has_test(source):
         yield "data.source", f"benchmark '{there[0]}' is measured on test images: name them, data.source.test."
+
+
+def _has_test(source: Component) -> bool:
+    """Whether a source of files, or any source of a union, names test images."""
+    return any(part.options.get("test", part.name != "union") for _, part in _parts_of(source))
 
 
 def _own_tasks(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -133,19 +139,23 @@ def _own_tasks(cell: Experiment) -> Iterator[tuple[str, str]]:
 
 
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that the mask tokenizer has masks to train on if regions are measured."""
+    """Check that the mask tokenizer has masks to train on if regions are measured, and test masks if it is itself."""
     own = cell.stages.mask_tokenizer.source
     if own:
         yield from _there("stages.mask_tokenizer.source", own)
     source = own or cell.data.source
-    asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
+    alone = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).scored == "masks"]
+    asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions or name in alone]
     known, tasks = tasks_of(cell.data.source), tasks_of(source)
     refers = known is None or any(task_family(task).endswith("refer") for task in known)
-    refers |= any(source_of(cell, BENCHMARK.find(name)) is not None for name in asked)
+    refers |= bool(alone) or any(source_of(cell, BENCHMARK.find(name)) is not None for name in asked)
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
         *others, last = _telling("masks")
         text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
         yield "stages.mask_tokenizer.source", text + f"{', '.join(others)} and {last} have."
+    elif alone and tasks is not None and not _has_test(source):
+        key = "stages.mask_tokenizer.source" if own else "data.source"
+        yield key, f"benchmark '{alone[0]}' is measured on test images: name them, {key}.test."
 
 
 def check_pairs(cell: Experiment) -> Iterator[tuple[str, str]]:

@@ -50,7 +50,7 @@ def _score_regions(examples: Sequence[Example], predictions: Sequence[str], mask
         "boxacc@0.75": 100 * box_accuracy(found, boxes, 0.75),
         "invalid": 100 * float(np.mean([segment is None for segment in segments])),
         **{f"mIoU {size}": 100 * value for size, value in _by_size(truth, ious).items()},
-        **{name: 100 * value for name, value in _codec_limits(examples, masks, bins).items()},
+        **_codec_limits(examples, masks, bins),
     }
     details = [_drawing(segment, mask, box) for segment, mask, box in zip(segments, truth, boxes, strict=True)]
     return EvalResult(100 * value, [100 * iou for iou in ious], extra, details)
@@ -65,18 +65,28 @@ def _by_size(truth: Sequence[np.ndarray], ious: Sequence[float]) -> dict[str, fl
 
 @torch.inference_mode()
 def _codec_limits(examples: Sequence[Example], masks: MaskVQVAE, bins: int) -> dict[str, float]:
-    """Upper bounds that the mask tokenizer sets for any model: two mean IoUs.
+    """Upper bounds that the mask tokenizer sets for any model: two mean IoUs in percent.
 
     `oracle` is the mIoU of the ground truth itself, its box and mask encoded as text and decoded again.
-    `reconstruction` is the same on 64x64 crops alone, without the rounding of the box and the resize to full size.
+    `reconstruction` is that of the function of this name.
     """
     truth = [e.mask for e in examples if e.mask is not None]
     answers = [e.target for e in add_mask_tokens(examples, masks)]
     oracle, _ = mean_iou(_decode_segments(answers, [mask.shape for mask in truth], masks, bins), truth)
+    return {"oracle": 100 * oracle, "reconstruction": reconstruction(examples, masks).value}
+
+
+@torch.inference_mode()
+def reconstruction(examples: Sequence[Example], masks: MaskVQVAE) -> EvalResult:
+    """The mean IoU in percent of masks, written as mask tokens and read back, with the 64x64 crops that are encoded.
+
+    Neither the rounding of the box nor the resize to full size is in it. All `examples` have a box and a mask.
+    """
     originals = crops(examples)
     decoded = torch.cat([masks.decode(masks.encode(part)) for part in originals.split(CROPS)])
     pairs = zip((decoded[:, 0] > 0).numpy(), (originals[:, 0] >= 0.5).numpy(), strict=True)
-    return {"oracle": oracle, "reconstruction": float(np.mean([mask_iou(*pair) for pair in pairs]))}
+    ious = [mask_iou(*pair) for pair in pairs]
+    return EvalResult(100 * float(np.mean(ious)), [100 * iou for iou in ious])
 
 
 @torch.inference_mode()

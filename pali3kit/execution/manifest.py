@@ -25,6 +25,7 @@ MANIFEST = "manifest.json"
 LARGE = 1 << 30  # bytes: larger files are trusted by size and modification time, unless verification is full
 MAX_NUMBER = 1e18  # for bytes, seconds and every other number in a manifest
 SEAL, DIGESTS = "seal", "sha256"
+_OF_FILES = ("files", "modified", DIGESTS, SEAL)
 REQUIRED = ("kind", "digest", "seconds", "threads", "host", "files")
 _PACKAGES = ("torch", "lightning", "numpy")
 
@@ -34,15 +35,21 @@ Manifest: TypeAlias = dict[str, Any]
 
 def write_manifest(folder: Path, step: Step, seconds: float, threads: int, made_with: Mapping[str, str]) -> None:
     """Write the manifest of the files in `folder`, without unfinished ones; it replaces one that is there."""
+    made = {"seconds": round(seconds, 3), "threads": threads, **_circumstances(made_with)}
+    seal_manifest(folder, {**_identity(step), **made})
+
+
+def seal_manifest(folder: Path, made: Mapping[str, Json]) -> None:
+    """Write a manifest of what `made` the files in `folder`, with their sizes and digests and its own seal.
+
+    Entries of `made` about the files of another manifest are left out.
+    """
     left_out = {folder / name for name in (MANIFEST, *UNFINISHED)}
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and left_out.isdisjoint((path, *path.parents)))
     files = {path.relative_to(folder).as_posix(): path for path in paths}
     sizes = {name: path.stat().st_size for name, path in files.items()}
     manifest = {
-        **_identity(step),
-        "seconds": round(seconds, 3),
-        "threads": threads,
-        **_circumstances(made_with),
+        **{key: value for key, value in made.items() if key not in _OF_FILES},
         "files": sizes,
         "modified": {name: files[name].stat().st_mtime_ns for name, size in sizes.items() if size > LARGE},
         DIGESTS: {name: sha256_of(path) for name, path in files.items()},

@@ -35,7 +35,7 @@ from pali3kit.execution.manifest import (
 from pali3kit.plan.step import Step
 from pali3kit.training.context import UNFINISHED
 
-TRACEBACK = "traceback.txt"
+TRACEBACK, CONFIG = "traceback.txt", "config.yaml"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -114,7 +114,7 @@ class Store:
         """
         work, target = self.work(step), self.path(step)
         config = yaml.safe_dump(dict(step.plain), sort_keys=False, allow_unicode=True)
-        (work / "config.yaml").write_text(config, encoding="utf-8")
+        (work / CONFIG).write_text(config, encoding="utf-8")
         write_manifest(work, step, seconds, threads, made_with or {})
         for path in (*(path for path in work.rglob("*") if path.is_file()), work):
             sync(path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.available_tasks import task_family
+from pali3kit.config.available_tasks import supervised_part, task_family, tasks_of
 from pali3kit.config.component import Component
 from pali3kit.config.root import source_of
 from pali3kit.config.schema import Experiment
@@ -17,6 +17,8 @@ from pali3kit.plan.content import size_of_split, source_digest
 from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
+
+_INSTANCE = "instance"  # the task of file sources with any object
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,12 @@ class _SourceFields(TypedDict):
     image_size: int
 
 
+class _MaskFields(_SourceFields):
+    """The fields of `SourceConfig`, and the task whose examples have masks."""
+
+    task: str
+
+
 class _TextFields(_SourceFields):
     """The fields of `TextConfig`, except `validation`, which only training has."""
 
@@ -74,6 +82,16 @@ class _TextFields(_SourceFields):
 
 def source_fields(source: Component, image_size: int) -> _SourceFields:
     return {"source": component_json(source), "data": source_digest(source), "image_size": image_size}
+
+
+def mask_fields(experiment: Experiment) -> _MaskFields:
+    """The masks that the mask tokenizer is trained and measured on.
+
+    File sources provide any object, the embedded world those that it can refer to.
+    """
+    source = supervised_part(experiment.stages.mask_tokenizer.source or experiment.data.source, "masks")
+    task = _INSTANCE if _INSTANCE in (tasks_of(source) or ()) else "refer"
+    return {**source_fields(source, experiment.model.image_size), "task": task}
 
 
 def image_set_of(experiment: Experiment, benchmark: str = "") -> _SourceSplits:

@@ -104,7 +104,7 @@ def _table(
             cell = ours.cell()
             if arm.baseline:
                 cell = _compare(cell, ours, measured[arm.baseline][column.name])
-            if control in measured and control != arm.label and column.benchmark.scored != "loss":  # no encoder
+            if control in measured and control != arm.label and column.benchmark.uses_encoder:
                 cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
             if published and published.axis and _comparable(column.key, published, arm.point, experiment):

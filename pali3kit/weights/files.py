@@ -1,4 +1,7 @@
-"""Save and load the weights of our own artifacts: safetensors whose names and shapes must match exactly."""
+"""Save and load the weights of our own artifacts: safetensors whose names and shapes must match exactly.
+
+Models are in fp32, and so are the files, except those of artifacts that come with the package (`save_half`).
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,20 @@ def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
         save_file(tensors, path, ties or None)
 
 
+def save_half(source: Path, path: Path) -> None:
+    """Write the tensors of the file `source` to `path`, those in fp32 rounded to fp16.
+
+    Raises WeightsError, naming the tensors, where a number is too large for fp16.
+    """
+    with safe_open(source, "pt") as file:
+        metadata = file.metadata()
+    whole = load_file(source)
+    halves = {name: tensor.half() if tensor.dtype == torch.float32 else tensor for name, tensor in whole.items()}
+    if too_large := [name for name in whole if not torch.equal(whole[name].isfinite(), halves[name].isfinite())]:
+        raise WeightsError(f"{source} does not fit into float16: {', '.join(too_large)} have numbers above 65504")
+    save_file(halves, path, metadata)
+
+
 def _ties(module: nn.Module) -> dict[str, str]:
     """The names of parameters that have an earlier name, by which they are stored."""
     first: dict[int, str] = {}
@@ -49,11 +66,14 @@ def _ties(module: nn.Module) -> dict[str, str]:
 def _read(path: Path) -> dict[str, Tensor]:
     """The tensors of a file, which is memory-mapped: they take none of the process's own memory, and all ranks of a
     machine share them in the page cache (200 MB read and summed: 0 MB of anonymous memory).
+
+    Those in fp16 become fp32 here, before positions are resampled or ties compared.
     """
     try:
         with safe_open(path, "pt") as file:
             ties = file.metadata() or {}
-        tensors = load_file(path)
+        stored = load_file(path)
+        tensors = {name: one.float() if one.dtype == torch.float16 else one for name, one in stored.items()}
         return tensors | {name: tensors[owner] for name, owner in ties.items() if owner in tensors}
     except Exception as error:  # a damaged file may raise anything
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error

@@ -34,9 +34,12 @@ def test_of_which_little_is_said_is_a_question_that_pali_answers() -> None:
     assert (mine.transfer, mine.digits, mine.sets, mine.charts) == ("mine", 1, (), ())
 
 
-@pytest.mark.parametrize(("scored", "generated"), [("generate", True), ("features", False), ("loss", False)])
-def test_what_is_not_generated_is_measured_on_a_part_alone(scored: str, generated: bool) -> None:
-    assert made(scored=scored).generated is generated
+@pytest.mark.parametrize(
+    ("scored", "generated", "encoder"),
+    [("generate", True, True), ("features", False, True), ("loss", False, False), ("masks", False, False)],
+)
+def test_what_is_not_generated_is_measured_on_a_part_alone(scored: str, generated: bool, encoder: bool) -> None:
+    assert made(scored=scored).generated is generated and made(scored=scored).uses_encoder is encoder
 
 
 def test_a_transfer_may_be_shared() -> None:

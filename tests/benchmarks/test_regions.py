@@ -1,9 +1,9 @@
-"""Expressions that mean one thing of an image."""
+"""Expressions that mean one thing of an image, and the mask tokenizer that writes their masks."""
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.regions import REFCOCO, REFCOCO_PLUS, REFCOCOG
-from pali3kit.catalogue import BENCHMARK
+from pali3kit.benchmarks.regions import MASK_TOKENIZER, REFCOCO, REFCOCO_PLUS, REFCOCOG
+from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.report.paper import PaperTable
 
 ALL = [REFCOCO, REFCOCO_PLUS, REFCOCOG]
@@ -23,3 +23,9 @@ def test_nothing_else_is_answered_with_boxes_and_masks() -> None:
 
 def test_they_are_the_columns_of_table_3() -> None:
     assert list(PaperTable.load("table3").columns) == [name for each in ALL for name in each.column_names]
+
+
+def test_the_mask_tokenizer_is_measured_alone() -> None:
+    assert [each for each in BENCHMARK.all() if each.scored == "masks"] == [MASK_TOKENIZER]
+    assert not (MASK_TOKENIZER.generated or MASK_TOKENIZER.regions or MASK_TOKENIZER.uses_encoder)
+    assert MASK_TOKENIZER.unit == REFCOCO.unit and not STAGE.find(MASK_TOKENIZER.kind).seeded

@@ -42,8 +42,10 @@ def test_what_the_encoder_attends_with(
             require_attention_backend(experiment)
 
 
-def test_nothing_is_said_where_nothing_of_it_is_used() -> None:
-    assert describe_attention(load(EXPERIMENTS / "siglip_probe.yaml", ["runtime.attention=xformers"])) == ""
+@pytest.mark.parametrize("asked", ["probe", "probe,mask_tokenizer"])
+def test_nothing_is_said_where_nothing_of_it_is_used(asked: str) -> None:
+    overrides = ["runtime.attention=xformers", f"evaluate=[{asked}]"]
+    assert describe_attention(load(EXPERIMENTS / "siglip_probe.yaml", overrides)) == ""
 
 
 def test_a_gpu_can_be_hidden(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

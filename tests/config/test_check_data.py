@@ -74,6 +74,9 @@ def asked(*benchmarks: str, **mixture: float) -> dict[str, Any]:
             {**asked("denoising", "probe"), "stages.vision.source": Component(name="world")},
         ),
         (captions(), {**asked("coco"), "pretrain": "classif", "stages.vision.source": Component(name="world")}),
+        (Component(name="world"), asked("mask_tokenizer")),
+        (expressions(), {**asked("mask_tokenizer"), "pretrain": "random"}),
+        (captions(), {**asked("mask_tokenizer"), "stages.mask_tokenizer.source": expressions()}),
     ],
 )
 def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -> None:
@@ -112,6 +115,15 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
         (Component(name="world"), {**asked("refcoco"), "stages.mask_tokenizer.source": captions()},
          "stages.mask_tokenizer.source",
          "source 'tsv' has no masks of objects, which 'refcoco' needs: coco_instances, open_images and refcoco have."),
+        (captions(), asked("mask_tokenizer"), "stages.mask_tokenizer.source",
+         "source 'tsv' has no masks of objects, which 'mask_tokenizer' needs: coco_instances, open_images and refcoco "
+         "have."),
+        (Component(name="world"),
+         {**asked("mask_tokenizer"), "stages.mask_tokenizer.source": expressions(test=None)},
+         "stages.mask_tokenizer.source",
+         "benchmark 'mask_tokenizer' is measured on test images: name them, stages.mask_tokenizer.source.test."),
+        (Component(name="jsonl", options={"path": "b.json"}), asked("mask_tokenizer"), "evaluate",
+         "source 'jsonl' has texts alone: only benchmark 'denoising' fits, not mask_tokenizer."),
         (captions(), {**asked("coco"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: 'tsv' has none."),
         (expressions(), {**asked("refcoco"), "stages.multimodal.mixture": {"refer": 1.0}}, "data.source",

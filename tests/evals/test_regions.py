@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pali3kit.data.task import Example
-from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, _score_regions
+from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, _score_regions, reconstruction
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.masks.vqvae import MaskVQVAE
 
@@ -83,7 +83,13 @@ def test_a_mask_tokenizer_that_loses_nothing_leaves_the_rounding_of_the_box() ->
             return 2 * self.seen - 1
 
     perfect = Perfect(codes=8, code_width=4, width=1)
-    assert _codec_limits([example()], perfect, bins=65) == pytest.approx({"oracle": 1.0, "reconstruction": 1.0})
-    for bins, expected in ((5, 1.0), (3, 0.5)):  # its sides lie on quarters
+    assert _codec_limits([example()], perfect, bins=65) == pytest.approx({"oracle": 100.0, "reconstruction": 100.0})
+    for bins, expected in ((5, 100.0), (3, 50.0)):  # its sides lie on quarters
         found = _codec_limits([replace(example(), target=RegionFormat(bins).write_box(BOX, 64, 64))], perfect, bins)
-        assert found == pytest.approx({"oracle": expected, "reconstruction": 1.0})
+        assert found == pytest.approx({"oracle": expected, "reconstruction": 100.0})
+
+
+def test_the_mask_tokenizer_alone_is_scored_mask_by_mask() -> None:
+    whole = replace(example(), mask=np.ones((64, 64), bool))
+    result = reconstruction([example(), whole], MASK_TOKENIZER)
+    assert result.samples == pytest.approx([50.0, 100.0]) and result.value == pytest.approx(75.0)

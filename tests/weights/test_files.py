@@ -14,7 +14,7 @@ from torch import nn
 from pali3kit.errors import WeightsError
 from pali3kit.vision.vit import ViT
 from pali3kit.weights import files
-from pali3kit.weights.files import load_weights, save_weights
+from pali3kit.weights.files import load_weights, save_half, save_weights
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -42,6 +42,42 @@ def test_tied_weights_are_stored_once(tmp_path: Path) -> None:
         assert torch.equal(module["logits"].weight, one["embedding"].weight)
     assert other["logits"].weight is other["embedding"].weight
     load_model(other, tmp_path / "w.safetensors")  # safetensors' own reader
+
+
+def test_half_files_load_into_fp32_models(tmp_path: Path) -> None:
+    """What is tied stays so, and tensors of other types are kept as they are."""
+    one, other = map(_embedding_and_logits, (True, True))
+    for module in (one, other):
+        module.register_buffer("steps", torch.tensor(2**40 + 1))
+    save_weights(one, tmp_path / "w.safetensors")
+    save_half(tmp_path / "w.safetensors", tmp_path / "half.safetensors")
+    stored = load_file(tmp_path / "half.safetensors")
+    assert {name: tensor.dtype for name, tensor in stored.items()} == {
+        "embedding.weight": torch.float16, "steps": torch.int64
+    }  # fmt: skip
+    load_weights(other, tmp_path / "half.safetensors")
+    assert other["logits"].weight is other["embedding"].weight and other["logits"].weight.dtype == torch.float32
+    assert torch.equal(other["logits"].weight, one["logits"].weight.half().float()) and other.steps == 2**40 + 1
+
+
+def test_converted_tensors_are_fp32_before_they_are_converted(tmp_path: Path) -> None:
+    save_weights(nn.Linear(3, 2), tmp_path / "w.safetensors")
+    save_half(tmp_path / "w.safetensors", tmp_path / "half.safetensors")
+    seen: set[torch.dtype] = set()
+
+    def convert(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        seen.update(tensor.dtype for tensor in tensors.values())
+        return tensors
+
+    load_weights(nn.Linear(3, 2), tmp_path / "half.safetensors", convert)
+    assert seen == {torch.float32}
+
+
+def test_numbers_that_fp16_cannot_hold_are_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.tensor([1e5]), "b": torch.ones(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"w.safetensors does not fit into float16: a have numbers above 65504"):
+        save_half(tmp_path / "w.safetensors", tmp_path / "half.safetensors")
+    assert not (tmp_path / "half.safetensors").exists()
 
 
 def test_tied_models_of_transformers_are_stored_once(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pali3kit.config.available_tasks import supervised_part, tasks_of
 from pali3kit.config.budgets import KeyProblem, check_budget
 from pali3kit.config.check_weights import check_exists, check_trained
 from pali3kit.config.schema import Experiment
@@ -14,12 +13,10 @@ from pali3kit.config.stages import MaskTokenizerTraining
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import component_weights_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import SourceConfig, source_fields
+from pali3kit.plan.pali import SourceConfig, mask_fields
 from pali3kit.plan.plain import component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
-
-INSTANCE = "instance"  # the task of file sources with any object
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,15 +32,12 @@ class Config(SourceConfig):
 
 
 def _make(cell: CellSteps) -> Step:
-    """File sources provide any object, the embedded world those that it can refer to."""
-    part, section = cell.experiment.model.mask_tokenizer, cell.experiment.stages.mask_tokenizer
-    source = supervised_part(section.source or cell.experiment.data.source, "masks")
+    part = cell.experiment.model.mask_tokenizer
     config = Config(
-        **source_fields(source, cell.experiment.model.image_size),
-        task=INSTANCE if INSTANCE in (tasks_of(source) or ()) else "refer",
+        **mask_fields(cell.experiment),
         mask_tokenizer=component_json(part),
         weights=component_weights_digest(part),
-        training=section,
+        training=cell.experiment.stages.mask_tokenizer,
     )
     return cell.new("mask_tokenizer", config)
 
