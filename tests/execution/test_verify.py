@@ -71,7 +71,7 @@ def test_what_an_experiment_needs_is_all_that_is_read(store):
     absent = Step("language", "language", Loose({}))
     assert said(store, [STEPS[0]])[0] == 1
     count, lines = said(store, [STEPS[1], absent])
-    assert count == 0 and lines[-1] == "1 more artifacts of the experiment do not exist yet."
+    assert count == 0 and lines[-1] == "1 more artifacts of the experiment are not here: not made yet, or not needed."
 
 
 def test_artifacts_of_version_0_1_are_known_by_their_sizes(store):
