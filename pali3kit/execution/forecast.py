@@ -183,12 +183,13 @@ def _table(
     table.add_column("why")
     for step in steps:
         estimate = estimates[step.digest]
+        state, place = _state(step, needs, store)
         is_done, runs = step.digest in done, step.digest in why
         parameters = _count_parameters(store.path(step) / "weights.safetensors") if is_done else estimate.parameters
         seconds = float(store.manifest(step)["seconds"]) if is_done else estimate.seconds
         table.add_row(
             escape(step.label),
-            _state(step, needs, store),
+            state,
             _count(units(step)),
             _count(parameters),
             _count(estimate.tokens),
@@ -196,18 +197,19 @@ def _table(
             _gibibytes(_bytes(step, estimate, runtime.of(step.kind))),
             ("?" if seconds is None else _as_time(seconds)) if is_done or runs else "-",
             "its manifest" if is_done else estimate.origin if runs else "-",
-            escape(why.get(step.digest, "")),
+            escape(why.get(step.digest, place)),
         )
     return table
 
 
-def _state(step: Step, needs: Needs, store: Store) -> str:
-    """Whether a step will run, else where its artifact is."""
+def _state(step: Step, needs: Needs, store: Store) -> tuple[str, str]:
+    """What will be done about a step, and where its artifact is if not in the store itself."""
+    place = store.place(step)
     if step in needs.make:
-        return "will run"
-    if step in needs.unneeded:
-        return "not needed"
-    return "[green]" + ("done" if store.place(step) == str(store.root) else escape(store.place(step)))
+        return "will run", ""
+    if step in needs.done:
+        return ("[green]done", "") if place == str(store.root) else ("[green]read", place)
+    return ("[green]copy", place) if step in needs.copy else ("not needed", place if step in needs.unread else "")
 
 
 def _count_parameters(weights: Path) -> int | None:

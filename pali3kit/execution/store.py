@@ -69,6 +69,11 @@ class Store:
         places = [place for place in runtime.read_from if root is None or not protocol(place)]
         return cls(root or Path(runtime.store), runtime.verify == "full", places)
 
+    @property
+    def roots(self) -> list[Path]:
+        """The folders of artifacts on this machine, the store's own first. Some may not exist."""
+        return [self.root, *(place.root for place in self.places if isinstance(place, FolderPlace))]
+
     def path(self, step: Step) -> Path:
         """The folder of the artifact of `step`: the one that `done` found, else the one where it will be published."""
         place = self._elsewhere.get(step.digest)
@@ -152,9 +157,11 @@ class Store:
         """Read the manifest of a published artifact. Raises ValueError if it cannot be read."""
         return read_manifest(self.path(step) / MANIFEST)
 
-    def manifests(self) -> Iterator[Manifest]:
-        """Yield the manifests of all artifacts under `root`, in order of their folders' names, if they can be read."""
-        for file in sorted(self.root.glob(f"*/{MANIFEST}")):
+    def manifests(self, root: Path | None = None) -> Iterator[Manifest]:
+        """Yield the manifests of all artifacts under `root`, by default the store's own, in order of their folders'
+        names; unreadable ones are skipped.
+        """
+        for file in sorted((root or self.root).glob(f"*/{MANIFEST}")):
             try:
                 manifest = parse_mapping(file.read_bytes())
             except (OSError, ValueError):

@@ -13,7 +13,6 @@ from rich.console import Console
 from pali3kit.errors import DataError
 from pali3kit.execution.host import cores
 from pali3kit.execution.manifest import DIGESTS, MANIFEST, find_damage, read_manifest
-from pali3kit.execution.places import FolderPlace
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
@@ -42,7 +41,7 @@ def verify_store(store: Store, steps: Sequence[Step] | None = None, console: Con
     console = console or Console()
     if steps is None and not _artifacts(store.root):
         raise DataError(f"{store.root} is not a store: it holds no artifacts.")
-    roots = [store.root, *(place.root for place in store.places if isinstance(place, FolderPlace))]
+    roots = store.roots
     wanted = [[path] for path in _artifacts(store.root)] if steps is None else [
         [root / step.name for root in roots] for step in steps
     ]  # fmt: skip

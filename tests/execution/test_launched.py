@@ -72,7 +72,7 @@ def test_all_parents_that_are_missing_are_listed(tokenized: Path, tmp_path: Path
     step = step_of("tokenizer")
     code, text = said(experiment(tmp_path), "vision")
     assert code == 1
-    assert f"what it needs is not in {tmp_path}/store: tokenizer ({step.name}). Make that first, by" in text
+    assert f"what it needs is not in {tmp_path}/store, package: tokenizer ({step.name}). Make that first, by" in text
     assert "details" not in text  # it has no folder
 
 
