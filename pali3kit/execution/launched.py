@@ -141,7 +141,9 @@ def _standing(step: Step, store: Store, mine: bool, send: Send) -> Message | Non
     for complaint in store.complaints:
         say(f"{complaint}: passed over")
     if missing := [f"{parent.label} ({parent.name})" for parent in store.missing(step.parents.values())]:
-        places = ", ".join([str(store.root), *(place.name for place in store.places)])
+        gone = {place: f"{place} (which is not there)" for place in store.absent_places()}
+        names = [str(store.root), *(place.name for place in store.places)]
+        places = ", ".join(gone.get(name, name) for name in names)
         what = f"what it needs is not in {places}: {', '.join(missing)}"
         return Failed(f"{what}. Make that first, by `run` or `step`.")
     return None

@@ -46,8 +46,10 @@ def find_needs(graph: Graph, store: Store) -> Needs:
 
     A damaged artifact in the store itself is made again, even if nothing needs it now.
 
-    Raises StageError if an artifact's folder holds another one, or a URL cannot be read.
+    Raises StageError if an artifact's folder holds another one, a place does not exist, or a URL cannot be read.
     """
+    if absent_places := store.absent_places():
+        raise StageError(f"{', '.join(absent_places)} of runtime.read_from is not there: mount it, or take it out.")
     absent = {step.digest for step in store.missing(graph.steps)}
     done = [step for step in graph.steps if step.digest not in absent]
     remote = {step.digest: place for step in graph.steps if step.digest in absent and (place := store.remote(step))}

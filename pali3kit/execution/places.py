@@ -117,7 +117,13 @@ class RemotePlace:
         """The file system of fsspec, and the path of the store in it."""
         from fsspec.core import url_to_fs
 
-        system, root = url_to_fs(self.name)
+        options: dict[str, Any] = {}
+        if protocol(self.name) in ("http", "https"):
+            from aiohttp import ClientTimeout
+
+            # Its default, five minutes for a whole file, is too short for large ones and too long for a dead server.
+            options["client_kwargs"] = {"timeout": ClientTimeout(sock_connect=30.0, sock_read=60.0)}
+        system, root = url_to_fs(self.name, **options)
         return system, root.rstrip("/")
 
     def __getstate__(self) -> dict[str, object]:

@@ -193,6 +193,26 @@ needs.gather(build(fakes.experiment(root)), Store(root / "store", read_from=["fi
     assert not list((tmp_path / "store" / "work").glob("*.copied"))
 
 
+def test_a_damaged_artifact_of_the_store_is_told_and_read_from_elsewhere(graph, lab, tmp_path):
+    language = next(step for step in graph.steps if step.kind == "language")
+    for name, place in [("in_place", str(lab)), ("copied", f"file://{lab}")]:
+        own = tmp_path / name / language.name
+        shutil.copytree(lab / language.name, own)
+        spoil(own)
+        said: list[str] = []
+        store = Store(tmp_path / name, read_from=[place])
+        assert language in gather(graph, store, said.append).done
+        assert store.path(language) == (own if name == "copied" else lab / language.name)
+        [told] = [line for line in said if "passed over" in line]
+        assert told.startswith(f"language: {own}/weights.safetensors has other bytes")
+        assert Store(tmp_path / name).done(language) == (name == "copied")
+
+
+def test_a_place_that_is_gone_is_an_error(graph, tmp_path):
+    with pytest.raises(StageError, match=f"{tmp_path}/lab of runtime.read_from is not there: mount it"):
+        find_needs(graph, Store(tmp_path / "store", read_from=["package", str(tmp_path / "lab")]))
+
+
 def test_a_full_disk_is_told_as_such(graph, lab, tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
