@@ -21,6 +21,7 @@ from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import divide_cores
+from pali3kit.execution.needs import Needs, gather, sources
 from pali3kit.execution.nodes import split_by_nodes
 from pali3kit.execution.progress import Display
 from pali3kit.execution.scheduler import Outcome, Scheduler
@@ -55,8 +56,14 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
 def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     graph, store = build(experiment), Store.of(experiment.runtime)
     folder = Path(experiment.runtime.runs) / experiment.name
-    with console.status("reading artifacts"):
-        missing = store.missing(graph.steps)
+    store.root.mkdir(parents=True, exist_ok=True)  # by which a report of artifacts from elsewhere alone finds it
+    try:
+        with _signals_as_exceptions(), console.status("reading artifacts"):
+            needs = gather(graph, store, Display(console, folder / "log.txt", {}).say)
+    except _Interrupted as stop:
+        console.print(f"stopped by {stop}: the same command continues from here")
+        return 128 + stop.number
+    missing = needs.make
     if missing:
         require_attention_backend(experiment)
     workers, threads = divide_cores(experiment.runtime, len(graph.cells))
@@ -67,7 +74,7 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
         require_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
         display.write_log(f"{experiment.name} from {file or 'a program'}")
-        _announce(display, graph, missing, len(here), store, workers, threads)
+        _announce(display, needs, len(here), store, workers, threads)
         if several:
             _announce_launches(display, several, len(blocked), experiment, folder)
         if here:
@@ -97,25 +104,31 @@ def verify(place: Path, experiment: Experiment | None = None, console: Console |
     Raises DataError if the store is not found.
     """
     if experiment is not None:
-        return verify_store(Store.of(experiment.runtime), build(experiment).steps, console)
+        return verify_store(
+            Store.of(experiment.runtime, Path(experiment.runtime.store)), build(experiment).steps, console
+        )
     if not (place / saved.EXPERIMENT).exists():
         return verify_store(Store(place), None, console)
     experiment = saved.read_experiment(place)
-    return verify_store(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
+    store = Store.of(experiment.runtime, saved.find_store(experiment, place))
+    return verify_store(store, build(experiment).steps, console)
 
 
-def _announce(
-    display: Display, graph: Graph, missing: list[Step], here: int, store: Store, workers: int, threads: int
-) -> None:
-    """Print how many steps will run, and which artifacts are damaged."""
-    total = len(graph.steps)
-    if not missing:
+def _announce(display: Display, needs: Needs, here: int, store: Store, workers: int, threads: int) -> None:
+    """Print how many steps will run, where the artifacts of the others are, and which ones are damaged."""
+    total, missing, where = needs.total, needs.make, sources(needs, store)
+    if not missing and len(needs.done) == total and where == f"{total} in {store.root}":
         display.say(f"nothing to run: all {total} stages are in {store.root}")
+        return
+    if not missing:
+        display.say(f"nothing to run: of {total} stages {where}")
         return
     for step in missing:
         if store.path(step).exists():
             display.say(f"{step.label} is damaged and will be made again: {store.damage(step)}", style="yellow")
     display.say(f"{here} of {total} stages to run on {workers} x {threads} threads; artifacts go to {store.root}")
+    if where:
+        display.say(f"of the others {where}")
 
 
 def _announce_launches(

@@ -4,6 +4,7 @@
     python fakes.py ROOT plan           prints its plan
     python fakes.py ROOT plan nodes     prints its plan with two nodes for stage 1
     python fakes.py ROOT nodes          runs it so
+    python fakes.py ROOT from=PLACE     looks for artifacts in PLACE too
 
 Files in ROOT/control steer it: `pause-<kind>` holds a stage of that kind in its middle, `fail-<label>` makes a stage
 fail, `die-<label>` kills its process. Every start of a stage is noted in ROOT/control/started.
@@ -169,6 +170,7 @@ if __name__ == "__main__":
     fake = experiment(root, seeds=[int(word) for word in words if word.isdigit()] or [0])
     if "nodes" in words:
         fake.runtime.stages["multimodal"] = StageRuntime(nodes=2, devices=5)
+    fake.runtime.read_from = [word.removeprefix("from=") for word in words if word.startswith("from=")]
     if "plan" in words:
         plan(fake)
         raise SystemExit(0)

@@ -35,7 +35,7 @@ def planned(name: str, *overrides: str) -> list[Step]:
 
 def worker(root: Path, step: Step, runtime: Runtime) -> Worker:
     """A worker for steps of one experiment, with artifacts below `root`. It has two threads, which ranks share."""
-    return Worker(root, 2, replace(_PLANNED[step.digest], runtime=replace(runtime, threads=1, store=str(root))))
+    return Worker(Store(root), 2, replace(_PLANNED[step.digest], runtime=replace(runtime, threads=1, store=str(root))))
 
 
 def last_message(of: Worker) -> Message:

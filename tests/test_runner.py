@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,11 +18,13 @@ from pathlib import Path
 import fakes
 import pytest
 from bench import REPOSITORY, bench, fake_stages, finished
+from rich.console import Console
 
 from pali3kit import runner
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
+from pali3kit.report import rebuild
 from pali3kit.runner import _Interrupted, _signals_as_exceptions
 
 __all__ = ["bench", "fake_stages", "finished"]
@@ -230,6 +234,47 @@ def test_damage_is_noticed_named_and_repaired(finished, bench):
     assert "mask_tokenizer is damaged and will be made again" in output and "manifest.json cannot be read" in output
     assert sorted(bench.started()) == sorted(step.name for step in (language, masks, vision, probe))
     assert bench.report() == finished.report()
+
+
+def test_a_run_reads_what_a_folder_has_and_reports_the_same(finished, bench):
+    """The lab has stage 0 without the corpus, which then nothing needs."""
+    lab = bench.root / "lab"
+    for artifact in finished.artifacts():
+        if artifact.name.startswith(("tokenizer", "vision", "language", "mask_tokenizer")):
+            shutil.copytree(artifact, lab / artifact.name)
+    before, count = snapshot(lab), len(list(lab.iterdir()))
+    planned = bench.run("plan", f"from={lab}")
+    assert f"{26 - count - 1} of 26 stages to run" in planned
+    rows = {line.strip().split("  ")[0]: line for line in planned.splitlines()}
+    assert re.search(r" read .* /", rows["vision siglip"]) and " not needed " in rows["corpus"]
+    assert " will run " in rows["multimodal siglip"] and f"of the others {count} in {lab}, 1 is not needed" in planned
+    output = bench.run(f"from={lab}")
+    assert f"of the others {count} in {lab}, 1 is not needed" in output
+    assert sorted(bench.started()) == sorted(
+        path.name
+        for path in finished.artifacts()
+        if not path.name.startswith("corpus") and not (lab / path.name).exists()
+    )
+    for name in ("report.json", "report.csv", "report.md", "report.tex"):
+        assert (bench.root / "runs/fake" / name).read_bytes() == (finished.root / "runs/fake" / name).read_bytes()
+    assert "nothing to run: of 26 stages " in bench.run(f"from={lab}")
+    assert snapshot(lab) == before
+    timings = json.loads((bench.root / "runs/fake/timings.json").read_text())
+    assert {stage["place"] for stage in timings["stages"]} == {"", str(lab)}
+    folder = bench.root / "runs/fake"
+    assert run_lines(runner.verify, folder)[1] == f"{lab}: {count} artifacts"
+    assert {stage.status for stage in rebuild(folder).stages} == {"done"}
+    lab.rename(bench.root / "gone")
+    assert f"{lab} of runtime.read_from is not there." in run_lines(runner.verify, folder)
+    with pytest.raises(DataError, match=f"{count} of the 26 artifacts .*\n{lab} of runtime.read_from is not there"):
+        rebuild(folder)
+
+
+def run_lines(verify, folder):
+    """What `verify` prints about a run, without the numbers of files and bytes."""
+    console = Console(file=io.StringIO(), width=500)
+    verify(folder, console=console)
+    return [line.partition(", ")[0] for line in console.file.getvalue().splitlines()]
 
 
 def test_another_seed_adds_its_own_stages_only(finished, bench):

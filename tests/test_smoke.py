@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -81,6 +82,29 @@ def test_the_same_command_again_does_nothing_and_says_so(finished: tuple[Path, s
     assert "nothing to run" in finish(folder)
     assert hashes(folder) == before
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("protocol", ["", "file://"])
+def test_the_report_is_the_same_wherever_artifacts_come_from(
+    finished: tuple[Path, str], tmp_path: Path, protocol: str
+) -> None:
+    """From a folder, which is left as it is, and from a URL; the corpus is not there, and not made."""
+    lab = tmp_path / "lab"
+    for artifact in (finished[0] / "store").glob("*-*"):
+        if artifact.name.startswith(("tokenizer-", "vision-", "language-", "mask_tokenizer-")):
+            shutil.copytree(artifact, lab / artifact.name)
+    before = {path: path.stat().st_mtime_ns for path in [lab, *lab.rglob("*")]}
+    output = finish(tmp_path, f"runtime.read_from=[{protocol}{lab}]")
+    assert "1 is not needed" in output and not list((tmp_path / "store").glob("corpus-*"))
+    assert len(list((tmp_path / "store").glob("vision-*"))) == (2 if protocol else 0)
+    one, other = finished[0] / "ablate_classif", tmp_path / "ablate_classif"
+    for name in ("report.json", "report.csv", "report.md", "report.tex"):
+        assert (one / name).read_bytes() == (other / name).read_bytes()
+    pages = [re.sub(r"<section><h2>Cost.*?</section>", "", (run / "report.html").read_text(), flags=re.DOTALL)
+             for run in (one, other)]  # fmt: skip
+    assert pages[0] == pages[1]
+    assert {path: path.stat().st_mtime_ns for path in [lab, *lab.rglob("*")]} == before
 
 
 def test_another_arm_reuses_what_it_shares(finished: tuple[Path, str]) -> None:

@@ -1,14 +1,23 @@
-"""Which fields of the schema hold paths, and why a path may be impossible."""
+"""Which fields of the schema hold paths, which paths are URLs, and why a path may be impossible."""
 
 from __future__ import annotations
 
 import os
+import re
 
 from pali3kit.errors import brief
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, on the usual file systems
 PLACE = {"path": True}
 """The metadata of fields of the schema that hold paths."""
+PACKAGE = "package"
+"""In `runtime.read_from`, the artifacts that come with pali3kit."""
+
+
+def protocol(path: str) -> str:
+    """The protocol of a URL, as `s3` of `s3://lab/store`; "" for a path of the file system."""
+    found = re.match(r"(\w[\w+.-]*)(?:::|://)", path)
+    return found[1] if found else ""
 
 
 def impossible(path: str) -> str:

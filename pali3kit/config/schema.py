@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pali3kit.config.component import Component
-from pali3kit.config.paths import PLACE
+from pali3kit.config.paths import PACKAGE, PLACE
 from pali3kit.config.stages import Stages
 
 Pretrain = Literal["classif", "siglip", "random", "pretrained"]
@@ -199,6 +199,9 @@ class Runtime:
             by size and time alone.
         runs: the folder of reports.
         store: the folder of artifacts.
+        read_from: where artifacts that are not in `store` are looked for, in this order, before they are made:
+            `package` (those that come with pali3kit), folders, which are only read, and URLs (`https://`, `s3://`, all
+            that fsspec can open), from which they are copied into `store`. `[]` makes all anew.
     """
 
     parallel_stages: int = 0
@@ -221,6 +224,7 @@ class Runtime:
     verify: Verify = "usual"
     runs: str = field(default="runs", metadata=PLACE)
     store: str = field(default="runs/store", metadata=PLACE)
+    read_from: list[str] = field(default_factory=lambda: [PACKAGE], metadata=PLACE)
 
     def of(self, kind: str) -> Runtime:
         """The settings of one kind of stage: its own in `stages` over those of all."""

@@ -148,13 +148,15 @@ class Builder:
         self.refuse(node, key, f"{key}: {broken.wrong}" if broken else f"unknown key '{brief(key)}'.{meant}")
 
     def paths(self, values: dict[str, object], names: Iterable[str], node: Node, key: str) -> None:
-        """Expand `~` in the paths among the values of a mapping, and refuse impossible paths."""
+        """Expand `~` in the paths, and lists of paths, among the values of a mapping, and refuse impossible paths."""
         for name in names:
-            path = values.get(name)
-            if not isinstance(path, str):
+            given = values.get(name)
+            paths = [os.path.expanduser(path) for path in (given if isinstance(given, list) else [given])
+                     if isinstance(path, str)]  # fmt: skip
+            if not paths:
                 continue
-            values[name] = os.path.expanduser(path)
-            if name in node.value and (why := impossible(os.path.expanduser(path))):
+            values[name] = paths if isinstance(given, list) else paths[0]
+            if name in node.value and (why := next(filter(None, map(impossible, paths)), "")):
                 values[name] = REFUSED
                 self.refuse(node.value[name], _join(key, name), f"{_join(key, name)} {why}.")
 

@@ -122,7 +122,7 @@ class Forecast:
             while pending and len(busy) < limit:
                 worker = next((worker for worker in pool if worker.step is None), None)
                 if worker is None:
-                    worker = Worker(self.store.root, self.threads)
+                    worker = Worker(self.store, self.threads)
                     pool.append(worker)
                 ask(worker, pending.pop())
                 busy.append(worker)

@@ -19,6 +19,7 @@ from pali3kit.config.attention import describe_attention
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import divide_cores, processor
+from pali3kit.execution.needs import Needs, find_needs, sources
 from pali3kit.execution.nodes import split_by_nodes
 from pali3kit.execution.reasons import Reasons
 from pali3kit.execution.store import Store
@@ -40,7 +41,9 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     console = console or _console()
     graph, store = build(experiment), Store.of(experiment.runtime)
     workers, threads = divide_cores(experiment.runtime, len(graph.cells))
-    missing = store.missing(graph.steps)
+    with console.status("reading artifacts"):
+        needs = find_needs(graph, store)
+    missing = needs.make
     forecast = Forecast(store, threads)
     with console.status("measuring this machine"):
         forecast.calibrate(missing, workers, lambda text: console.print(escape(text), style="yellow"))
@@ -48,7 +51,7 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     absent = {step.digest for step in missing}
     reasons = Reasons(store)
     why = {step.digest: reasons.why(step) for step in missing}
-    console.print(_table(graph.steps, why, estimates, store, experiment.runtime))
+    console.print(_table(graph.steps, needs, why, estimates, store, experiment.runtime))
     seconds = {digest: estimates[digest].seconds or 0.0 for digest in absent}
     total = _simulate(missing, seconds, workers) + (STARTUP_SECONDS if missing else 0.0)
     unknown = sum(estimates[digest].seconds is None for digest in absent)
@@ -60,6 +63,10 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         highlight=False,
         soft_wrap=True,
     )
+    if where := sources(needs, store):
+        console.print(f"of the others {where}", highlight=False, soft_wrap=True, markup=False)
+    for complaint in store.complaints:
+        console.print(escape(f"{complaint}: passed over"), style="yellow", highlight=False, soft_wrap=True)
     if attention := describe_attention(experiment):
         console.print(attention, highlight=False, soft_wrap=True)
     if size := sum(estimates[digest].disk for digest in absent):
@@ -161,8 +168,14 @@ def _as_time(seconds: float) -> str:
 
 
 def _table(
-    steps: list[Step], why: dict[str, str], estimates: dict[str, Estimate], store: Store, runtime: Runtime
+    steps: list[Step],
+    needs: Needs,
+    why: dict[str, str],
+    estimates: dict[str, Estimate],
+    store: Store,
+    runtime: Runtime,
 ) -> Table:
+    done = {step.digest for step in needs.done}
     table = Table("stage", "state", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("units", "parameters", "tokens", "FLOPs", "GiB", "time"):
         table.add_column(name, justify="right")
@@ -170,22 +183,33 @@ def _table(
     table.add_column("why")
     for step in steps:
         estimate = estimates[step.digest]
-        done = step.digest not in why
-        parameters = _count_parameters(store.path(step) / "weights.safetensors") if done else estimate.parameters
-        seconds = float(store.manifest(step)["seconds"]) if done else estimate.seconds
+        state, place = _state(step, needs, store)
+        is_done, runs = step.digest in done, step.digest in why
+        parameters = _count_parameters(store.path(step) / "weights.safetensors") if is_done else estimate.parameters
+        seconds = float(store.manifest(step)["seconds"]) if is_done else estimate.seconds
         table.add_row(
             escape(step.label),
-            "[green]done" if done else "will run",
+            state,
             _count(units(step)),
             _count(parameters),
             _count(estimate.tokens),
             _flops(step, estimate),
             _gibibytes(_bytes(step, estimate, runtime.of(step.kind))),
-            "?" if seconds is None else _as_time(seconds),
-            "its manifest" if done else estimate.origin,
-            escape(why.get(step.digest, "")),
+            ("?" if seconds is None else _as_time(seconds)) if is_done or runs else "-",
+            "its manifest" if is_done else estimate.origin if runs else "-",
+            escape(why.get(step.digest, place)),
         )
     return table
+
+
+def _state(step: Step, needs: Needs, store: Store) -> tuple[str, str]:
+    """What will be done about a step, and where its artifact is if not in the store itself."""
+    place = store.place(step)
+    if step in needs.make:
+        return "will run", ""
+    if step in needs.done:
+        return ("[green]done", "") if place == str(store.root) else ("[green]read", place)
+    return ("[green]copy", place) if step in needs.copy else ("not needed", place if step in needs.unread else "")
 
 
 def _count_parameters(weights: Path) -> int | None:

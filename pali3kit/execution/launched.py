@@ -25,6 +25,7 @@ from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import cores
 from pali3kit.execution.make import make_stage, note_failure
 from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
+from pali3kit.execution.needs import copy_from_url, copy_parents
 from pali3kit.execution.process_setup import error_in_one_line
 from pali3kit.execution.progress import Display
 from pali3kit.execution.ranks import PROGRESS
@@ -116,7 +117,7 @@ def _outcome(step: Step, store: Store, threads: int, execution: Execution, send:
     first = execution.rank == 0
     try:
         with store.lock(step) if first else nullcontext(True) as mine:
-            found = _agree(_standing(step, store, mine) if first else None, execution)
+            found, store = _agree((_standing(step, store, mine, send) if first else None, store), execution)
             return found or make_stage(step, store, threads, execution, send, quiet=False)
     except Exception as error:
         if execution.world_size > 1:
@@ -124,20 +125,32 @@ def _outcome(step: Step, store: Store, threads: int, execution: Execution, send:
         return Failed(note_failure(step, store, error))
 
 
-def _standing(step: Step, store: Store, mine: bool) -> Message | None:
-    """Why a step is not to be made now; None if it is."""
+def _standing(step: Step, store: Store, mine: bool, send: Send) -> Message | None:
+    """Why a step is not to be made now; None if it is. Artifacts at URLs are copied first."""
+
+    def say(text: str) -> None:
+        send(Progress(0, 0, {}, text))
+
+    if mine:
+        copy_from_url(step, store, say)
     if store.done(step):
         return Finished(0.0)
     if not mine:
         return Busy()
+    copy_parents(step, store, say)
+    for complaint in store.complaints:
+        say(f"{complaint}: passed over")
     if missing := [f"{parent.label} ({parent.name})" for parent in store.missing(step.parents.values())]:
-        what = f"what it needs is not in {store.root}: {', '.join(missing)}"
+        gone = {place: f"{place} (which is not there)" for place in store.absent_places()}
+        names = [str(store.root), *(place.name for place in store.places)]
+        places = ", ".join(gone.get(name, name) for name in names)
+        what = f"what it needs is not in {places}: {', '.join(missing)}"
         return Failed(f"{what}. Make that first, by `run` or `step`.")
     return None
 
 
-def _agree(found: Message | None, execution: Execution) -> Message | None:
-    """What rank 0 found; a collective operation."""
+def _agree(found: tuple[Message | None, Store], execution: Execution) -> tuple[Message | None, Store]:
+    """What rank 0 found, and its store, which knows where the parents are; a collective operation."""
     if execution.world_size == 1:
         return found
     import torch.distributed as dist

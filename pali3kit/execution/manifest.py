@@ -73,9 +73,7 @@ def read_manifest(file: Path) -> Manifest:
     try:
         if file.exists() and not (file.is_file() or file.is_dir()):  # reading a named pipe would block forever
             raise ValueError("it is not a regular file")
-        data = file.read_bytes()
-        manifest = parse_mapping(data)
-        _validate(manifest, data)
+        manifest = validate(file.read_bytes())
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ValueError(f"{file} cannot be read ({why})") from error
@@ -114,7 +112,9 @@ def _find_changed(folder: Path, manifest: Manifest, full: bool) -> str | None:
     return None
 
 
-def _validate(manifest: Manifest, data: bytes) -> None:
+def validate(data: bytes) -> Manifest:
+    """The manifest in the bytes of a file. Raises ValueError, which says what is wrong with them."""
+    manifest = parse_mapping(data)
     if missing := [key for key in REQUIRED if key not in manifest]:
         raise ValueError(f"no {missing[0]!r}")
     if wrong := [key for key, is_valid in _VALID.items() if key in manifest and not is_valid(manifest[key])]:
@@ -123,6 +123,7 @@ def _validate(manifest: Manifest, data: bytes) -> None:
         unsealed = {key: value for key, value in manifest.items() if key != SEAL}
         if _sealed(unsealed) != data:
             raise ValueError("it has other bytes than were written")
+    return manifest
 
 
 def _is_text(value: object) -> bool:
@@ -155,6 +156,8 @@ _VALID: Mapping[str, Callable[[object], bool]] = {
     "host": _is_host,
     "versions": _is_mapping,
     "files": _has_sizes,
+    "modified": _is_mapping,
+    DIGESTS: _is_mapping,
 }
 """The type of each key that other modules read."""
 

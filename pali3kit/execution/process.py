@@ -6,13 +6,13 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 from pali3kit.config.saved import to_yaml
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution import worker
 from pali3kit.execution.messages import Failed, Message
 from pali3kit.execution.process_setup import THREAD_VARIABLES, environment
+from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
 
@@ -23,14 +23,14 @@ class Worker:
     different numbers have different GPUs, as far as there are any.
     """
 
-    def __init__(self, root: Path, threads: int, experiment: Experiment | None = None, number: int = 0) -> None:
+    def __init__(self, store: Store, threads: int, experiment: Experiment | None = None, number: int = 0) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         alive, self._alive = context.Pipe(duplex=False)
         runtime, text = (experiment.runtime, to_yaml(experiment)) if experiment else (Runtime(), "")
         self.grace_seconds = runtime.grace_seconds
         self.process = context.Process(
-            target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, runtime, text, number), daemon=False
+            target=worker.serve, args=(theirs, alive, os.getpid(), store, threads, runtime, text, number), daemon=False
         )
         with environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
             self.process.start()

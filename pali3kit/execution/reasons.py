@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import yaml
 
@@ -17,12 +18,12 @@ ABSENT = "nothing"
 
 
 class Reasons:
-    """Compares steps with the artifacts in a store."""
+    """Compares steps with the artifacts in a store and in the folders behind it."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.by_kind: dict[str, list[Manifest]] = {}
-        for manifest in store.manifests():
+        for manifest in chain.from_iterable(map(store.manifests, store.roots)):
             self.by_kind.setdefault(str(manifest.get("kind")), []).append(manifest)
 
     def why(self, step: Step) -> str:

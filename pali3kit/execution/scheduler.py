@@ -80,7 +80,7 @@ class Scheduler:
                 if len(self.workers) >= self.max_workers:
                     return
                 number = min(set(range(self.max_workers)) - {worker.number for worker in self.workers})
-                worker = Worker(self.store.root, self.threads, self.experiment, number)
+                worker = Worker(self.store, self.threads, self.experiment, number)
                 self.workers.append(worker)
             self.waiting.remove(step)
             worker.make(step)

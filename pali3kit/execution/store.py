@@ -3,8 +3,9 @@
     <store>/<kind>-<digest12>/         published; never modified afterwards
     <store>/work/<kind>-<digest12>/    owned by the process that holds <kind>-<digest12>.lock; kept if it is killed
 
-A step is done when its folder has a manifest with the full digest, and every file listed there has the recorded size
-and sha256. Locks are released when their process dies (`flock`). POSIX only.
+A step is done when its folder, here or in a folder of `runtime.read_from`, has a manifest with the full digest, and
+every file listed there has the recorded size and sha256. Locks are released when their process dies (`flock`). POSIX
+only.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
+from pali3kit.config.paths import PACKAGE, protocol
 from pali3kit.config.schema import Runtime
 from pali3kit.durable import remove, sync
 from pali3kit.errors import StageError
@@ -32,6 +34,7 @@ from pali3kit.execution.manifest import (
     read_manifest,
     write_manifest,
 )
+from pali3kit.execution.places import FolderPlace, Place, RemotePlace, open_place
 from pali3kit.plan.step import Step
 from pali3kit.training.context import UNFINISHED
 
@@ -40,34 +43,99 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Store:
-    """Artifacts under `root`. With `full`, the digests of files of more than 1 GiB are always verified too."""
+    """Artifacts under `root`, and behind it those of other places, which are looked for in their order.
 
-    def __init__(self, root: Path, full: bool = False) -> None:
+    Where an artifact lies elsewhere is decided once in the life of this object, and holds in copies of it in other
+    processes: all see the same. Everything new is written under `root`.
+
+    Attributes:
+        root: the folder.
+        full: whether the digests of files of more than 1 GiB are always verified too.
+        places: the other places.
+        complaints: about damaged artifacts that were passed over, a line each.
+    """
+
+    def __init__(self, root: Path, full: bool = False, read_from: Iterable[str] = ()) -> None:
         self.root, self.full = root, full
+        self.places: Sequence[Place] = [open_place(name) for name in read_from]
+        self.complaints: list[str] = []
         self._verified: set[str] = set()
+        self._elsewhere: dict[str, Place | None] = {}
+        self._rejected: set[tuple[str, str]] = set()
 
     @classmethod
-    def of(cls, runtime: Runtime) -> Store:
-        """The store of a configuration (`runtime.store`)."""
-        return cls(Path(runtime.store), runtime.verify == "full")
+    def of(cls, runtime: Runtime, root: Path | None = None) -> Store:
+        """The store of a configuration; with `root` that of a finished run, which is there, and is read offline."""
+        places = [place for place in runtime.read_from if root is None or not protocol(place)]
+        return cls(root or Path(runtime.store), runtime.verify == "full", places)
+
+    @property
+    def roots(self) -> list[Path]:
+        """The folders of artifacts on this machine, the store's own first. Some may not exist."""
+        return [self.root, *(place.root for place in self.places if isinstance(place, FolderPlace))]
 
     def path(self, step: Step) -> Path:
-        """The folder in which the artifact of `step` is, or will be, published."""
-        return self.root / step.name
+        """The folder of the artifact of `step`: the one that `done` found, else the one where it will be published."""
+        place = self._elsewhere.get(step.digest)
+        return (place.root if isinstance(place, FolderPlace) else self.root) / step.name
 
     def work(self, step: Step) -> Path:
         """The private folder in which `step` runs."""
         return self.root / "work" / step.name
 
     def done(self, step: Step) -> bool:
-        """Whether the artifact is there and undamaged. Digests are compared once in the life of this object.
+        """Whether the artifact is on this machine and undamaged. Digests are compared once in the life of this object.
 
-        Raises StageError if the folder holds another stage's artifact.
+        Raises StageError if its folder under `root` holds another stage's artifact, or a URL cannot be read.
         """
-        if not self.path(step).is_dir() or self._damage(step, step.digest not in self._verified) is not None:
+        own = self.root / step.name
+        if own.is_dir() and self._damage(own, step, step.digest not in self._verified) is None:
+            self._verified.add(step.digest)
+            return True
+        place = self._find_elsewhere(step)
+        if place is not None and own.is_dir():
+            self._complain(step, str(self._damage(own, step, digests=True)))
+        return isinstance(place, FolderPlace) and self._has(place, step, digests=False)
+
+    def remote(self, step: Step) -> RemotePlace | None:
+        """The URL from which the artifact is to be copied before it is used; None where it is done, or nowhere."""
+        place = None if self.done(step) else self._find_elsewhere(step)
+        return place if isinstance(place, RemotePlace) else None
+
+    def place(self, step: Step) -> str:
+        """The place of an artifact that `done` or `remote` found, as `runtime.store` or `read_from` name it."""
+        place = self._elsewhere.get(step.digest)
+        return str(self.root) if place is None else place.name
+
+    def absent_places(self) -> list[str]:
+        """The folders of `runtime.read_from` that do not exist."""
+        return [place.name for place in self.places
+                if isinstance(place, FolderPlace) and place.name != PACKAGE and not place.root.is_dir()]  # fmt: skip
+
+    def reject(self, step: Step, reason: str) -> None:
+        """Pass over the place of an artifact, as its copy showed that it is damaged; the next place counts."""
+        if (place := self._elsewhere.pop(step.digest, None)) is not None:
+            self._rejected.add((place.name, step.digest))
+            self._complain(step, reason)
+
+    def _find_elsewhere(self, step: Step) -> Place | None:
+        if step.digest not in self._elsewhere:
+            found = (place for place in self.places if self._has(place, step, digests=True))
+            self._elsewhere[step.digest] = next(found, None)
+        return self._elsewhere[step.digest]
+
+    def _has(self, place: Place, step: Step, digests: bool) -> bool:
+        if (place.name, step.digest) in self._rejected:
             return False
-        self._verified.add(step.digest)
-        return True
+        try:
+            return place.has(step, digests, self.full)
+        except ValueError as error:
+            self._complain(step, str(error))
+            return False
+
+    def _complain(self, step: Step, reason: str) -> None:
+        if (line := f"{step.label}: {reason}") not in self.complaints:
+            self.complaints.append(line)
 
     def missing(self, steps: Iterable[Step]) -> list[Step]:
         """The steps that are not done. Checked on all cores, as every file may have to be read."""
@@ -77,12 +145,11 @@ class Store:
 
     def damage(self, step: Step) -> str | None:
         """What is wrong with a published folder, or None. Raises StageError if it holds another stage's artifact."""
-        return self._damage(step, digests=True)
+        return self._damage(self.path(step), step, digests=True)
 
-    def _damage(self, step: Step, digests: bool) -> str | None:
-        folder = self.path(step)
+    def _damage(self, folder: Path, step: Step, digests: bool) -> str | None:
         try:
-            manifest = self.manifest(step)
+            manifest = read_manifest(folder / MANIFEST)
         except ValueError as error:
             return str(error)
         if manifest["digest"] != step.digest:
@@ -96,9 +163,11 @@ class Store:
         """Read the manifest of a published artifact. Raises ValueError if it cannot be read."""
         return read_manifest(self.path(step) / MANIFEST)
 
-    def manifests(self) -> Iterator[Manifest]:
-        """Yield the manifests of all artifacts, in order of their folders' names; unreadable ones are skipped."""
-        for file in sorted(self.root.glob(f"*/{MANIFEST}")):
+    def manifests(self, root: Path | None = None) -> Iterator[Manifest]:
+        """Yield the manifests of all artifacts under `root`, by default the store's own, in order of their folders'
+        names; unreadable ones are skipped.
+        """
+        for file in sorted((root or self.root).glob(f"*/{MANIFEST}")):
             try:
                 manifest = parse_mapping(file.read_bytes())
             except (OSError, ValueError):
@@ -112,7 +181,7 @@ class Store:
         What a killed stage continues from is removed last: to read a large artifact for its manifest takes minutes. A
         damaged artifact under that name is replaced. Call this only while holding the lock.
         """
-        work, target = self.work(step), self.path(step)
+        work, target = self.work(step), self.root / step.name
         config = yaml.safe_dump(dict(step.plain), sort_keys=False, allow_unicode=True)
         (work / CONFIG).write_text(config, encoding="utf-8")
         write_manifest(work, step, seconds, threads, made_with or {})
@@ -120,14 +189,32 @@ class Store:
             sync(path)
         for name in UNFINISHED:
             remove(work / name)
-        discarded = work.with_suffix(".damaged")
+        self._replace(target, work)
+        return target
+
+    def copy(self, step: Step, place: RemotePlace, progress: Callable[[int, int], None]) -> None:
+        """Copy an artifact from a URL, and publish it. Call this only while holding the lock.
+
+        Whole files of a copy that was broken off are kept, and what a stage has left to continue from is not touched.
+        Raises as `RemotePlace.copy`.
+        """
+        copied, target = self.work(step).with_suffix(".copied"), self.root / step.name
+        copied.mkdir(parents=True, exist_ok=True)
+        place.copy(step, copied, progress)
+        for path in (*(path for path in copied.rglob("*") if path.is_file()), copied):
+            sync(path)
+        self._replace(target, copied)
+        self._elsewhere[step.digest] = None
+
+    def _replace(self, target: Path, folder: Path) -> None:
+        """Rename a folder that is flushed to `target`, in the place of a damaged artifact."""
+        discarded = self.root / "work" / f"{target.name}.damaged"
         shutil.rmtree(discarded, ignore_errors=True)  # left by a process that was killed here
         if target.exists():
             os.replace(target, discarded)
-        os.replace(work, target)
+        os.replace(folder, target)
         sync(self.root)
         shutil.rmtree(discarded, ignore_errors=True)
-        return target
 
     def disk_full(self, error: BaseException) -> StageError | None:
         """An error that says what to do, if `error` or one of its causes, from any library, means a full disk."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -27,31 +27,55 @@ class _Verdict:
     files: int = 0
     size: int = 0  # bytes
     has_digests: bool = False
+    root: Path = Path()  # of the store that it is in
 
 
 def verify_store(store: Store, steps: Sequence[Step] | None = None, console: Console | None = None) -> int:
     """Read every file of the artifacts of `steps` (default: all), print the damage, return the number of damaged ones.
 
-    Nothing is modified: running the experiment again replaces damaged artifacts. Raises DataError if there is no store.
+    Artifacts of `steps` are looked for as a run does, on this machine only: where one is damaged or absent, in the next
+    place. Nothing is modified: running the experiment again replaces damaged artifacts.
+
+    Raises DataError if there is no store.
     """
     console = console or Console()
-    wanted = _artifacts(store.root) if steps is None else [store.path(step) for step in steps]
-    if steps is None and not wanted:
+    if steps is None and not _artifacts(store.root):
         raise DataError(f"{store.root} is not a store: it holds no artifacts.")
-    folders = [folder for folder in wanted if folder.is_dir()]
+    roots = store.roots
+    wanted = [[path] for path in _artifacts(store.root)] if steps is None else [
+        [root / step.name for root in roots] for step in steps
+    ]  # fmt: skip
     with console.status("reading artifacts"), ThreadPoolExecutor(cores()) as pool:
-        verdicts = list(pool.map(_verify_artifact, folders))
+        found = list(pool.map(_verify_in_order, wanted))
+    verdicts = [verdict for each in found for verdict in each]
     damages = [verdict.damage for verdict in verdicts if verdict.damage]
-    lines = [*damages, _summary(store.root, verdicts, len(damages))]
+    lines = damages.copy()
+    for root in roots:
+        here = [verdict for verdict in verdicts if verdict.root == root]
+        if here or root == store.root:
+            lines.append(_summary(root, here, sum(bool(verdict.damage) for verdict in here)))
     if undigested := sum(not verdict.has_digests for verdict in verdicts if not verdict.damage):
         lines.append(f"{undigested} of them are of version 0.1, which recorded no digests: their sizes are right.")
-    if absent := len(wanted) - len(folders):
-        lines.append(f"{absent} more artifacts of the experiment do not exist yet.")
+    if absent := sum(not each for each in found):
+        lines.append(f"{absent} more artifacts of the experiment are not here: not made yet, or not needed.")
+    lines += [f"{place} of runtime.read_from is not there." for place in store.absent_places()]
     if damages:
-        lines.append("Run the experiment again: damaged artifacts are made anew.")
+        otherwise = ", unless another place has them whole." if len(roots) > 1 else "."
+        lines.append(f"Run the experiment again: damaged artifacts are made anew{otherwise}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return len(damages)
+
+
+def _verify_in_order(folders: Iterable[Path]) -> list[_Verdict]:
+    """Verify the folders that exist, up to the first undamaged one."""
+    verdicts = []
+    for folder in folders:
+        if folder.is_dir():
+            verdicts.append(replace(_verify_artifact(folder), root=folder.parent))
+            if not verdicts[-1].damage:
+                break
+    return verdicts
 
 
 def _artifacts(root: Path) -> list[Path]:

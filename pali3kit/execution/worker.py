@@ -37,7 +37,7 @@ def serve(
     connection: Connection,
     alive: Connection,
     parent: int,
-    root: Path,
+    store: Store,
     threads: int,
     runtime: Runtime,
     experiment: str,
@@ -51,7 +51,6 @@ def serve(
         signal.signal(number, signal.SIG_IGN)  # the parent decides what to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent(parent, alive)
-    store = Store(root)
     jobs: dict[str, Callable[..., Message]] = {
         "make": lambda step: _make(step, store, threads, runtime, experiment, connection.send, index),
         "profile_on_meta": lambda step: _profile(step, threads),

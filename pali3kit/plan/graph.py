@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -24,6 +24,19 @@ class Graph:
     def steps(self) -> list[Step]:
         """All steps, each once, parents before children."""
         return ancestry(step for cell in self.cells for step in cell.columns.values())
+
+    def missing(self, there: Callable[[Step], bool], also: Iterable[Step] = ()) -> list[Step]:
+        """The steps that must be made, parents first: those that measure a column, those of `also`, and what these
+        need, as far as they are not `there`. Nothing needs a step if all that is computed from it is there.
+        """
+        wanted = {step.digest for cell in self.cells for step in cell.columns.values()}
+        wanted.update(step.digest for step in also)
+        missing = []
+        for step in reversed(self.steps):
+            if step.digest in wanted and not there(step):
+                missing.append(step)
+                wanted.update(parent.digest for parent in step.parents.values())
+        return missing[::-1]
 
 
 def build(experiment: Experiment) -> Graph:

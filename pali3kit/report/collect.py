@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from pali3kit.benchmarks.benchmark import Benchmark
@@ -46,6 +46,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     arms = arms_of(graph, experiment)
     sets = _sets_of(arms, experiment)
     published = PaperTable.load(experiment.paper) if experiment.paper else None
+    needed = {step.digest for step in graph.missing(lambda step: artifacts.folder(step) is not None)}
     tables = tuple(_table(after, arms, artifacts, experiment, published, sets) for after in _stages_measured(arms))
     report = Report(
         name=experiment.name,
@@ -57,13 +58,24 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         curves=tuple(evidence.curves(graph, arms, artifacts)),
         figures=tuple(evidence.figures(arms, artifacts, sets)),
         gallery=tuple(choose_examples(arms, artifacts, sets)),
-        stages=tuple(_stage(step, artifacts) for step in graph.steps),
+        stages=tuple(_stage(step, artifacts, step.digest in needed) for step in graph.steps),
         versions=artifacts.versions(graph.steps),
         config={
             each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
         },
     )
-    return replace(report, notes=tuple(notes(report, uncovered(arms))))
+    return replace(report, notes=(*notes(report, uncovered(arms)), *_without_curves(graph, artifacts, needed)))
+
+
+def _without_curves(graph: Graph, artifacts: ArtifactReader, needed: Collection[str]) -> Iterator[str]:
+    """A note on trained stages that had no need to run, as what was computed from them was there."""
+    labels = [
+        step.label
+        for step in graph.steps
+        if "training" in step.plain and step.digest not in needed and artifacts.folder(step) is None
+    ]
+    if labels:
+        yield f"No learning curves of {', '.join(labels)}: what was computed from them was there, they were not."
 
 
 def _stages_measured(arms: Sequence[Arm]) -> list[str]:
@@ -259,7 +271,8 @@ def _key(source: str, suffix: str) -> str:
     return source + suffix if BENCHMARK.find(source).generated else source
 
 
-def _stage(step: Step, artifacts: ArtifactReader) -> Stage:
+def _stage(step: Step, artifacts: ArtifactReader, needed: bool) -> Stage:
+    """A step as the report shows it. One that nothing needs counts as done, as what was computed from it is there."""
     reason = artifacts.own_failure(step)
-    status: Status = "done" if artifacts.folder(step) is not None else "failed" if reason else "missing"
+    status: Status = "failed" if reason else "missing" if needed else "done"
     return Stage(step.kind, step.label, step.seed, step.digest, status, reason, artifacts.skipped(step))

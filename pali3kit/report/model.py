@@ -158,7 +158,10 @@ class Stage:
 
 
 class _StepTiming(TypedDict):
-    """What an artifact cost: wall seconds, threads, and the processor it was made on."""
+    """What an artifact cost: wall seconds, threads, and the processor it was made on.
+
+    `place` is the one of `runtime.read_from` that it was read from, "" for the store.
+    """
 
     kind: str
     label: str
@@ -167,6 +170,7 @@ class _StepTiming(TypedDict):
     threads: int
     processor: str
     cores: int
+    place: str
 
 
 class Timings(TypedDict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -51,19 +51,26 @@ def rebuild(folder: Path) -> Report:
     when artifacts that it rests on are not found: an incomplete report would replace it.
     """
     experiment = saved.read_experiment(folder)
-    graph, store = build(experiment), Store(saved.find_store(experiment, folder), experiment.runtime.verify == "full")
-    before = _stages(folder / "report.json")
+    graph, store = build(experiment), Store.of(experiment.runtime, saved.find_store(experiment, folder))
+    before = _stages(folder / "report.json", {"digest", "status", "reason"})
     report = collect(graph, store, experiment, {one["digest"]: one["reason"] for one in before if one["reason"]})
-    lost = _done(before) - sum(stage.status == "done" for stage in report.stages)
-    if lost > 0:
-        damages = [store.damage(step) for step in graph.steps if store.path(step).exists()]
-        found = "".join(f"\n{damage}" for damage in damages if damage)
+    told = {one["digest"] for one in before if one["status"] == "done"}
+    rested = {one["digest"] for one in _stages(folder / "timings.json", {"digest"})}  # an unneeded one may be lost too
+    done = {stage.digest for stage in report.stages if stage.status == "done"}
+    if lost := told - (done - (rested - {step.digest for step in graph.steps if store.done(step)})):
         raise DataError(
-            f"{lost} of the {_done(before)} artifacts of {folder} are not in {store.root}, damaged, or of another "
-            f"version of the code: the report is left as it is. Run the experiment again.{found}"
+            f"{len(lost)} of the {len(told)} artifacts of {folder} are not in {store.root}, damaged, or of another "
+            f"version of the code: the report is left as it is. Run the experiment again.{_reasons(graph, store)}"
         )
     write_report(report, folder, experiment, timings(graph, store))
     return report
+
+
+def _reasons(graph: Graph, store: Store) -> str:
+    """What is known of artifacts that are not found, a line each."""
+    damages = [store.damage(step) for step in graph.steps if store.path(step).exists()]
+    absent = [f"{place} of runtime.read_from is not there" for place in store.absent_places()]
+    return "".join(f"\n{line}" for line in [*filter(None, damages), *store.complaints, *absent])
 
 
 def timings(graph: Graph, store: Store) -> Timings:
@@ -82,6 +89,7 @@ def timings(graph: Graph, store: Store) -> Timings:
                 "threads": manifest["threads"],
                 "processor": host["processor"],
                 "cores": host["cores"],
+                "place": store.place(step) if store.path(step).parent != store.root else "",
             }
         )
     return found
@@ -176,19 +184,15 @@ def _rounded(value: object) -> object:
     return value
 
 
-def _stages(path: Path) -> list[dict[str, str]]:
-    """The stages of an earlier report; none where there is no report."""
+def _stages(path: Path, keys: Collection[str]) -> list[dict[str, str]]:
+    """The stages with these keys in a file of an earlier report; none where there is no report."""
     if not path.exists():
         return []
     try:
         stages = list(json.loads(path.read_bytes())["stages"])
     except (ValueError, KeyError, TypeError, RecursionError):  # damaged: it will be replaced
         return []
-    return [one for one in stages if isinstance(one, dict) and {"digest", "status", "reason"} <= one.keys()]
-
-
-def _done(stages: Iterable[Mapping[str, str]]) -> int:
-    return sum(stage["status"] == "done" for stage in stages)
+    return [one for one in stages if isinstance(one, dict) and set(keys) <= one.keys()]
 
 
 def _write_if_changed(path: Path, text: str) -> bool:

@@ -25,6 +25,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError
 from pali3kit.execution import launched
 from pali3kit.execution.launched import run_step
+from pali3kit.execution.messages import Finished
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.training.stopping import TERMINATED
@@ -72,8 +73,25 @@ def test_all_parents_that_are_missing_are_listed(tokenized: Path, tmp_path: Path
     step = step_of("tokenizer")
     code, text = said(experiment(tmp_path), "vision")
     assert code == 1
-    assert f"what it needs is not in {tmp_path}/store: tokenizer ({step.name}). Make that first, by" in text
+    assert f"what it needs is not in {tmp_path}/store, package: tokenizer ({step.name}). Make that first, by" in text
     assert "details" not in text  # it has no folder
+
+
+def test_a_step_and_its_parents_may_come_from_elsewhere(
+    tokenized: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder in place, from a URL by a copy; then the step is made, or was made."""
+    seen = []
+    monkeypatch.setattr(launched, "make_stage", lambda step, store, *_, **__: seen.append(store) or Finished(1.0))
+    tokenizer = step_of("tokenizer")
+    for name, place in [("folder", f"{tokenized}/store"), ("url", f"file://{tokenized}/store")]:
+        root = tmp_path / name
+        code, text = said(experiment(root, f"runtime.read_from=[{place}]"), "vision")
+        assert code == 0 and ("tokenizer: copied in" in text) == (name == "url")
+        parent = (root if name == "url" else tokenized) / "store" / tokenizer.name
+        assert seen.pop().path(tokenizer) == parent
+        code, text = said(experiment(root, f"runtime.read_from=[{place}]"), "tokenizer")
+        assert code == 0 and f"tokenizer was made already: {parent}" in text and not seen
 
 
 def test_a_step_that_another_run_makes(tokenized: Path) -> None:
@@ -239,6 +257,23 @@ def test_torchrun_on_two_nodes_makes_what_one_process_does(
     assert "vision: 2 x 1 ranks, about" in first and f"its artifact goes to {made}" in first
     assert difference(alone, made) < TOLERANCE
     assert Store(made.parent).manifest(step_of("vision"))["versions"]["ranks"] == f"2 by {strategy}"
+
+
+@pytest.mark.slow
+def test_all_ranks_read_parents_from_where_the_first_found_them(
+    nodes: list[Node], tokenized: Path, alone: Path, tmp_path: Path
+) -> None:
+    """The first place is damaged, which only the first rank looks for."""
+    places = [tmp_path / "damaged", tokenized / "store"]
+    shutil.copytree(places[1], places[0])
+    model = places[0] / step_of("tokenizer").name / "tokenizer.model"
+    model.write_bytes(model.read_bytes()[::-1])
+    read_from = f"runtime.read_from=[{places[0]}, {places[1]}]"
+    folder, made = run_folder(tokenized, tmp_path / "x", "runtime.stages.vision={nodes: 2}", read_from)
+    shutil.rmtree(folder / "store" / step_of("tokenizer").name)
+    first, _ = ended(torchrun(nodes, folder))
+    assert f"{model} has other bytes than were written" in first
+    assert difference(alone, made) < TOLERANCE
 
 
 @pytest.mark.slow

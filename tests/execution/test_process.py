@@ -14,6 +14,7 @@ from pali3kit.config.load import load
 from pali3kit.execution.messages import Failed
 from pali3kit.execution.process import Worker
 from pali3kit.execution.process_setup import THREAD_VARIABLES, environment
+from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
 
@@ -28,7 +29,7 @@ def failing(monkeypatch):
 
 @pytest.fixture
 def worker(tmp_path):
-    worker = Worker(tmp_path, 3)
+    worker = Worker(Store(tmp_path), 3)
     yield worker
     worker.stop()
 
@@ -58,7 +59,7 @@ def test_a_worker_survives_a_failing_stage_and_signals_to_its_group(worker, fail
 
 
 def test_a_worker_that_does_not_end_is_killed_after_its_grace(tmp_path, failing):
-    worker = Worker(tmp_path, 1, load(EXPERIMENTS / "pali3.yaml", ["scale=smoke", "runtime.grace_seconds=1"]))
+    worker = Worker(Store(tmp_path), 1, load(EXPERIMENTS / "pali3.yaml", ["scale=smoke", "runtime.grace_seconds=1"]))
     worker.make(failing)
     last_message(worker)
     os.kill(worker.process.pid, signal.SIGSTOP)

@@ -30,6 +30,11 @@ def store(tmp_path):
     return store
 
 
+def test_artifacts_of_folders_behind_the_store_are_compared_too(store, tmp_path):
+    reasons = Reasons(Store(tmp_path / "new", read_from=[str(store.root), "memory://never"]))
+    assert reasons.why(replace(MASK_TOKENIZER, seed=4)) == "seed: 4, was 3"
+
+
 @pytest.mark.parametrize(
     ("step", "text"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 
 import pytest
 from fakes import Loose
@@ -71,7 +72,25 @@ def test_what_an_experiment_needs_is_all_that_is_read(store):
     absent = Step("language", "language", Loose({}))
     assert said(store, [STEPS[0]])[0] == 1
     count, lines = said(store, [STEPS[1], absent])
-    assert count == 0 and lines[-1] == "1 more artifacts of the experiment do not exist yet."
+    assert count == 0 and lines[-1] == "1 more artifacts of the experiment are not here: not made yet, or not needed."
+
+
+def test_what_lies_elsewhere_is_read_there_and_damage_is_told_for_each_place(store, tmp_path):
+    vision, masks = STEPS[1], STEPS[0]
+    lab = Store(tmp_path / "lab")
+    shutil.copytree(store.path(vision), lab.path(vision))
+    shutil.move(store.path(masks), lab.path(masks))
+    behind = Store(store.root, read_from=[str(lab.root), str(tmp_path / "gone")])
+    count, lines = said(behind, STEPS)
+    assert count == 0 and lines[0].startswith(f"{store.root}: 2 artifacts, ")
+    assert lines[1].startswith(f"{lab.root}: 1 artifacts, ")
+    assert lines[2:] == [f"{tmp_path}/gone of runtime.read_from is not there."]
+    flip(store.path(vision) / "weights")
+    count, lines = said(behind, STEPS)
+    assert count == 1 and lines[0].startswith(f"{store.path(vision) / 'weights'} has other bytes")
+    assert lines[2].startswith(f"{lab.root}: 2 artifacts, ") and lines[-1].endswith(
+        "unless another place has them whole."
+    )
 
 
 def test_artifacts_of_version_0_1_are_known_by_their_sizes(store):

@@ -302,3 +302,26 @@ def test_what_reads_texts_is_left_out_where_there_is_no_tower(tmp_path):
 def test_without_a_grid_there_is_one_cell_for_each_seed(tmp_path):
     graph = build(fakes.experiment(tmp_path, grid={}, baseline={}, seeds=[3, 4]))
     assert [(dict(cell.point), cell.seed) for cell in graph.cells] == [({}, 3), ({}, 4)]
+
+
+def missing(graph, *absent):
+    return {step.kind for step in graph.missing(lambda step: step.kind not in absent)}
+
+
+def test_nothing_needs_what_all_is_computed_from_already(experiment):
+    graph = build(experiment)
+    assert missing(graph, *fakes.KINDS) == {step.kind for step in graph.steps}
+    assert missing(graph, "corpus", "tokenizer") == set()
+    assert missing(graph, "corpus", "language") == set()
+    assert missing(graph, "corpus", "multimodal") == set()
+    assert missing(graph, "corpus", "language", "multimodal", "transfer", "evaluate") == {
+        "corpus", "language", "multimodal", "transfer", "evaluate",
+    }  # fmt: skip
+    assert missing(graph, "corpus", "multimodal", "evaluate") == {"evaluate"}
+
+
+def test_steps_may_be_wanted_for_their_own_sake_with_what_they_need(experiment):
+    graph = build(experiment)
+    language = [step for step in graph.steps if step.kind == "language"]
+    found = graph.missing(lambda step: step.kind not in ("corpus", "language"), language)
+    assert [step.kind for step in found] == ["corpus", "language"]

@@ -1,0 +1,54 @@
+"""Checks `runtime.read_from`: a place that silently did not count could mean hours of training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from pali3kit.config.budgets import KeyProblem
+from pali3kit.config.missing_files import beside
+from pali3kit.config.paths import PACKAGE, protocol
+from pali3kit.config.schema import Experiment
+from pali3kit.errors import brief, choose, nearest
+
+KEY = "runtime.read_from"
+
+
+def check_read_from(experiment: Experiment) -> Iterator[KeyProblem]:
+    """Yield places that do not exist, cannot be opened, are named twice, or are the store itself."""
+    runtime, seen = experiment.runtime, set[str]()
+    for place in runtime.read_from:
+        same = _normalized(place)
+        if same in seen:
+            yield KEY, f"{KEY} names '{brief(place)}' twice."
+        seen.add(same)
+        if same == _normalized(runtime.store):
+            yield KEY, f"{KEY} names '{brief(place)}', which is runtime.store: leave it out."
+        elif protocol(place):
+            yield from _check_url(place)
+        elif place != PACKAGE and not os.path.isdir(place):
+            if os.path.lexists(place):
+                yield KEY, f"{KEY} should name folders and URLs: '{brief(place)}' is a file."
+            else:
+                meant = nearest(place, [PACKAGE]) or beside(place) or f" Create it, leave it out, or name '{PACKAGE}'."
+                yield KEY, f"{KEY}: no folder '{brief(place)}'.{meant}"
+
+
+def _normalized(place: str) -> str:
+    if place == PACKAGE:
+        return place
+    return place.rstrip("/") if protocol(place) else os.path.realpath(place)
+
+
+def _check_url(place: str) -> Iterator[KeyProblem]:
+    """Check that fsspec knows the protocol, and that the package which opens it is installed. Nothing is opened."""
+    import fsspec
+
+    name = protocol(place)
+    try:
+        fsspec.get_filesystem_class(name)
+    except ValueError:
+        meant = choose(name, fsspec.available_protocols())
+        yield KEY, f"{KEY}: unknown protocol '{brief(name)}' of '{brief(place)}'.{meant}"
+    except ImportError as error:
+        yield KEY, f"{KEY}: '{brief(place)}' cannot be opened: {error}."
