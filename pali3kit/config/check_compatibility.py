@@ -139,12 +139,10 @@ def _relative_bias(cell: Experiment) -> Iterator[KeyProblem]:
 
 
 def _world(cell: Experiment) -> Iterator[KeyProblem]:
-    sources = (cell.data.source, cell.stages.vision.source)
-    if any(each and each.name == "world" for each in sources) and 0 < cell.model.image_size < WORLD_SIDE:
-        yield (
-            "model.image_size",
-            f"scenes of the world need at least {WORLD_SIDE} pixels, not {cell.model.image_size}",
-        )
+    own = cell.stages.vision.source  # not the images of stage 2, whose sizes are checked too
+    for key, source in (("model.image_size", cell.data.source), ("stages.vision.source", own)):
+        if source and source.name == "world" and 0 < cell.model.image_size < WORLD_SIDE:
+            yield key, f"scenes of the world need at least {WORLD_SIDE} pixels, not {cell.model.image_size}"
 
 
 def _vocabulary(cell: Experiment) -> Iterator[KeyProblem]:

@@ -53,7 +53,9 @@ class Source(Protocol):
         ...
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
-        """Indices into `classes` of what is in the image: the supervision of classification pretraining."""
+        """Indices into `classes` of what is in the image, some of which may be missing or wrong: the supervision of
+        classification pretraining.
+        """
         ...
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:

@@ -83,6 +83,8 @@ from pali3kit.text.denoise import PREFIXES
         (["model.language.max_distance=16"],
          "max_distance 16 should be more than half of the 32 buckets, which are single distances"),
         (["model.image_size=32"], "scenes of the world need at least 64 pixels, not 32"),
+        (["data.source={name: text, path: .}", "evaluate=[denoising, probe]", "model.image_size=32",
+          "stages.vision.source=world"], "scenes of the world need at least 64 pixels, not 32"),
         (["grid={}", "baseline={}", "pretrain=random", "model.vision={name: timm/x, pretrained: true}"],
          "timm/x is pretrained, not random: pretrain 'pretrained' keeps its weights."),
         (["grid={}", "baseline={}", "pretrain=pretrained"],
@@ -276,6 +278,7 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
         ["stages.multimodal.mixture.ocr=0"],
         ["tokenizer.vocabulary=375"],
         ["data.source={name: text, path: .}", "evaluate=[denoising]"],
+        ["data.source={name: text, path: .}", "evaluate=[denoising, probe]", "stages.vision.source=world"],
         ["model.mask_tokenizer={name: vqvae, weights: x.yaml}", "stages.mask_tokenizer.examples=0"],
         ["data.source={name: text, path: 'scales/*.yaml'}", "evaluate=[denoising]"],
     ],
@@ -500,6 +503,10 @@ def test_sizes_that_fit(cell: Cell, changes: dict[str, Any]) -> None:
 )  # fmt: skip
 def test_sizes_that_do_not(cell: Cell, changes: dict[str, Any], key: str, text: str) -> None:
     assert list(check_resolutions(cell(**changes))) == [(key, text)]
+
+
+def test_images_of_the_encoder_alone_are_not_those_of_stage_2(cell: Cell) -> None:
+    assert list(check_resolutions(cell(**steps(48), **{"stages.vision.source": Component(name="world")}))) == []
 
 
 def test_what_is_wrong_at_any_size_is_told_once_and_elsewhere(cell: Cell) -> None:
