@@ -65,8 +65,8 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     )
     if where := sources(needs, store):
         console.print(f"of the others {where}", highlight=False, soft_wrap=True, markup=False)
-    for complaint in store.complaints:
-        console.print(escape(f"{complaint}: passed over"), style="yellow", highlight=False, soft_wrap=True)
+    for line in store.passed_over:
+        console.print(escape(f"{line}: passed over"), style="yellow", highlight=False, soft_wrap=True)
     if attention := describe_attention(experiment):
         console.print(attention, highlight=False, soft_wrap=True)
     if size := sum(estimates[digest].disk for digest in absent):

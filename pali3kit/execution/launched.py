@@ -138,8 +138,8 @@ def _standing(step: Step, store: Store, mine: bool, send: Send) -> Message | Non
     if not mine:
         return Busy()
     copy_parents(step, store, say)
-    for complaint in store.complaints:
-        say(f"{complaint}: passed over")
+    for line in store.passed_over:
+        say(f"{line}: passed over")
     if missing := [f"{parent.label} ({parent.name})" for parent in store.missing(step.parents.values())]:
         gone = {place: f"{place} (which is not there)" for place in store.absent_places()}
         names = [str(store.root), *(place.name for place in store.places)]

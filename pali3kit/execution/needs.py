@@ -83,9 +83,9 @@ def gather(graph: Graph, store: Store, say: Callable[[str], None]) -> Needs:
     told = 0
     while True:
         needs = find_needs(graph, store)
-        for complaint in store.complaints[told:]:
-            say(f"{complaint}: passed over")
-        told = len(store.complaints)
+        for line in store.passed_over[told:]:
+            say(f"{line}: passed over")
+        told = len(store.passed_over)
         if not needs.copy:
             return needs
         for step in needs.copy:
@@ -116,7 +116,7 @@ def _lock_and_copy(step: Step, store: Store, say: Callable[[str], None]) -> None
 def copy_from_url(step: Step, store: Store, say: Callable[[str], None]) -> None:
     """Copy the artifact of a step that this process has locked, unless it is done or at no URL.
 
-    A damaged one is told in `store.complaints`, and its place no longer counts. Raises StageError if the URL cannot be
+    A damaged one is told in `store.passed_over`, and its place no longer counts. Raises StageError if the URL cannot be
     read, or the disk is full.
     """
     place = store.remote(step)

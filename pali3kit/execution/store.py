@@ -52,13 +52,13 @@ class Store:
         root: the folder.
         full: whether the digests of files of more than 1 GiB are always verified too.
         places: the other places.
-        complaints: about damaged artifacts that were passed over, a line each.
+        passed_over: about damaged artifacts that were passed over, a line each.
     """
 
     def __init__(self, root: Path, full: bool = False, read_from: Iterable[str] = ()) -> None:
         self.root, self.full = root, full
         self.places: Sequence[Place] = [open_place(name) for name in read_from]
-        self.complaints: list[str] = []
+        self.passed_over: list[str] = []
         self._verified: set[str] = set()
         self._elsewhere: dict[str, Place | None] = {}
         self._rejected: set[tuple[str, str]] = set()
@@ -94,7 +94,7 @@ class Store:
             return True
         place = self._find_elsewhere(step)
         if place is not None and own.is_dir():
-            self._complain(step, str(self._damage(own, step, digests=True)))
+            self._pass_over(step, str(self._damage(own, step, digests=True)))
         return isinstance(place, FolderPlace) and self._has(place, step, digests=False)
 
     def remote(self, step: Step) -> RemotePlace | None:
@@ -116,7 +116,7 @@ class Store:
         """Pass over the place of an artifact, as its copy showed that it is damaged; the next place counts."""
         if (place := self._elsewhere.pop(step.digest, None)) is not None:
             self._rejected.add((place.name, step.digest))
-            self._complain(step, reason)
+            self._pass_over(step, reason)
 
     def _find_elsewhere(self, step: Step) -> Place | None:
         if step.digest not in self._elsewhere:
@@ -130,12 +130,12 @@ class Store:
         try:
             return place.has(step, digests, self.full)
         except ValueError as error:
-            self._complain(step, str(error))
+            self._pass_over(step, str(error))
             return False
 
-    def _complain(self, step: Step, reason: str) -> None:
-        if (line := f"{step.label}: {reason}") not in self.complaints:
-            self.complaints.append(line)
+    def _pass_over(self, step: Step, reason: str) -> None:
+        if (line := f"{step.label}: {reason}") not in self.passed_over:
+            self.passed_over.append(line)
 
     def missing(self, steps: Iterable[Step]) -> list[Step]:
         """The steps that are not done. Checked on all cores, as every file may have to be read."""

@@ -70,7 +70,7 @@ def _reasons(graph: Graph, store: Store) -> str:
     """What is known of artifacts that are not found, a line each."""
     damages = [store.damage(step) for step in graph.steps if store.path(step).exists()]
     absent = [f"{place} of runtime.read_from is not there" for place in store.absent_places()]
-    return "".join(f"\n{line}" for line in [*filter(None, damages), *store.complaints, *absent])
+    return "".join(f"\n{line}" for line in [*filter(None, damages), *store.passed_over, *absent])
 
 
 def timings(graph: Graph, store: Store) -> Timings:

@@ -52,12 +52,12 @@ def spoil(folder):
     (folder / "weights.safetensors").write_bytes(data)
 
 
-def listing(root):
+def snapshot(root):
     return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in [root, *root.rglob("*")]}
 
 
 def test_what_a_folder_has_is_neither_made_nor_copied_nor_touched(graph, lab, tmp_path):
-    before = listing(lab)
+    before = snapshot(lab)
     store = Store(tmp_path / "store", read_from=[str(lab)])
     found = gather(graph, store, print)
     assert kinds(found.done) == set(STAGE_0) and kinds(found.unneeded) == {"corpus"} and not found.copy
@@ -65,7 +65,7 @@ def test_what_a_folder_has_is_neither_made_nor_copied_nor_touched(graph, lab, tm
     assert sources(found, store) == f"{len(found.done)} in {lab}, 1 is not needed"
     assert all(store.path(step) == lab / step.name for step in found.done)
     assert all(store.path(step) == tmp_path / "store" / step.name for step in found.make)
-    assert listing(lab) == before and not (tmp_path / "store").exists()
+    assert snapshot(lab) == before and not (tmp_path / "store").exists()
 
 
 def test_an_empty_list_makes_all_anew(graph, tmp_path):
