@@ -37,9 +37,9 @@ EMBEDDED = [file for file in sorted(EXPERIMENTS.glob("*.yaml")) if load(file).sc
 
 FIRST_STEPS = 100
 TOLERANCE = {"vision": 0.02, "language": 0.02, "mask_tokenizer": 0.05}
-"""Relative, by kind: processors add in different orders. With kernels for SSE 4.1 in place of AVX-512 the language
-model's and the encoders' losses differed by 1e-7, the mask tokenizer's by 2e-5 until step 80 and by 1e-2 in the next row, as the nearest
-code of a mask had changed; with the same kernels by nothing.
+"""Relative, by kind: processors add in different orders. With kernels for SSE 4.1 in place of AVX-512 the losses of the
+language model and of the encoders differed by 1e-7, the mask tokenizer's by 2e-5 until step 80 and by 1e-2 in the next
+row, as the nearest code of a mask had changed; with the same kernels by nothing.
 """
 
 
