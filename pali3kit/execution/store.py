@@ -185,7 +185,10 @@ class Store:
         config = yaml.safe_dump(dict(step.plain), sort_keys=False, allow_unicode=True)
         (work / CONFIG).write_text(config, encoding="utf-8")
         write_manifest(work, step, seconds, threads, made_with or {})
-        for path in (*(path for path in work.rglob("*") if path.is_file()), work):
+        files, mode = [path for path in work.rglob("*") if path.is_file()], (work / CONFIG).stat().st_mode
+        for file in files:
+            file.chmod(mode)  # safetensors makes files that only their owner can read: a store may be shared
+        for path in (*files, work):
             sync(path)
         for name in UNFINISHED:
             remove(work / name)

@@ -56,6 +56,17 @@ def test_publish_moves_the_whole_folder_and_describes_it(store):
     assert [read["kind"] for read in store.manifests()] == ["mask_tokenizer"]
 
 
+def test_others_can_read_what_is_published(store):
+    """safetensors makes files of mode 0600."""
+    folder = store.work(STEP)
+    folder.mkdir(parents=True)
+    (folder / "weights.safetensors").write_text("weights")
+    (folder / "weights.safetensors").chmod(0o600)
+    published = store.publish(STEP, seconds=1.5, threads=2)
+    (published / "plain").touch()
+    assert {file.stat().st_mode for file in published.iterdir()} == {(published / "plain").stat().st_mode}
+
+
 def test_checkpoints_are_kept_until_the_artifact_is_written(store, monkeypatch):
     checkpoint = store.work(STEP) / CHECKPOINTS / "step-3"
     checkpoint.mkdir(parents=True)
