@@ -16,8 +16,9 @@ import pytest
 from pali3kit.catalogue import STAGE
 from pali3kit.config.load import load
 from pali3kit.execution.manifest import read_manifest
+from pali3kit.execution.places import SHIPPED
 from pali3kit.execution.process_setup import seed_and_set_threads
-from pali3kit.execution.ship import KINDS, SHIPPED
+from pali3kit.execution.ship import KINDS
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import ARTIFACT, verify_store
 from pali3kit.plan.graph import build

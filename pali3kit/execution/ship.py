@@ -25,6 +25,7 @@ from pali3kit.durable import remove, sha256_of
 from pali3kit.errors import Pali3Error, StageError
 from pali3kit.execution.make import OUTPUT
 from pali3kit.execution.manifest import MANIFEST, seal_manifest
+from pali3kit.execution.places import SHIPPED
 from pali3kit.execution.store import CONFIG, Store
 from pali3kit.execution.verify import ARTIFACT, verify_store
 from pali3kit.plan.graph import build
@@ -32,7 +33,6 @@ from pali3kit.types import Json
 from pali3kit.weights.files import save_half
 
 CHECKOUT = Path(pali3kit.__file__).parents[1]
-SHIPPED = Path(pali3kit.__file__).parent / "shipped"
 KINDS = ("tokenizer", "vision", "language", "mask_tokenizer")
 """What all later stages start from. Not the corpus, which only training reads, nor anything made with an encoder."""
 _LEFT_OUT = {MANIFEST, OUTPUT, CONFIG}  # the manifest has the configuration
