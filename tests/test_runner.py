@@ -236,6 +236,7 @@ def test_damage_is_noticed_named_and_repaired(finished, bench):
     assert bench.report() == finished.report()
 
 
+@pytest.mark.slow
 def test_a_run_reads_what_a_folder_has_and_reports_the_same(finished, bench):
     """The lab has stage 0 without the corpus, which then nothing needs."""
     lab = bench.root / "lab"

@@ -16,8 +16,9 @@ import pytest
 from pali3kit.catalogue import STAGE
 from pali3kit.config.load import load
 from pali3kit.execution.manifest import read_manifest
+from pali3kit.execution.places import SHIPPED
 from pali3kit.execution.process_setup import seed_and_set_threads
-from pali3kit.execution.ship import KINDS, SHIPPED
+from pali3kit.execution.ship import KINDS
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import ARTIFACT, verify_store
 from pali3kit.plan.graph import build
@@ -31,8 +32,8 @@ REMAKE = "python -m pali3kit.run experiments/embedded_stage0.yaml, then pali3kit
 FOUND = sorted(folder.name for folder in SHIPPED.glob("*") if ARTIFACT.fullmatch(folder.name))
 something_shipped = pytest.mark.skipif(not FOUND, reason=f"{SHIPPED} is empty: nothing ships yet ({REMAKE})")
 
-OTHER_STAGE_0 = {"ablate_language": {"language"}}
-"""Kinds of stage 0 of which an experiment also has another one than the shipped: here `prefix_lm`."""
+OTHER_STAGE_0 = {"ablate_language": {"language"}, "labels": {"vision"}}
+"""Kinds of stage 0 of which an experiment also has others than the shipped: `prefix_lm`, other images and labels."""
 EMBEDDED = [file for file in sorted(EXPERIMENTS.glob("*.yaml")) if load(file).scale == "embedded"]
 
 FIRST_STEPS = 100

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from pali3kit.config.paths import protocol
 from pali3kit.config.saved import EXPERIMENT
 from pali3kit.config.schema import Runtime
 from pali3kit.errors import StageError
@@ -53,7 +54,8 @@ def run_ranks(step: Step, store: Store, threads: int, runtime: Runtime, experime
     own = runtime.of(step.kind)
     each = runtime.threads or max(1, threads // own.devices)
     written = yaml.safe_load(experiment)
-    written["runtime"] |= {"threads": each, "store": str(store.root)}
+    folders = [place.name for place in store.places if not protocol(place.name)]  # what URLs have was copied before
+    written["runtime"] |= {"threads": each, "store": str(store.root), "read_from": folders}
     with TemporaryDirectory(prefix="pali3kit-") as name:
         folder, heard = Path(name), list[Message]()
         (folder / EXPERIMENT).write_text(yaml.safe_dump(written, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -8,7 +8,7 @@ from itertools import chain
 import yaml
 
 from pali3kit.execution.manifest import Manifest
-from pali3kit.execution.store import Store
+from pali3kit.execution.store import CONFIG, Store
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
@@ -53,7 +53,9 @@ class Reasons:
         """The configuration of an artifact; before version 0.2 only `config.yaml` had it."""
         if "config" in manifest:
             return _mapping(manifest["config"])
-        file = self.store.root / f"{manifest['kind']}-{str(manifest['digest'])[:12]}" / "config.yaml"
+        name = f"{manifest['kind']}-{str(manifest['digest'])[:12]}"
+        files = [root / name / CONFIG for root in self.store.roots]
+        file = next((file for file in files if file.exists()), files[0])
         try:
             return _mapping(yaml.safe_load(file.read_text(encoding="utf-8")))
         except (OSError, ValueError, yaml.YAMLError):

@@ -40,6 +40,7 @@ from pali3kit.training.context import UNFINISHED
 
 TRACEBACK, CONFIG = "traceback.txt", "config.yaml"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_CONNECTIONS = 16  # at once, as an answer of a server takes longer than its work
 
 
 class Store:
@@ -91,6 +92,7 @@ class Store:
         own = self.root / step.name
         if own.is_dir() and self._damage(own, step, step.digest not in self._verified) is None:
             self._verified.add(step.digest)
+            self._elsewhere.pop(step.digest, None)  # made or copied here meanwhile, by another process
             return True
         place = self._find_elsewhere(step)
         if place is not None and own.is_dir():
@@ -139,8 +141,8 @@ class Store:
 
     def missing(self, steps: Iterable[Step]) -> list[Step]:
         """The steps that are not done. Checked on all cores, as every file may have to be read."""
-        steps = list(steps)
-        with ThreadPoolExecutor(cores()) as pool:
+        steps, remote = list(steps), any(isinstance(place, RemotePlace) for place in self.places)
+        with ThreadPoolExecutor(max(cores(), _CONNECTIONS) if remote else cores()) as pool:
             return [step for step, done in zip(steps, pool.map(self.done, steps), strict=True) if not done]
 
     def damage(self, step: Step) -> str | None:

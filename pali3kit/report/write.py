@@ -23,6 +23,7 @@ from pali3kit.report.statistics import Interval
 from pali3kit.report.table import to_latex, to_markdown
 
 DIGITS = 6
+_MOST = 5  # artifacts that a message names
 
 
 def write_report(report: Report, folder: Path, experiment: Experiment, timings: Timings) -> list[Path]:
@@ -59,11 +60,22 @@ def rebuild(folder: Path) -> Report:
     done = {stage.digest for stage in report.stages if stage.status == "done"}
     if lost := told - (done - (rested - {step.digest for step in graph.steps if store.done(step)})):
         raise DataError(
-            f"{len(lost)} of the {len(told)} artifacts of {folder} are not in {store.root}, damaged, or of another "
-            f"version of the code: the report is left as it is. Run the experiment again.{_reasons(graph, store)}"
+            f"{len(lost)} of the {len(told)} artifacts of {folder} are gone ({_lost(lost, graph, store)}): the report "
+            f"is left as it is. Run the experiment again.{_reasons(graph, store)}"
         )
     write_report(report, folder, experiment, timings(graph, store))
     return report
+
+
+def _lost(digests: Collection[str], graph: Graph, store: Store) -> str:
+    """Which artifacts are gone, and where they were looked for; those that no step has any more are counted."""
+    labels = [step.label for step in graph.steps if step.digest in digests]
+    shown = ", ".join(labels[:_MOST]) + (f" and {len(labels) - _MOST} more" if labels[_MOST:] else "")
+    places = ", ".join([str(store.root), *(place.name for place in store.places)])
+    found = [f"{shown}: not in {places}, or damaged"] if labels else []
+    if moved := len(digests) - len(labels):
+        found.append(f"{moved} of another version of the code")
+    return "; ".join(found)
 
 
 def _reasons(graph: Graph, store: Store) -> str:

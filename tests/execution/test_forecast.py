@@ -14,7 +14,8 @@ from pali3kit.config.load import load
 from pali3kit.config.schema import Runtime
 from pali3kit.execution import forecast
 from pali3kit.execution.estimates import Estimate, Forecast
-from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate
+from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _state
+from pali3kit.execution.needs import find_needs
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
@@ -41,6 +42,14 @@ def test_a_finished_run_has_nothing_left_to_forecast(finished):
     output = finished.run("plan")
     assert "0 of 26 stages to run" in output and "about 0 s" in output
     assert "will run" not in output and "its manifest" in output
+
+
+def test_a_plan_tells_what_is_at_a_url_and_whether_it_is_copied(finished, experiment, tmp_path):
+    graph, url = build(experiment), f"file://{finished.root}/store"
+    store = Store(tmp_path / "store", read_from=[url])
+    needs = find_needs(graph, store)
+    states = {step.kind: _state(step, needs, store) for step in graph.steps}
+    assert (states["probe"], states["vision"]) == (("[green]copy", url), ("not needed", url))
 
 
 def test_a_plan_tells_what_several_nodes_make(bench):

@@ -158,7 +158,16 @@ def test_only_one_process_copies(graph, lab, tmp_path, monkeypatch):
         thread.join(60)
     assert len(copies) == len(set(copies)) and step.label in copies
     assert "another process is copying or making it" in said[1][0]
-    assert all(store.done(step) for store in stores)
+    assert all(store.done(step) and store.place(step) == str(tmp_path / "store") for store in stores)
+
+
+def test_a_url_is_asked_for_many_artifacts_at_once(graph, tmp_path, monkeypatch):
+    """An answer takes a tenth of a second, whatever the number of cores."""
+    together = threading.Barrier(8, timeout=20)
+    monkeypatch.setattr(RemotePlace, "has", lambda self, *_: together.wait() < 0)
+    monkeypatch.setattr("pali3kit.execution.store.cores", lambda: 1)
+    steps = graph.steps[:16]
+    assert Store(tmp_path / "store", read_from=["memory://lab"]).missing(steps) == steps
 
 
 def test_a_killed_copy_leaves_no_half_artifact_and_goes_on(graph, lab, tmp_path):

@@ -14,14 +14,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from launching import alive, exact, last_message, make, planned, ranks, saved, wait_until, worker
+from launching import EXPERIMENTS, alive, exact, last_message, make, planned, ranks, saved, wait_until, worker
 from PIL import Image
 from safetensors.torch import load_file
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
+from pali3kit.config.load import load
+from pali3kit.config.saved import read_experiment, to_yaml
 from pali3kit.execution.messages import Failed, Progress
-from pali3kit.execution.ranks import _root_cause
+from pali3kit.execution.ranks import _root_cause, run_ranks
 from pali3kit.execution.store import Store
+from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
 from pali3kit.training.context import CHECKPOINTS
 
@@ -86,6 +89,19 @@ def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path)
     assert not (spread / CHECKPOINTS).exists()
     for step, (one, two) in enumerate(zip(losses(alone), losses(spread), strict=True)):
         assert one == pytest.approx(two, abs=1e-4), step  # the loss is the whole batch's, not that of rank 0's part
+
+
+def test_ranks_look_for_artifacts_on_this_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they need from URLs was copied before the run began, which a server that is down by now does not end."""
+    places = ["package", "memory://lab", str(tmp_path)]
+    experiment = load(EXPERIMENTS / "pretrain_siglip.yaml", ["scale=smoke", f"runtime.read_from={places}"])
+    step = next(step for step in build(experiment).steps if step.kind == "vision")
+    store, seen = Store.of(experiment.runtime), []
+    monkeypatch.setattr(
+        "pali3kit.execution.ranks._launch", lambda runtime, folder, step: seen.append(read_experiment(folder).runtime)
+    )
+    run_ranks(step, store, 2, experiment.runtime, to_yaml(experiment), lambda message: None)
+    assert [runtime.read_from for runtime in seen] == [["package", str(tmp_path)]]
 
 
 @pytest.mark.slow

@@ -35,6 +35,14 @@ def test_artifacts_of_folders_behind_the_store_are_compared_too(store, tmp_path)
     assert reasons.why(replace(MASK_TOKENIZER, seed=4)) == "seed: 4, was 3"
 
 
+def test_artifacts_of_version_0_1_in_folders_behind_the_store(store, tmp_path):
+    file = store.path(MASK_TOKENIZER) / "manifest.json"
+    manifest = json.loads(file.read_text())
+    file.write_text(json.dumps({key: manifest[key] for key in manifest if key not in ("config", "sha256", "seal")}))
+    reasons = Reasons(Store(tmp_path / "new", read_from=[str(store.root)]))
+    assert reasons.why(replace(MASK_TOKENIZER, seed=4)) == "seed: 4, was 3"
+
+
 @pytest.mark.parametrize(
     ("step", "text"),
     [

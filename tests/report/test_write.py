@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pali3kit.errors import DataError
+from pali3kit.plan.step import Step
 from pali3kit.report import rebuild, write_report
 from pali3kit.report.write import _as_csv, _as_json
 
@@ -179,6 +180,39 @@ def test_a_report_whose_artifacts_are_gone_is_left_as_it_is(made_up, tmp_path):
     before = (folder / "report.json").read_bytes()
     (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
     (run.store.path(step) / "metrics.json").unlink()
-    with pytest.raises(DataError, match=r"1 of the \d+ artifacts of .* the report is left as it is"):
+    gone = rf"1 of the \d+ artifacts of .* are gone \(probe siglip: not in {run.store.root}, package, or damaged\): the"
+    with pytest.raises(DataError, match=rf"{gone} report is left as it is"):
+        rebuild(folder)
+    assert (folder / "report.json").read_bytes() == before
+
+
+def test_a_report_of_artifacts_from_elsewhere_is_written_again_offline(made_up, tmp_path):
+    run, folder, lab = made_up(["probe"]), tmp_path / "run", tmp_path / "lab"
+    run.experiment.runtime.read_from = [str(lab), "http://127.0.0.1:9"]
+    written(run, folder)
+    before = (folder / "report.json").read_bytes()
+    lab.mkdir()
+    moved = [step for step in run.graph.steps if step.kind == "vision"]
+    for step in moved:
+        run.store.path(step).rename(lab / step.name)
+    rebuild(folder)
+    assert (folder / "report.json").read_bytes() == before
+    stages = json.loads((folder / "timings.json").read_text())["stages"]
+    assert [stage["label"] for stage in stages if stage["place"] == str(lab)] == [step.label for step in moved]
+    lab.rename(tmp_path / "gone")
+    gone = f"{len(moved)} of the .* {moved[-1].label}: not in {run.store.root}, {lab}, or damaged"
+    with pytest.raises(DataError, match=rf"{gone}.*\n{lab} of runtime.read_from is not there"):
+        rebuild(folder)
+    assert (folder / "report.json").read_bytes() == before
+
+
+def test_a_report_of_another_version_of_the_code_is_left_as_it_is(made_up, tmp_path, monkeypatch):
+    """After an upgrade stages have other digests, and what came with the package before is gone."""
+    run = made_up(["probe"])
+    folder = tmp_path / "run"
+    written(run, folder)
+    before = (folder / "report.json").read_bytes()
+    monkeypatch.setattr(Step, "version", property(lambda step: 99 if step.kind == "probe" else 1))
+    with pytest.raises(DataError, match=r" are gone \(\d+ of another version of the code\): the report is left"):
         rebuild(folder)
     assert (folder / "report.json").read_bytes() == before
