@@ -31,15 +31,15 @@ REMAKE = "python -m pali3kit.run experiments/embedded_stage0.yaml, then pali3kit
 FOUND = sorted(folder.name for folder in SHIPPED.glob("*") if ARTIFACT.fullmatch(folder.name))
 something_shipped = pytest.mark.skipif(not FOUND, reason=f"{SHIPPED} is empty: nothing ships yet ({REMAKE})")
 
-OTHER_STAGE_0 = {"ablate_language": {"language"}}
-"""Kinds of stage 0 of which an experiment also has another one than the shipped: here `prefix_lm`."""
+OTHER_STAGE_0 = {"ablate_language": {"language"}, "labels": {"vision"}}
+"""Kinds of stage 0 of which an experiment also has another one than the shipped: `prefix_lm`, other labels and budgets."""
 EMBEDDED = [file for file in sorted(EXPERIMENTS.glob("*.yaml")) if load(file).scale == "embedded"]
 
 FIRST_STEPS = 100
 TOLERANCE = {"vision": 0.02, "language": 0.02, "mask_tokenizer": 0.05}
 """Relative, by kind: processors add in different orders. With kernels for SSE 4.1 in place of AVX-512 the language
-model's and the encoders' losses differed by 1e-7, the mask tokenizer's by 2e-5 until step 80 and by 1e-2 in the next row, as the nearest
-code of a mask had changed; with the same kernels by nothing.
+model's and the encoders' losses differed by 1e-7, the mask tokenizer's by 2e-5 until step 80 and by 1e-2 in the next
+row, as the nearest code of a mask had changed; with the same kernels by nothing.
 """
 
 

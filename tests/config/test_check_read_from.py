@@ -42,9 +42,7 @@ def test_a_folder_that_is_not_there_is_told_with_the_nearest_one(tmp_path: Path)
         f"runtime.read_from: no folder '{tmp_path}/lab_stor'. Did you mean 'lab_store'? Mount it, or take it out."
     ]
     assert refusal("pakage") == ["runtime.read_from: no folder 'pakage'. Did you mean 'package'?"]
-    assert refusal(f"{tmp_path}/qqq") == [
-        f"runtime.read_from: no folder '{tmp_path}/qqq'. Mount it, or take it out."
-    ]
+    assert refusal(f"{tmp_path}/qqq") == [f"runtime.read_from: no folder '{tmp_path}/qqq'. Mount it, or take it out."]
 
 
 def test_files_doubles_and_the_store_itself_are_refused(tmp_path: Path) -> None:

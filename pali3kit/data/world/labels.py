@@ -23,9 +23,7 @@ def sample_labels(things: tuple[str, ...], mean: float, rng: np.random.Generator
     return things[:1] + tuple(thing for thing in things[1:] if rng.random() < probability)
 
 
-def corrupt_labels(
-    labels: tuple[int, ...], wrong: float, classes: int, rng: np.random.Generator
-) -> tuple[int, ...]:
+def corrupt_labels(labels: tuple[int, ...], wrong: float, classes: int, rng: np.random.Generator) -> tuple[int, ...]:
     """Each of `labels` with probability `wrong` replaced by another one of `classes`, all as probable."""
     shifts = [int(rng.integers(1, max(classes, 2))) if rng.random() < wrong else 0 for _ in labels]
     return tuple((label + shift) % classes for label, shift in zip(labels, shifts, strict=True))
