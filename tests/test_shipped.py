@@ -32,7 +32,7 @@ FOUND = sorted(folder.name for folder in SHIPPED.glob("*") if ARTIFACT.fullmatch
 something_shipped = pytest.mark.skipif(not FOUND, reason=f"{SHIPPED} is empty: nothing ships yet ({REMAKE})")
 
 OTHER_STAGE_0 = {"ablate_language": {"language"}, "labels": {"vision"}}
-"""Kinds of stage 0 of which an experiment also has another one than the shipped: `prefix_lm`, other labels and budgets."""
+"""Kinds of stage 0 of which an experiment also has another one than what ships: `prefix_lm`; other labels."""
 EMBEDDED = [file for file in sorted(EXPERIMENTS.glob("*.yaml")) if load(file).scale == "embedded"]
 
 FIRST_STEPS = 100
