@@ -262,7 +262,8 @@ def _unknown_kind(kind: str) -> str:
 def _show(arguments: list[str], _: list[str]) -> int:
     kind, slash, name = arguments[0].partition("/")
     if kind not in CATALOGUES:
-        raise _UsageError(_unknown_kind(kind))
+        meant = [f"'{each}/{kind}'" for each, one in CATALOGUES.items() if not slash and kind in one.names()]
+        raise _UsageError(f"'{kind}' needs its kind: {' or '.join(meant)}." if meant else _unknown_kind(kind))
     if not slash:
         raise _UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
     if renamed := new_name(kind, name):

@@ -80,6 +80,7 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
         (["list", "visoin"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["list", "a=1"], "usage: python -m pali3kit.run list [KIND]"),
         (["show", "vision"], "usage: python -m pali3kit.run show KIND/NAME"),
+        (["show", "world"], "'world' needs its kind: 'source/world'."),
         (["show", "visoin/vit"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["show", "vision/vti"], "unknown vision 'vti'. Did you mean 'vit'?"),
         (["show", "benchmark/caption"], "unknown benchmark 'caption'. It is called 'coco' since 0.2."),

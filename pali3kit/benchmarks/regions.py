@@ -61,4 +61,5 @@ MASK_TOKENIZER = Benchmark(
     unit=MIOU,
     scored="masks",
     kind="reconstruction",
+    setting="Mask tokens: 64x64 crops of the true test masks, written as 16 mask tokens and read back.",
 )

@@ -30,7 +30,7 @@ def check_read_from(experiment: Experiment) -> Iterator[KeyProblem]:
             if os.path.lexists(place):
                 yield KEY, f"{KEY} should name folders and URLs: '{brief(place)}' is a file."
             else:
-                meant = nearest(place, [PACKAGE]) or beside(place) or f" Create it, leave it out, or name '{PACKAGE}'."
+                meant = nearest(place, [PACKAGE]) or f"{beside(place)} Mount it, or take it out."
                 yield KEY, f"{KEY}: no folder '{brief(place)}'.{meant}"
 
 

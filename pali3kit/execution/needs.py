@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from pali3kit.config.paths import PACKAGE
 from pali3kit.errors import StageError
 from pali3kit.execution.places import REPORTED, RemotePlace
 from pali3kit.execution.store import Store
@@ -145,6 +146,8 @@ def copy_from_url(step: Step, store: Store, say: Callable[[str], None]) -> None:
 def sources(needs: Needs, store: Store) -> str:
     """How many artifacts are where, in one line: `12 in runs/store, 5 in package, 1 is not needed`."""
     counts = Counter(store.place(step) for step in [*needs.done, *needs.copy, *needs.unread])
+    if needs.make:  # a wrong address, where nothing is, should be seen
+        counts.update({place.name: 0 for place in store.places if place.name != PACKAGE})
     parts = [f"{count} in {place}" for place, count in counts.items()]
     return ", ".join([*parts, *_not_needed(needs.unneeded)])
 

@@ -103,14 +103,14 @@ def _git(checkout: Path, *arguments: str) -> str:
 
 
 def _commands(file: Path, half: bool, overrides: Sequence[str]) -> list[Json]:
-    """How this was made and shipped. Overrides of `runtime`, such as folders, change no result and are left out, but
+    """How this is made and shipped. Overrides of `runtime`, such as folders, change no result and are left out, but
     that nothing is read from elsewhere is said: the first command would read what ships.
     """
     name = file.resolve().relative_to(CHECKOUT) if file.resolve().is_relative_to(CHECKOUT) else file
     words = [str(name), *(each for each in overrides if not each.startswith("runtime."))]
     flag = ["--half"] if half else []
     return [
-        join(["python", "-m", "pali3kit.run", *words, "runtime.read_from=[]"]),
+        join(["python", "-m", "pali3kit.run", *words, "runtime.read_from=[]"]),  # else it would read what ships
         join(["python", "-m", "pali3kit.execution.ship", *words, *flag]),
     ]
 

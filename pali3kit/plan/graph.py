@@ -119,6 +119,8 @@ def _kind_and_detail(step: Step) -> str:
 
 def value_label(value: object) -> str:
     """A grid value as text: a component as its name and options, any other value as in YAML."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, Mapping) or "name" not in value:
         return str(getattr(value, "name", value))
     options = ", ".join(f"{key} {value_label(option)}" for key, option in value.items() if key != "name")

@@ -15,6 +15,7 @@ from pali3kit.report.table import number
 SERIES = 6
 WIDTH, LEFT, RIGHT = 860, 210, 20
 BAR, GROUP, TOP = 20, 14, 30
+GAP = 14  # between a title and the chart
 LETTER = 7.6  # approximate width of a letter of a title, in pixels
 PANEL_WIDTH, PANEL_HEIGHT = 270, 170
 FIGURE_LEFT, FIGURE_RIGHT, FIGURE_TOP, FIGURE_BOTTOM = 44, 12, 14, 26
@@ -44,7 +45,7 @@ def delta_chart(report: Report, table: ResultTable) -> Markup:
     span = ticks[-1] - ticks[0]
     height = TOP + len(columns) * (len(rows) * BAR + GROUP) + 6
     colours = series([row.label for row in table.rows])
-    left = max(LEFT, LETTER * max(len(column.title) for column in columns))
+    left = max(LEFT, GAP + LETTER * max(len(column.title) for column in columns))
 
     def place(value: float) -> str:
         return f"{left + (value - ticks[0]) / span * (WIDTH - left - RIGHT):.1f}"
@@ -55,7 +56,7 @@ def delta_chart(report: Report, table: ResultTable) -> Markup:
         middle = y + GROUP / 2 + len(rows) * BAR / 2
         if index % 2:
             parts.append(f'<rect class="band" x="0" y="{y:.1f}" width="{WIDTH}" height="{len(rows) * BAR + GROUP}"/>')
-        parts.append(f'<text x="{left - 14}" y="{middle + 4:.1f}" text-anchor="end">{escape(column.title)}</text>')
+        parts.append(f'<text x="{left - GAP}" y="{middle + 4:.1f}" text-anchor="end">{escape(column.title)}</text>')
         for position, row in enumerate(rows):
             centre = y + GROUP / 2 + (position + 0.5) * BAR
             parts += _difference(row, column, centre, place, colours[row.label])

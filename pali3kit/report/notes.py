@@ -26,8 +26,8 @@ LOSS = (
     "gain. It compares language models over one tokenizer, on windows of one length."
 )
 TEMPLATES = (
-    "The embedded world's held-out text are draws of another seed from the same templates, not other templates: short "
-    "texts of the training occur in it."
+    "The embedded world's held-out text is drawn with another seed from the same templates as the training text: some "
+    "of its short texts occur there too."
 )
 
 

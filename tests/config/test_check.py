@@ -12,7 +12,7 @@ from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
 BENCHMARKS = (
-    "coco, denoising, finetune, knn, linear, okvqa, probe, refcoco, refcoco_plus, refcocog, "
+    "coco, denoising, finetune, knn, linear, mask_tokenizer, okvqa, probe, refcoco, refcoco_plus, refcocog, "
     "retrieval, textvqa, vqav2, xm3600, zero_shot"
 )
 

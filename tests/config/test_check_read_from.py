@@ -39,12 +39,10 @@ def test_package_folders_and_urls_may_be_named_or_nothing(tmp_path: Path, monkey
 def test_a_folder_that_is_not_there_is_told_with_the_nearest_one(tmp_path: Path) -> None:
     (tmp_path / "lab_store").mkdir()
     assert refusal(f"{tmp_path}/lab_stor") == [
-        f"runtime.read_from: no folder '{tmp_path}/lab_stor'. Did you mean 'lab_store'?"
+        f"runtime.read_from: no folder '{tmp_path}/lab_stor'. Did you mean 'lab_store'? Mount it, or take it out."
     ]
     assert refusal("pakage") == ["runtime.read_from: no folder 'pakage'. Did you mean 'package'?"]
-    assert refusal(f"{tmp_path}/qqq") == [
-        f"runtime.read_from: no folder '{tmp_path}/qqq'. Create it, leave it out, or name 'package'."
-    ]
+    assert refusal(f"{tmp_path}/qqq") == [f"runtime.read_from: no folder '{tmp_path}/qqq'. Mount it, or take it out."]
 
 
 def test_files_doubles_and_the_store_itself_are_refused(tmp_path: Path) -> None:

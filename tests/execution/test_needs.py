@@ -73,6 +73,15 @@ def test_an_empty_list_makes_all_anew(graph, tmp_path):
     assert found.make == graph.steps and not sources(found, Store(tmp_path / "store"))
 
 
+def test_a_place_in_which_nothing_was_found_is_told(graph, lab, tmp_path):
+    (tmp_path / "other").mkdir()
+    places = ["package", str(lab), f"file://{tmp_path}/nowhere", str(tmp_path / "other")]
+    store = Store(tmp_path / "store", read_from=places)
+    found = find_needs(graph, store)
+    nothing = f"0 in file://{tmp_path}/nowhere, 0 in {tmp_path}/other"
+    assert sources(found, store) == f"{len(found.done)} in {lab}, {nothing}, 1 is not needed"
+
+
 def test_a_url_is_copied_as_far_as_something_reads_it(graph, everything, tmp_path):
     """Reports read evaluations alone here, as the fakes have no curves; and nothing must run."""
     store, said = Store(tmp_path / "store", read_from=[f"file://{everything}"]), []

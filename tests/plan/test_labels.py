@@ -62,7 +62,9 @@ def test_sets_for_the_encoder_alone_have_labels_of_their_own(experiment):
     [
         (0.5, "0.5"),
         ("siglip", "siglip"),
-        (None, "None"),
+        (None, "null"),
+        (True, "true"),
+        ({"name": "world", "labels_per_image": None}, "world (labels_per_image null)"),
         (Component(name="vit", options={"width": 8}), "vit"),
         ({"name": "mlp"}, "mlp"),
         ({"name": "mlp", "hidden": 64, "positions": "none"}, "mlp (hidden 64, positions none)"),

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pali3kit.report.charts import WIDTH, _nice_ticks, curve_panels, delta_chart
+from pali3kit.report.charts import LETTER, WIDTH, _nice_ticks, curve_panels, delta_chart
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,14 @@ def test_nothing_is_drawn_outside_the_frame(report):
     across = [float(circle.get("cx")) for circle in svg.findall(".//circle")]
     across += [float(x) for path in svg.findall(".//path") for x in re.findall(r"[MH]([\d.-]+)", path.get("d"))]
     assert min(across) >= 0 and max(across) <= WIDTH
+
+
+def test_long_titles_are_inside_the_frame(made_up, add_benchmark):
+    add_benchmark("a_benchmark_with_quite_a_long_name")
+    report = made_up(["a_benchmark_with_quite_a_long_name"]).report()
+    svg = ElementTree.fromstring(delta_chart(report, report.tables[0]))
+    (title,) = (text for text in svg.iter("text") if text.get("class") is None)
+    assert float(title.get("x")) >= LETTER * len(title.text) > WIDTH / 4
 
 
 def test_without_differences_there_is_no_delta_chart(made_up):
