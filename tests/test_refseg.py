@@ -79,8 +79,8 @@ def test_from_refcocos_files_to_the_report(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "runs/refseg/report.json").read_text())
     found = {(each["column"], each["name"]): each["values"] for each in report["details"]}
     for column in ("refcoco", "refcoco_plus", "refcocog"):
-        assert found[f"refcoco/{column}", "oracle"]["constrained True"] > 30.0  # even a hasty tokenizer keeps the boxes
-        assert found[f"refcoco/{column}", "invalid"]["constrained True"] == 0.0
+        assert found[f"refcoco/{column}", "oracle"]["constrained true"] > 30.0  # even a hasty tokenizer keeps the boxes
+        assert found[f"refcoco/{column}", "invalid"]["constrained true"] == 0.0
     assert [column["title"] for column in report["tables"][0]["columns"]] == [
         "refcoco/refcoco", "refcoco/refcoco_plus", "refcoco/refcocog",
     ]  # fmt: skip
