@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
     from pali3kit.models.dual_encoder import DualEncoder
-    from pali3kit.models.pali import PaLI
+    from pali3kit.models.pali import PaLIModel
     from pali3kit.projector.contract import Projector
     from pali3kit.vision.contract import VisionEncoder
 
@@ -29,7 +29,7 @@ __version__ = "0.2.0.dev0"
 
 _LAZY = {
     "Experiment": "pali3kit.config.schema:Experiment",
-    "PaLI": "pali3kit.models.pali:PaLI",
+    "PaLIModel": "pali3kit.models.pali:PaLIModel",
     "World": "pali3kit.data.world.world:World",
     "evals": "pali3kit.evals",
     "load_experiment": "pali3kit.config.load:load",
@@ -38,7 +38,7 @@ _LAZY = {
 
 __all__ = [
     "Experiment",
-    "PaLI",
+    "PaLIModel",
     "World",
     "create_captioned",
     "create_dual_encoder",

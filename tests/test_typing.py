@@ -34,7 +34,7 @@ CONTRACTS = {
     "language.width": COUNT,
     "embedded": TENSOR,
     "memory": TENSOR,
-    "model": "pali3kit.models.pali.PaLI",
+    "model": "pali3kit.models.pali.PaLIModel",
     "model.vision": "pali3kit.vision.contract.VisionEncoder | None",
     "model.language": "pali3kit.language.contract.LanguageModel",
     "model.projector": "pali3kit.projector.contract.Projector",

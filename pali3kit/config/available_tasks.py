@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pali3kit import registry
@@ -63,9 +64,15 @@ def supervises(source: Component, what: Supervision) -> bool:
 
 
 def supervised_part(source: Component, what: Supervision) -> Component:
-    """The source; of a union, the union of the sources that supervise so, which others then cannot invalidate."""
-    kept = {name: part for name, part in source.parts.items() if supervises(part, what)}
-    return Component(name=source.name, options={**source.options, "parts": kept}) if kept else source
+    """The source, with the options that matter; of a union, those of its sources that supervise so. What is left out
+    then cannot invalidate what is trained on it.
+    """
+    kept = {name: supervised_part(part, what) for name, part in source.parts.items() if supervises(part, what)}
+    if kept:
+        return replace(source, options={**source.options, "parts": kept})
+    entry = entry_of(source)
+    unread = () if entry is None or what == "labels" else entry.labelling
+    return replace(source, options={key: value for key, value in source.options.items() if key not in unread})
 
 
 def entry_of(source: Component) -> RegistryEntry | None:

@@ -15,6 +15,7 @@ class Facts(TypedDict, total=False):
 
     given: tuple[str, ...]
     annotations: tuple[str, ...]
+    labelling: tuple[str, ...]
     sizes: str
     titles: Mapping[str, str]
     moments: int
@@ -33,6 +34,7 @@ class RegistryEntry:
         summary: one line for `list`.
         given: arguments that the program passes, and that are therefore no options; None: all of them.
         annotations: kinds of annotations in the records of a source (`config.available_tasks`); None if unknown.
+        labelling: the options of a source that only its labels depend on.
         sizes: the table of shapes of its named sizes, as `package.module:attribute`.
         titles: of a set in tables, by the part of a benchmark (`top1`), or "" for all.
         section: the dataclass of its options if they are a section of `stages`.
@@ -48,6 +50,7 @@ class RegistryEntry:
     summary: str = ""
     given: tuple[str, ...] | None = ()
     annotations: tuple[str, ...] | None = None
+    labelling: tuple[str, ...] = ()
     sizes: str | None = None
     titles: Mapping[str, str] | None = None
     section: type | None = None

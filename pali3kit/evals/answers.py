@@ -10,7 +10,7 @@ from pali3kit.data.batch import ABSENT, collate, place_images
 from pali3kit.data.task import Example
 from pali3kit.evals.features import BATCH, images_per_batch
 from pali3kit.language.generate import Constraint
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.nn.positions import Grid
 from pali3kit.text.tokenizer import Tokenizer
 
@@ -20,7 +20,7 @@ Map = Callable[[Callable[[Sequence[Example]], list[str]], Batches], Iterable[lis
 
 
 def examples_per_batch(
-    model: PaLI,
+    model: PaLIModel,
     grid: Grid,
     images: int,
     prompt_length: int,
@@ -47,7 +47,7 @@ def examples_per_batch(
 
 
 def generate_answers(
-    model: PaLI,
+    model: PaLIModel,
     tokenizer: Tokenizer,
     examples: Sequence[Example],
     tokens: Callable[[torch.Tensor], torch.Tensor],

@@ -175,6 +175,7 @@ def _table(
     store: Store,
     runtime: Runtime,
 ) -> Table:
+    states = _states(needs, store)
     done = {step.digest for step in needs.done}
     table = Table("stage", "state", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("units", "parameters", "tokens", "FLOPs", "GiB", "time"):
@@ -183,7 +184,7 @@ def _table(
     table.add_column("why")
     for step in steps:
         estimate = estimates[step.digest]
-        state, place = _state(step, needs, store)
+        state, place = states[step.digest]
         is_done, runs = step.digest in done, step.digest in why
         parameters = _count_parameters(store.path(step) / "weights.safetensors") if is_done else estimate.parameters
         seconds = float(store.manifest(step)["seconds"]) if is_done else estimate.seconds
@@ -202,14 +203,16 @@ def _table(
     return table
 
 
-def _state(step: Step, needs: Needs, store: Store) -> tuple[str, str]:
-    """What will be done about a step, and where its artifact is if not in the store itself."""
-    place = store.place(step)
-    if step in needs.make:
-        return "will run", ""
-    if step in needs.done:
-        return ("[green]done", "") if place == str(store.root) else ("[green]read", place)
-    return ("[green]copy", place) if step in needs.copy else ("not needed", place if step in needs.unread else "")
+def _states(needs: Needs, store: Store) -> dict[str, tuple[str, str]]:
+    """By digest, what will be done about a step, and where its artifact is if not in the store itself."""
+    states = {step.digest: ("will run", "") for step in needs.make}
+    states |= {step.digest: ("not needed", "") for step in needs.unneeded}
+    for state, steps in (("[green]read", needs.done), ("[green]copy", needs.copy), ("not needed", needs.unread)):
+        states |= {step.digest: (state, store.place(step)) for step in steps}
+    for step in needs.done:
+        if store.place(step) == str(store.root):
+            states[step.digest] = ("[green]done", "")
+    return states
 
 
 def _count_parameters(weights: Path) -> int | None:

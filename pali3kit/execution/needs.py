@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pali3kit.config.paths import PACKAGE
 from pali3kit.errors import StageError
 from pali3kit.execution.places import REPORTED, RemotePlace
-from pali3kit.execution.store import Store
+from pali3kit.execution.store import LOCK_RETRY_SECONDS, Store
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step
 
-_BUSY_RETRY_SECONDS = 1.0
 _PROGRESS_SECONDS = 10.0
 
 
@@ -111,7 +110,7 @@ def _lock_and_copy(step: Step, store: Store, say: Callable[[str], None]) -> None
         if not waiting:
             say(f"{step.label}: another process is copying or making it; waiting for its result")
             waiting = True
-        time.sleep(_BUSY_RETRY_SECONDS)
+        time.sleep(LOCK_RETRY_SECONDS)
 
 
 def copy_from_url(step: Step, store: Store, say: Callable[[str], None]) -> None:

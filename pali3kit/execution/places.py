@@ -22,22 +22,26 @@ REPORTED = frozenset({"metrics.json", "predictions.jsonl", "curve.csv", "skipped
 """The files of artifacts that reports read."""
 
 
+class OtherArtifactError(ValueError):
+    """The folder of an artifact holds another one."""
+
+
 class FolderPlace:
-    """A store that is only read."""
+    """A folder of artifacts, of which only what is whole is used."""
 
     def __init__(self, name: str) -> None:
-        """`name` as in `runtime.read_from`."""
+        """`name` as in `runtime.read_from`, or a folder."""
         self.name = name
 
     @property
     def root(self) -> Path:
-        """Its folder, which need not exist. That of `package` may differ between nodes."""
-        return SHIPPED if self.name == PACKAGE else Path(self.name)
+        """Its folder, which need not exist."""
+        return Path(self.name)
 
     def has(self, step: Step, digests: bool = True, full: bool = False) -> bool:
         """Whether the artifact of `step` is there and whole; the arguments are those of `find_damage`.
 
-        Raises ValueError, which names the file, where it is damaged or another stage's.
+        Raises ValueError, which names the file, where it is damaged; OtherArtifactError where it is another stage's.
         """
         folder = self.root / step.name
         if not folder.is_dir():
@@ -47,6 +51,17 @@ class FolderPlace:
         if damage := find_damage(folder, manifest, digests, full):
             raise ValueError(damage)
         return True
+
+
+class PackagePlace(FolderPlace):
+    """What ships with the package, whose folder may differ between nodes."""
+
+    def __init__(self) -> None:
+        super().__init__(PACKAGE)
+
+    @property
+    def root(self) -> Path:
+        return SHIPPED
 
 
 class RemotePlace:
@@ -168,6 +183,8 @@ Place: TypeAlias = FolderPlace | RemotePlace
 
 def open_place(name: str) -> Place:
     """The place that an entry of `runtime.read_from` names; nothing is read yet."""
+    if name == PACKAGE:
+        return PackagePlace()
     return RemotePlace(name) if protocol(name) else FolderPlace(name)
 
 
@@ -177,7 +194,7 @@ def _add(progress: Callable[[int, int], None], before: int, total: int, done: in
 
 def _require_digest(manifest: Manifest, step: Step, folder: str) -> None:
     if manifest["digest"] != step.digest:
-        raise ValueError(
+        raise OtherArtifactError(
             f"{folder} holds the artifact {str(manifest['digest'])[:12]}, but {step.label} is {step.digest[:12]}: the "
             "folder was renamed or copied"
         )

@@ -11,11 +11,10 @@ from pali3kit.config.schema import Experiment
 from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress
 from pali3kit.execution.process import Worker
 from pali3kit.execution.progress import Display
-from pali3kit.execution.store import Store
+from pali3kit.execution.store import LOCK_RETRY_SECONDS, Store
 from pali3kit.plan.step import Step, critical_path
 
 _POLL_SECONDS = 0.5
-_BUSY_RETRY_SECONDS = 1.0
 
 
 @dataclass
@@ -116,7 +115,7 @@ class Scheduler:
             if step.digest not in self.not_before:
                 self.display.say(f"{step.label}: another run is making it; waiting for its result")
             self.display.released(step)
-            self.not_before[step.digest] = time.monotonic() + _BUSY_RETRY_SECONDS
+            self.not_before[step.digest] = time.monotonic() + LOCK_RETRY_SECONDS
             self.waiting.insert(0, step)
         elif isinstance(message, Failed):
             self.outcome.failed[step.digest] = message.reason

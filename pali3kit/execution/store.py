@@ -29,16 +29,17 @@ from pali3kit.execution.host import cores
 from pali3kit.execution.manifest import (
     MANIFEST,
     Manifest,
-    find_damage,
     parse_mapping,
     read_manifest,
     write_manifest,
 )
-from pali3kit.execution.places import FolderPlace, Place, RemotePlace, open_place
+from pali3kit.execution.places import FolderPlace, OtherArtifactError, Place, RemotePlace, open_place
 from pali3kit.plan.step import Step
 from pali3kit.training.context import UNFINISHED
 
 TRACEBACK, CONFIG = "traceback.txt", "config.yaml"
+LOCK_RETRY_SECONDS = 1.0
+"""After which to try again to lock what another process has locked."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CONNECTIONS = 16  # at once, as an answer of a server takes longer than its work
 
@@ -52,12 +53,14 @@ class Store:
     Attributes:
         root: the folder.
         full: whether the digests of files of more than 1 GiB are always verified too.
+        own: `root` as a place.
         places: the other places.
         passed_over: about damaged artifacts that were passed over, a line each.
     """
 
     def __init__(self, root: Path, full: bool = False, read_from: Iterable[str] = ()) -> None:
         self.root, self.full = root, full
+        self.own = FolderPlace(str(root))
         self.places: Sequence[Place] = [open_place(name) for name in read_from]
         self.passed_over: list[str] = []
         self._verified: set[str] = set()
@@ -73,12 +76,15 @@ class Store:
     @property
     def roots(self) -> list[Path]:
         """The folders of artifacts on this machine, the store's own first. Some may not exist."""
-        return [self.root, *(place.root for place in self.places if isinstance(place, FolderPlace))]
+        return [place.root for place in (self.own, *self.places) if isinstance(place, FolderPlace)]
 
     def path(self, step: Step) -> Path:
         """The folder of the artifact of `step`: the one that `done` found, else the one where it will be published."""
+        return self._folder(step).root / step.name
+
+    def _folder(self, step: Step) -> FolderPlace:
         place = self._elsewhere.get(step.digest)
-        return (place.root if isinstance(place, FolderPlace) else self.root) / step.name
+        return place if isinstance(place, FolderPlace) else self.own
 
     def work(self, step: Step) -> Path:
         """The private folder in which `step` runs."""
@@ -89,14 +95,14 @@ class Store:
 
         Raises StageError if its folder under `root` holds another stage's artifact, or a URL cannot be read.
         """
-        own = self.root / step.name
-        if own.is_dir() and self._damage(own, step, step.digest not in self._verified) is None:
+        damage = self._damage(self.own, step, step.digest not in self._verified)
+        if damage is None:
             self._verified.add(step.digest)
             self._elsewhere.pop(step.digest, None)  # made or copied here meanwhile, by another process
             return True
         place = self._find_elsewhere(step)
-        if place is not None and own.is_dir():
-            self._pass_over(step, str(self._damage(own, step, digests=True)))
+        if place is not None and damage:
+            self._pass_over(step, damage)
         return isinstance(place, FolderPlace) and self._has(place, step, digests=False)
 
     def remote(self, step: Step) -> RemotePlace | None:
@@ -146,20 +152,19 @@ class Store:
             return [step for step, done in zip(steps, pool.map(self.done, steps), strict=True) if not done]
 
     def damage(self, step: Step) -> str | None:
-        """What is wrong with a published folder, or None. Raises StageError if it holds another stage's artifact."""
-        return self._damage(self.path(step), step, digests=True)
+        """What is wrong with an artifact, None where it is whole, "" where there is none.
 
-    def _damage(self, folder: Path, step: Step, digests: bool) -> str | None:
+        Raises StageError if its folder holds another stage's artifact.
+        """
+        return self._damage(self._folder(step), step, digests=True)
+
+    def _damage(self, place: FolderPlace, step: Step, digests: bool) -> str | None:
         try:
-            manifest = read_manifest(folder / MANIFEST)
+            return None if place.has(step, digests, self.full) else ""
+        except OtherArtifactError as error:
+            raise StageError(f"{error}. Move it away and run the same command again.") from error
         except ValueError as error:
             return str(error)
-        if manifest["digest"] != step.digest:
-            raise StageError(
-                f"{folder} holds the artifact {str(manifest['digest'])[:12]}, but {step.label} is {step.digest[:12]}: "
-                "the folder was renamed or copied. Move it away and run the same command again."
-            )
-        return find_damage(folder, manifest, digests, self.full)
 
     def manifest(self, step: Step) -> Manifest:
         """Read the manifest of a published artifact. Raises ValueError if it cannot be read."""
@@ -190,12 +195,7 @@ class Store:
         files, mode = [path for path in work.rglob("*") if path.is_file()], (work / CONFIG).stat().st_mode
         for file in files:
             file.chmod(mode)  # safetensors makes files that only their owner can read: a store may be shared
-        for path in (*files, work):
-            sync(path)
-        for name in UNFINISHED:
-            remove(work / name)
-        self._replace(target, work)
-        return target
+        return self._flush_and_replace(work, target, UNFINISHED)
 
     def copy(self, step: Step, place: RemotePlace, progress: Callable[[int, int], None]) -> None:
         """Copy an artifact from a URL, and publish it. Call this only while holding the lock.
@@ -206,13 +206,18 @@ class Store:
         copied, target = self.work(step).with_suffix(".copied"), self.root / step.name
         copied.mkdir(parents=True, exist_ok=True)
         place.copy(step, copied, progress)
-        for path in (*(path for path in copied.rglob("*") if path.is_file()), copied):
-            sync(path)
-        self._replace(target, copied)
+        self._flush_and_replace(copied, target)
         self._elsewhere[step.digest] = None
 
-    def _replace(self, target: Path, folder: Path) -> None:
-        """Rename a folder that is flushed to `target`, in the place of a damaged artifact."""
+    def _flush_and_replace(self, folder: Path, target: Path, unpublished: Iterable[str] = ()) -> Path:
+        """Flush all files to the disk, then rename the folder without `unpublished` to `target`, which is returned.
+
+        What was there is damaged, and removed.
+        """
+        for path in (*(path for path in folder.rglob("*") if path.is_file()), folder):
+            sync(path)
+        for name in unpublished:
+            remove(folder / name)
         discarded = self.root / "work" / f"{target.name}.damaged"
         shutil.rmtree(discarded, ignore_errors=True)  # left by a process that was killed here
         if target.exists():
@@ -220,6 +225,7 @@ class Store:
         os.replace(folder, target)
         sync(self.root)
         shutil.rmtree(discarded, ignore_errors=True)
+        return target
 
     def disk_full(self, error: BaseException) -> StageError | None:
         """An error that says what to do, if `error` or one of its causes, from any library, means a full disk."""

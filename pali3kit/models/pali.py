@@ -19,7 +19,7 @@ from pali3kit.projector.contract import Projector
 from pali3kit.vision.contract import VisionEncoder
 
 
-class PaLI(nn.Module):
+class PaLIModel(nn.Module):
     """Three components whose widths fit: the projector maps from `vision.width` to `language.width`.
 
     `vision` may be absent where its tokens come from a cache (it is frozen in stage 1 and in the transfers).

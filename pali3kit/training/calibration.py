@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pali3kit.config.stages import Training
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.nn.positions import Grid
 from pali3kit.registry import LANGUAGE
 from pali3kit.training.components import build_component, build_pali, build_source, build_vision
@@ -81,7 +81,7 @@ def random_ids(sizes: ComponentSpecs, *shape: int) -> Tensor:
     return torch.randint(2, sizes.vocabulary_size, shape)
 
 
-def random_pali(sizes: ComponentSpecs) -> tuple[PaLI, int, Grid]:
+def random_pali(sizes: ComponentSpecs) -> tuple[PaLIModel, int, Grid]:
     """PaLI with random weights and without its vision encoder, and that encoder's width and grid."""
     vision = build_vision(sizes.vision, sizes.image_size)
     language = build_component(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size)

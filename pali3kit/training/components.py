@@ -21,7 +21,7 @@ from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.contract import LanguageModel
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.models.trained import TrainedDualEncoder
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.plan.plain import component_json
@@ -70,10 +70,10 @@ def build_language(language: Named, tokenizer: Tokenizer, execution: Execution =
     return model
 
 
-def build_pali(projector: Named, vision_width: int, language: LanguageModel) -> PaLI:
+def build_pali(projector: Named, vision_width: int, language: LanguageModel) -> PaLIModel:
     """Build PaLI of a new projector and `language`, without an encoder, for cached tokens of `vision_width`."""
     widths = {"vision_width": vision_width, "language_width": language.width}
-    return PaLI(None, build_component(PROJECTOR, projector, **widths), language)
+    return PaLIModel(None, build_component(PROJECTOR, projector, **widths), language)
 
 
 def save_text_tower(folder: Path, model: TwoTowers, text: Component, writes: bool = True) -> Mapping[str, Json]:
@@ -192,7 +192,7 @@ class Artifact:
         load_weights(language, self.folder / WEIGHTS)
         return language
 
-    def pali(self, tokenizer: Tokenizer, execution: Execution = DEFAULT_EXECUTION) -> PaLI:
+    def pali(self, tokenizer: Tokenizer, execution: Execution = DEFAULT_EXECUTION) -> PaLIModel:
         """The projector and language model of a multimodal or transfer artifact."""
         language = build_language(self.config["language"], tokenizer, execution)
         model = build_pali(self.config["projector"], self.config["vision_width"], language)

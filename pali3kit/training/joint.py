@@ -13,7 +13,7 @@ from pali3kit.config.stages import Training
 from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
 from pali3kit.data.task import Example
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.pali import TextConfig
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import PROMPT, TARGET, max_images, random_pairs, random_pali, training_cost
@@ -51,7 +51,7 @@ def pixel_images(config: TextConfig, vision: VisionEncoder) -> ImageSource:
 
 
 def train_pali(
-    model: PaLI,
+    model: PaLIModel,
     config: TextConfig,
     context: StageContext,
     budget: Training,
@@ -95,7 +95,7 @@ def train_pali(
     model.vision = None  # an artifact of its own
 
 
-def _longest(model: PaLI, image_source: ImageSource, prompt_length: int, images: int = 1) -> int:
+def _longest(model: PaLIModel, image_source: ImageSource, prompt_length: int, images: int = 1) -> int:
     """Tokens of an example of so many images in the encoder that reads most of them: the language model's, which reads
     the projector's output and the prompt, or the vision encoder where it learns.
     """

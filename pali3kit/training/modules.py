@@ -28,7 +28,7 @@ from pali3kit.losses.sigmoid import gathered_sigmoid_loss, ring_sigmoid_loss, si
 from pali3kit.losses.text import text_loss
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier
-from pali3kit.models.pali import PaLI, shift_right
+from pali3kit.models.pali import PaLIModel, shift_right
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid
 from pali3kit.training.freeze import freeze, keep_frozen_in_eval_mode
@@ -195,9 +195,9 @@ class PaLIModule(StageModule):
     `parts` (`training.microbatches`).
     """
 
-    model: PaLI
+    model: PaLIModel
 
-    def __init__(self, model: PaLI, grid: Grid, label_smoothing: float = 0.0) -> None:
+    def __init__(self, model: PaLIModel, grid: Grid, label_smoothing: float = 0.0) -> None:
         super().__init__(model)
         self.grid, self.label_smoothing = grid, label_smoothing
 

@@ -22,7 +22,7 @@ from pali3kit.evals.answers import generate_answers
 from pali3kit.evals.examples import benchmark_examples, scorable_indices
 from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.kinds.transfer import Config
 from pali3kit.training.components import Artifact, build_source, trained_mask_tokenizer
 from pali3kit.training.context import CHECKPOINTS, StageContext
@@ -53,7 +53,7 @@ class _KeepBest(Callback):
 
     def __init__(
         self,
-        model: PaLI,
+        model: PaLIModel,
         measure: Callable[[], float],
         at: Sequence[int],
         folder: Path,
@@ -118,7 +118,7 @@ class _KeepBest(Callback):
             rows.writerows([step, value, int(step == best)] for step, value in sorted(self.scores.items()))
 
 
-def validation(model: PaLI, config: Config, context: StageContext, image_source: ImageSource) -> list[_KeepBest]:
+def validation(model: PaLIModel, config: Config, context: StageContext, image_source: ImageSource) -> list[_KeepBest]:
     """The callback that evaluates a transfer by its benchmark's metric, decoding greedily; none without validations."""
     budget = config.training
     if not budget.num_validations:
@@ -156,7 +156,7 @@ def validation(model: PaLI, config: Config, context: StageContext, image_source:
 
     steps = count_steps(budget)
     at = sorted({max(1, steps * (i + 1) // budget.num_validations) for i in range(budget.num_validations)})
-    learning = PaLI(None, model.projector, model.language)
+    learning = PaLIModel(None, model.projector, model.language)
     return [_KeepBest(learning, measure, at, context.folder, context.writes, skipped)]
 
 

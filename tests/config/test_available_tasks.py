@@ -93,3 +93,15 @@ def test_what_sources_declare(name: str, told: tuple[str, ...] | None, part: boo
 def test_sources_by_what_they_tell() -> None:
     assert _telling("masks") == ["coco_instances", "open_images", "refcoco"]
     assert _telling("labels") == ["folder", "pairs"]
+
+
+def test_options_that_only_labels_depend_on_are_left_out_of_the_rest() -> None:
+    world = Component(name="world", options={"objects": 40, "wrong_labels": 0.3, "labels_per_image": None})
+    assert supervised_part(world, "labels") == world
+    assert (
+        supervised_part(world, "texts")
+        == supervised_part(world, "masks")
+        == Component(name="world", options={"objects": 40})
+    )
+    union = Component(name="union", options={"parts": {"a": world, "b": CAPTIONS}})
+    assert supervised_part(union, "texts").parts["a"].options == {"objects": 40}

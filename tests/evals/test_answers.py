@@ -12,7 +12,7 @@ from pali3kit.data.task import Example
 from pali3kit.evals import answers as module
 from pali3kit.evals.features import TOKENS
 from pali3kit.language.ul2 import UL2
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
@@ -22,7 +22,7 @@ def test_batches_do_not_change_answers(tmp_path: Path, monkeypatch: pytest.Monke
     tokenizer = Tokenizer(tmp_path / "t.model", codes=4, sentinels=2)
     torch.manual_seed(0)
     language = UL2(len(tokenizer), width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
-    model = PaLI(None, LinearProjector(12, 16), language)
+    model = PaLIModel(None, LinearProjector(12, 16), language)
     tokens = torch.randn(7, 4, 12)
     examples = [Example((i,), "what is this ?" + " really" * i, "") for i in range(7)]
     seen: list[int] = []

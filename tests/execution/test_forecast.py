@@ -14,7 +14,7 @@ from pali3kit.config.load import load
 from pali3kit.config.schema import Runtime
 from pali3kit.execution import forecast
 from pali3kit.execution.estimates import Estimate, Forecast
-from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _state
+from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _states
 from pali3kit.execution.needs import find_needs
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
@@ -48,7 +48,8 @@ def test_a_plan_tells_what_is_at_a_url_and_whether_it_is_copied(finished, experi
     graph, url = build(experiment), f"file://{finished.root}/store"
     store = Store(tmp_path / "store", read_from=[url])
     needs = find_needs(graph, store)
-    states = {step.kind: _state(step, needs, store) for step in graph.steps}
+    by_digest = _states(needs, store)
+    states = {step.kind: by_digest[step.digest] for step in graph.steps}
     assert (states["probe"], states["vision"]) == (("[green]copy", url), ("not needed", url))
 
 

@@ -15,7 +15,7 @@ from fakes import Loose
 from pali3kit.errors import StageError
 from pali3kit.execution import places
 from pali3kit.execution.manifest import _sealed
-from pali3kit.execution.places import FolderPlace, RemotePlace, open_place
+from pali3kit.execution.places import FolderPlace, OtherArtifactError, RemotePlace, open_place
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
@@ -71,7 +71,7 @@ def test_a_folder_has_whole_artifacts_alone(lab):
     place = FolderPlace(str(lab))
     assert place.has(STEP) and not place.has(OTHER)
     (lab / STEP.name).rename(lab / OTHER.name)
-    with pytest.raises(ValueError, match=f"holds the artifact {STEP.digest[:12]}, but vision classif is"):
+    with pytest.raises(OtherArtifactError, match=f"holds the artifact {STEP.digest[:12]}, but vision classif is"):
         place.has(OTHER)
     (lab / OTHER.name).rename(lab / STEP.name)
     weights = lab / STEP.name / "weights.safetensors"

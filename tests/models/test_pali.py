@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from pali3kit.language.ul2 import UL2
-from pali3kit.models.pali import PaLI, shift_right
+from pali3kit.models.pali import PaLIModel, shift_right
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.vision.vit import ViT
 
 
-def model(vision: bool = True) -> PaLI:
+def model(vision: bool = True) -> PaLIModel:
     torch.manual_seed(0)
     encoder = ViT(16, width=12, depth=1, heads=2, mlp=24, patch=8)
     language = UL2(50, width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
-    return PaLI(encoder if vision else None, LinearProjector(12, 16), language).eval()
+    return PaLIModel(encoder if vision else None, LinearProjector(12, 16), language).eval()
 
 
 PROMPTS = torch.tensor([[5, 6, 7], [8, 9, 0]])

@@ -15,7 +15,7 @@ from pali3kit.errors import ConfigError
 from pali3kit.language.contract import LanguageModel
 from pali3kit.language.prefix_lm import PrefixLM
 from pali3kit.language.ul2 import UL2
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.projector.contract import Projector
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.projector.mlp import MLPProjector
@@ -98,7 +98,7 @@ def language(request: pytest.FixtureRequest, tmp_path: Path) -> LanguageModel:
     return create_language(f"hf/{tmp_path}", V)
 
 
-def states(pali: PaLI, one: dict[str, torch.Tensor]) -> torch.Tensor:
+def states(pali: PaLIModel, one: dict[str, torch.Tensor]) -> torch.Tensor:
     texts = one["prompts"], one["prompt_mask"], one["targets"]
     return pali(one["tokens"], GRID, *texts, one.get("image_mask"))
 
@@ -107,14 +107,14 @@ def states(pali: PaLI, one: dict[str, torch.Tensor]) -> torch.Tensor:
 def test_a_mixed_batch_equals_its_examples_alone(projector: str) -> None:
     for build in OURS.values():
         torch.manual_seed(0)
-        check_mixed(PaLI(None, PROJECTORS[projector](), build()).eval())
+        check_mixed(PaLIModel(None, PROJECTORS[projector](), build()).eval())
 
 
 def test_for_every_language_model(language: LanguageModel) -> None:
-    check_mixed(PaLI(None, LinearProjector(12, D), language).eval())
+    check_mixed(PaLIModel(None, LinearProjector(12, D), language).eval())
 
 
-def check_mixed(pali: PaLI) -> None:
+def check_mixed(pali: PaLIModel) -> None:
     """Logits, the loss and generated answers."""
     whole = batch()
     with torch.no_grad():
@@ -135,7 +135,7 @@ def check_mixed(pali: PaLI) -> None:
 
 
 def test_their_order_matters_and_each_is_read(language: LanguageModel) -> None:
-    pali, whole = PaLI(None, LinearProjector(12, D), language).eval(), batch()
+    pali, whole = PaLIModel(None, LinearProjector(12, D), language).eval(), batch()
     with torch.no_grad():
         logits = states(pali, whole)
         turned = states(pali, {**whole, "tokens": whole["tokens"].flip(1)})
@@ -150,7 +150,7 @@ def test_their_order_matters_and_each_is_read(language: LanguageModel) -> None:
 def test_an_encoder_that_learns_gets_the_gradient_of_the_examples_alone() -> None:
     torch.manual_seed(0)
     vision = ViT(16, width=12, depth=1, heads=2, mlp=24, patch=8)
-    module = PaLIModule(PaLI(vision, LinearProjector(12, D), OURS["ul2"]()), vision.native_grid).eval()
+    module = PaLIModule(PaLIModel(vision, LinearProjector(12, D), OURS["ul2"]()), vision.native_grid).eval()
     whole, encoded = batch(pixels=True), []
     hook = vision.register_forward_hook(lambda module, inputs, output: encoded.append(len(inputs[0])))
     module.losses(whole)["loss"].backward()

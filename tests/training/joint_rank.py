@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pali3kit.data.task import Example
 from pali3kit.language.ul2 import UL2
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.pali import TextConfig
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.text.tokenizer import Tokenizer
@@ -49,7 +49,7 @@ def module(tokenizer: Tokenizer) -> PaLIModule:
     torch.manual_seed(0)
     vision = ViT(16, width=12, depth=1, heads=2, mlp=16, patch=8, head="gap")
     language = UL2(len(tokenizer), width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
-    return PaLIModule(PaLI(vision, LinearProjector(12, 16), language), vision.native_grid)
+    return PaLIModule(PaLIModel(vision, LinearProjector(12, 16), language), vision.native_grid)
 
 
 def with_images(batch: Batch) -> Batch:

@@ -27,7 +27,7 @@ from pali3kit.language.contract import LanguageModel
 from pali3kit.language.prefix_lm import PrefixLM
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.classifier import Classifier
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.projector.linear import LinearProjector
@@ -60,7 +60,7 @@ def pali(language: LanguageModel, vision: VisionEncoder | None = None) -> PaLIMo
     if vision is None:
         vision = vit()
         vision.head.requires_grad_(False)  # PaLI does not use it
-    return PaLIModule(PaLI(vision, LinearProjector(vision.width, language.width), language), vision.native_grid)
+    return PaLIModule(PaLIModel(vision, LinearProjector(vision.width, language.width), language), vision.native_grid)
 
 
 def frozen_encoder() -> PaLIModule:

@@ -19,7 +19,7 @@ from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.projector.resampler import ResamplerProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
@@ -112,7 +112,7 @@ class _Made:
         self.read: list[int] = []
         torch.manual_seed(0)
         language = UL2(600, width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
-        self.model = PaLI(None, LinearProjector(2, 16), language)
+        self.model = PaLIModel(None, LinearProjector(2, 16), language)
 
     def _read(self, number: int) -> torch.Tensor:
         self.read.append(number)
@@ -242,8 +242,8 @@ def test_the_tokens_of_an_example_are_those_that_the_projector_leaves() -> None:
     """And all that a vision encoder has, where it learns."""
     vision = ViT(64, width=12, depth=1, heads=2, mlp=16, patch=8)
     language = UL2(50, width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
-    few = PaLI(None, ResamplerProjector(12, 16, tokens=4), language)
-    all_ = PaLI(None, LinearProjector(12, 16), language)
+    few = PaLIModel(None, ResamplerProjector(12, 16, tokens=4), language)
+    all_ = PaLIModel(None, LinearProjector(12, 16), language)
     sources = [ImageSource("tokens", lambda n: torch.empty(0), (64, 12), 1, (8, 8), seen) for seen in (None, vision)]
     assert [_longest(few, image_source, 20) for image_source in sources] == [24, 64]
     assert [_longest(all_, image_source, 20) for image_source in sources] == [84, 84]

@@ -24,7 +24,7 @@ from pali3kit.execution.forecast import _bytes
 from pali3kit.execution.messages import Calibrated, Profiled
 from pali3kit.execution.worker import TIMED_FLOPS, _calibrate, _profile
 from pali3kit.language.ul2 import UL2
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLIModel
 from pali3kit.nn.pretrained import skip_pretrained
 from pali3kit.plan.kinds import evaluate as evaluation
 from pali3kit.plan.kinds import features as features_kind
@@ -107,7 +107,7 @@ def pali() -> tuple[PaLIModule, Any]:
     language = UL2(200, width=48, encoder_depth=2, decoder_depth=2, heads=3, head_width=16, mlp=64)
     texts = {"prompts": torch.ones(1, 7).long(), "targets": torch.ones(1, 5).long()}
     masks = {"prompt_mask": torch.ones(1, 7).bool(), "target_mask": torch.ones(1, 5).bool()}
-    return PaLIModule(PaLI(vit, LinearProjector(32, 48), language), (4, 4)), {
+    return PaLIModule(PaLIModel(vit, LinearProjector(32, 48), language), (4, 4)), {
         "images": torch.zeros(1, 3, 32, 32), **texts, **masks,
     }  # fmt: skip
 

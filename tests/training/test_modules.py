@@ -15,7 +15,7 @@ from pali3kit.errors import StageError
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier
-from pali3kit.models.pali import PaLI, shift_right
+from pali3kit.models.pali import PaLIModel, shift_right
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.projector.linear import LinearProjector
@@ -64,7 +64,7 @@ CASES: dict[str, tuple[StageModule, Batch]] = {
     ),
     "masks": (MaskModule(MaskVQVAE(codes=8, code_width=16, width=4)), {"masks": torch.rand(3, 1, 64, 64)}),
     "pali": (
-        PaLIModule(PaLI(None, LinearProjector(12, 16), ul2()), grid=(5, 8)),
+        PaLIModule(PaLIModel(None, LinearProjector(12, 16), ul2()), grid=(5, 8)),
         {
             "tokens": torch.randn(3, 40, 12),
             "prompts": ids(3, 7),
@@ -110,7 +110,7 @@ def with_images(name: str) -> tuple[StageModule, Batch]:
     if name != "pali":
         module, batch = CASES[name]
         return module, {**batch, "images": torch.randint(256, (3, 3, 16, 16), dtype=torch.uint8, generator=generator)}
-    module = PaLIModule(PaLI(vit(), LinearProjector(16, 16), ul2()), grid=(2, 2))
+    module = PaLIModule(PaLIModel(vit(), LinearProjector(16, 16), ul2()), grid=(2, 2))
     images = torch.randint(256, (3, 2, 3, 16, 16), dtype=torch.uint8, generator=generator)
     texts = {key: value for key, value in CASES["pali"][1].items() if key != "tokens"}
     return module, {**texts, "images": images, "image_mask": torch.tensor([[1, 1], [1, 0], [0, 0]]).bool()}

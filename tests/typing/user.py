@@ -26,7 +26,7 @@ language = pk.create_language(
     "ul2", vocabulary=len(tokenizer), width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=32
 )
 projector = pk.create_projector("linear", encoder.width, language.width)
-model = pk.PaLI(encoder, projector, language)
+model = pk.PaLIModel(encoder, projector, language)
 
 image = source.image("train", 0)
 images = torch.from_numpy(image)[None].permute(0, 3, 1, 2) / 255

@@ -24,7 +24,12 @@ LABELLING = 1  # tells the random stream of a scene's labels from that of the sc
 CACHED_SCENES = 1 << 15  # more than the embedded scale uses, but bounded: long pretraining uses each scene once
 
 
-@SOURCE.register("world", "embedded scenes of real emoji, no network", given=("seed",))
+@SOURCE.register(
+    "world",
+    "embedded scenes of real emoji, no network",
+    given=("seed",),
+    labelling=("labels_per_image", "wrong_labels"),
+)
 class WorldSource(World, SourceBase):
     """A `World` with the interface of a `pali3kit.data.source.Source`.
 

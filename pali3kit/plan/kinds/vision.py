@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pali3kit.config.available_tasks import Supervision, supervised_part
 from pali3kit.config.budgets import KeyProblem, check_budget, check_devices
@@ -25,7 +25,6 @@ ARM_FIELDS = {
 }
 
 UNREAD = frozenset({"source", "seed"})  # the source is a field of `Config`, the seed one of the step
-LABEL_OPTIONS = frozenset({"labels_per_image", "wrong_labels"})  # of a source: SigLIP reads no labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +67,7 @@ def _make(cell: CellSteps) -> Step:
 def _source(experiment: Experiment) -> Component:
     """The images, as far as they have what the method reads: labels or texts."""
     supervision: Supervision = "labels" if experiment.pretrain == "classif" else "texts"
-    source = supervised_part(experiment.stages.vision.source or experiment.data.source, supervision)
-    unread = LABEL_OPTIONS if supervision == "texts" else frozenset()
-    return replace(source, options={key: value for key, value in source.options.items() if key not in unread})
+    return supervised_part(experiment.stages.vision.source or experiment.data.source, supervision)
 
 
 def _check(cell: Experiment) -> Iterator[KeyProblem]:
