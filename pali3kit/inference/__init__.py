@@ -1,0 +1,1 @@
+"""Trained models in use: load, ask, caption, segment, score, save and share."""

@@ -1,0 +1,69 @@
+"""Where the models of a `PaLI` come from: the artifacts of a run, or a saved folder."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.models.pali import PaLIModel
+from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.vision.contract import VisionEncoder
+
+STAGE_1 = "multimodal"
+"""The name of the checkpoint that no transfer has specialised."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationDefaults:
+    """How a checkpoint answers, as its evaluation in the run did.
+
+    Attributes:
+        task: of the source, whose prompts it was trained on; `multimodal` has them all, "" here.
+        image_size: side of the images, pixels.
+        prompt_length: prompts are truncated after so many tokens.
+        target_length: answers end after so many tokens.
+        beams: of beam search; 1 is greedy.
+        constrained: whether answers are regions and nothing else (`language.regions.RegionGrammar`).
+    """
+
+    task: str
+    image_size: int
+    prompt_length: int
+    target_length: int
+    beams: int = 1
+    constrained: bool = False
+
+
+class Checkpoints(ABC):
+    """Models that share a tokenizer: one after stage 1 or 2 (`STAGE_1`), and one of each transfer, by benchmark.
+
+    Attributes:
+        name: where they come from, for messages.
+        names: of the checkpoints, `STAGE_1` first where it is there.
+        bins: the number of values of a coordinate in the texts of regions.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    bins: int
+
+    @abstractmethod
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of all."""
+
+    @abstractmethod
+    def mask_tokenizer(self) -> MaskVQVAE | None:
+        """The mask tokenizer; None where no checkpoint writes masks."""
+
+    @abstractmethod
+    def vision(self, name: str) -> VisionEncoder:
+        """The image encoder of a checkpoint, for its image size."""
+
+    @abstractmethod
+    def model(self, name: str) -> PaLIModel:
+        """Projector and language model of a checkpoint, without an image encoder."""
+
+    @abstractmethod
+    def defaults(self, name: str) -> GenerationDefaults:
+        """How a checkpoint answers."""
