@@ -138,7 +138,7 @@ def test_a_damaged_artifact_of_the_store_is_made_again_even_if_nothing_needs_it(
 
 def test_only_one_process_copies(graph, lab, tmp_path, monkeypatch):
     """The other one waits, and finds the copy."""
-    monkeypatch.setattr(needs, "_BUSY_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(needs, "LOCK_RETRY_SECONDS", 0.01)
     begun, go, copies = threading.Event(), threading.Event(), []
     copy = RemotePlace.copy
 
