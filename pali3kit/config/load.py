@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
+from pali3kit.config.experiments import shipped_experiments
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
@@ -127,7 +128,11 @@ def _read_file(path: Path, problems: list[Problem]) -> Node | None:
 
 
 def _sibling(path: Path) -> str:
-    if os.path.exists(path) or not os.path.isdir(path.parent):
+    if os.path.exists(path):
+        return ""
+    if by_name := [name for name, file in shipped_experiments().items() if file.name == path.name]:
+        return f" One of this name comes with pali3kit: '{by_name[0]}'."
+    if not os.path.isdir(path.parent):
         return ""
     near = [found for found in path.parent.glob("*.yaml") if not found.name.startswith(".")]
     return choose(path.name, (found.name for found in near)) or _shipped()
