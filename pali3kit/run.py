@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pali3kit import __version__
 from pali3kit.commands.command import Call, Command, UsageError
