@@ -13,6 +13,7 @@ from pali3kit import __version__
 from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.commands.components import COMPONENT_COMMANDS
 from pali3kit.commands.experiments import EXPERIMENT_COMMANDS
+from pali3kit.commands.models import MODEL_COMMANDS
 from pali3kit.completion import completion_script
 from pali3kit.config.experiments import find_experiment, shipped_experiments
 from pali3kit.config.kinds import VARIABLES, exists, keys
@@ -31,6 +32,11 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   report RUN_FOLDER    write the report of a finished run again
   verify [WHAT]        verify all artifacts of a store (default: runs/store), a run folder or a FILE, byte by byte
   copy NAME [FOLDER]   copy an experiment that ships, with its scales, into the working folder
+  ask MODEL IMAGE "?"  answer a question about an image; MODEL: a run folder, a saved folder, a hub id
+  caption MODEL IMAGE  describe an image: --language CODE
+  segment MODEL IMAGE  find what a TEXT refers to, print its box: --out DRAWING
+  predict MODEL FILE   answer each line of a .jsonl: --out FILE; a killed one continues
+  evaluate MODEL NAME  measure a benchmark on a model: --out FOLDER; data.root=FOLDER
   tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME: the text of .jsonl
   list [KIND]          list components, benchmarks and stages, and the experiments that ship
   show KIND/NAME       show one of them and its options
@@ -164,6 +170,7 @@ def _completion(_: Call) -> int:
 
 COMMANDS = {
     **EXPERIMENT_COMMANDS,
+    **MODEL_COMMANDS,
     **COMPONENT_COMMANDS,
     "completion": Command(_completion, "completion", arguments=(0, 0), prints=True),
 }

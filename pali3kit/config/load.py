@@ -20,6 +20,7 @@ from pali3kit.config.root import public_sets
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
+from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, Problem, brief, choose
 
 MOST_SHOWN = 300  # characters of an override that its error messages quote
@@ -50,6 +51,24 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     if problems:
         raise ConfigError(_ordered(problems))
     return experiment
+
+
+def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> Experiment:
+    """An experiment that was read from `where`, with `key=value` overrides.
+
+    A `data.root` among them replaces the sources of benchmarks. Raises ConfigError as `load`.
+    """
+    problems: list[Problem] = []
+    extra = _read_overrides(overrides, problems)
+    tree = Node.of(written(experiment), where)
+    if (public := public_sets(_over(tree, extra))) and any(each.startswith("data.root=") for each in overrides):
+        tree = merge(Experiment, tree, public)
+    builder, tree = Builder(), _over(tree, extra)
+    built = builder.experiment(tree)
+    problems += builder.problems + check(built, tree, builder.refused)
+    if problems:
+        raise ConfigError(_ordered(problems))
+    return built
 
 
 def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:
