@@ -39,9 +39,7 @@ def choose_cell(
         cells = fitting
     if len(cells) > 1:
         open_axes = {key: {value_label(cell.point[key]): None for cell in cells} for key in experiment.grid}
-        choices = "; ".join(
-            f"{axis_label(key)}: {', '.join(found)}" for key, found in open_axes.items() if len(found) > 1
-        )
+        choices = "; ".join(f"{axis_label(key)}: {', '.join(found)}" for key, found in open_axes.items() if len(found) > 1)
         raise ConfigError([f"{folder} has {len(cells)} models. Choose one by {choices}."])
     [cell] = cells
     return cell, ", ".join([*(value_label(value) for value in cell.point.values()), f"seed {cell.seed}"])

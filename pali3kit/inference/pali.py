@@ -70,7 +70,9 @@ class PaLI:
         return self._checkpoint(checkpoint).generate(examples, numbered, max_length, beams)
 
     @overload
-    def ask(self, image: ImageInputs, question: str, *, language: str = "en", checkpoint: str | None = None) -> str: ...
+    def ask(
+        self, image: ImageInputs, question: str, *, language: str = "en", checkpoint: str | None = None
+    ) -> str: ...
 
     @overload
     def ask(
@@ -186,7 +188,9 @@ class PaLI:
         return self._loaded[name]
 
 
-def _examples(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[list[Example], dict[int, UserImage]]:
+def _examples(
+    images: Sequence[ImageInputs], prompts: Sequence[str]
+) -> tuple[list[Example], dict[int, UserImage]]:
     """Examples with the numbers of their images. One object, given several times, has one number."""
     if isinstance(prompts, str) or is_single(images):
         raise DataError("generate takes a list of images and a list of prompts: [image], [prompt].")
