@@ -17,9 +17,8 @@ def choose_cell(
 ) -> tuple[GridCell, str]:
     """The cell of `seed` (by default the first) at `point`, and how it is told from others: `siglip, seed 0`.
 
-    Args:
-        point: from the last word of an axis, or its dotted key, to a value, as text or as in YAML; components by their
-            names. A key that is no axis must have the value that the whole experiment has.
+    A point maps the last word of an axis, or its dotted key, to a value, as text or as in YAML; components by their
+    names. A key that is no axis must have the value that the whole experiment has. `folder` names the run in errors.
 
     Raises:
         ConfigError: an axis or a value does not exist, or several cells are left; choices are listed.
@@ -38,8 +37,8 @@ def choose_cell(
             raise ConfigError([f"{folder} has no {name} {_label(value)}.{choose(_label(value), choices)}"])
         cells = fitting
     if len(cells) > 1:
-        open_axes = {key: {value_label(cell.point[key]): None for cell in cells} for key in experiment.grid}
-        choices = "; ".join(f"{axis_label(key)}: {', '.join(found)}" for key, found in open_axes.items() if len(found) > 1)
+        found = {key: dict.fromkeys(value_label(cell.point[key]) for cell in cells) for key in experiment.grid}
+        choices = "; ".join(f"{axis_label(key)}: {', '.join(each)}" for key, each in found.items() if len(each) > 1)
         raise ConfigError([f"{folder} has {len(cells)} models. Choose one by {choices}."])
     [cell] = cells
     return cell, ", ".join([*(value_label(value) for value in cell.point.values()), f"seed {cell.seed}"])

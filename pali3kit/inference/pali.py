@@ -17,7 +17,6 @@ from pali3kit.inference.loaded import LoadedCheckpoint, require_dtype
 from pali3kit.inference.regions import Region, draw_regions, read_regions
 from pali3kit.text import prompts as prompts_of
 from pali3kit.training.device import chosen_device
-from pali3kit.vision.contract import VisionEncoder
 
 
 class PaLI:
@@ -70,9 +69,7 @@ class PaLI:
         return self._checkpoint(checkpoint).generate(examples, numbered, max_length, beams)
 
     @overload
-    def ask(
-        self, image: ImageInputs, question: str, *, language: str = "en", checkpoint: str | None = None
-    ) -> str: ...
+    def ask(self, image: ImageInputs, question: str, *, language: str = "en", checkpoint: str | None = None) -> str: ...
 
     @overload
     def ask(
@@ -188,9 +185,7 @@ class PaLI:
         return self._loaded[name]
 
 
-def _examples(
-    images: Sequence[ImageInputs], prompts: Sequence[str]
-) -> tuple[list[Example], dict[int, UserImage]]:
+def _examples(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[list[Example], dict[int, UserImage]]:
     """Examples with the numbers of their images. One object, given several times, has one number."""
     if isinstance(prompts, str) or is_single(images):
         raise DataError("generate takes a list of images and a list of prompts: [image], [prompt].")
