@@ -66,7 +66,8 @@ def generate_answers(
 ) -> list[str]:
     """The generated text for each example, in batches of `examples_per_batch`.
 
-    `report` is called with the number of answers so far. `over` maps batches to answers; the result has those that it yields.
+    `report` is called with the number of answers so far. `over` maps batches to answers; the result has those that
+    it yields.
     """
     model.eval()
     device = next(model.parameters()).device

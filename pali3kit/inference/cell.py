@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pali3kit.config.schema import Experiment
@@ -17,9 +17,8 @@ def choose_cell(
 ) -> tuple[GridCell, str]:
     """The cell of `seed` (by default the first) at `point`, and how it is told from others: `siglip, seed 0`.
 
-    Args:
-        point: from the last word of an axis, or its dotted key, to a value, as text or as in YAML; components by their
-            names. A key that is no axis must have the value that the whole experiment has.
+    A point maps the last word of an axis, or its dotted key, to a value, as text or as in YAML; components by their
+    names. A key that is no axis must have the value that the whole experiment has. `folder` names the run in errors.
 
     Raises:
         ConfigError: an axis or a value does not exist, or several cells are left; choices are listed.
@@ -34,12 +33,12 @@ def choose_cell(
             continue
         fitting = [cell for cell in cells if _label(value) in _names(cell.point[axis])]
         if not fitting:
-            choices = _values(experiment.grid[axis])
-            raise ConfigError([f"{folder} has no {name} {_label(value)}.{choose(_label(value), choices)}"])
+            known = map(value_label, experiment.grid[axis])
+            raise ConfigError([f"{folder} has no {name} {_label(value)}.{choose(_label(value), known)}"])
         cells = fitting
     if len(cells) > 1:
-        open_axes = {key: {value_label(cell.point[key]): None for cell in cells} for key in experiment.grid}
-        choices = "; ".join(f"{axis_label(key)}: {', '.join(found)}" for key, found in open_axes.items() if len(found) > 1)
+        left = {key: dict.fromkeys(value_label(cell.point[key]) for cell in cells) for key in experiment.grid}
+        choices = "; ".join(f"{axis_label(key)}: {', '.join(each)}" for key, each in left.items() if len(each) > 1)
         raise ConfigError([f"{folder} has {len(cells)} models. Choose one by {choices}."])
     [cell] = cells
     return cell, ", ".join([*(value_label(value) for value in cell.point.values()), f"seed {cell.seed}"])
@@ -78,7 +77,3 @@ def _names(value: object) -> set[str]:
     """What a value is called, in lower case: a component by its name, too."""
     own = {str(value["name"]).lower()} if isinstance(value, Mapping) and "name" in value else set()
     return {_label(value), *own}
-
-
-def _values(values: Iterable[object]) -> list[str]:
-    return [value_label(value) for value in values]

@@ -13,7 +13,7 @@ from pali3kit.inference.pali import PaLI
 from pali3kit.inference.run import RunCheckpoints
 
 
-def load(
+def load_pali(
     place: str | os.PathLike[str],
     *,
     seed: int | None = None,
@@ -27,7 +27,8 @@ def load(
         place: `runs/<name>`, a saved folder, or `owner/name` on the hub, which is downloaded unless a folder has that
             path.
         seed: of a run; by default the first of its seeds.
-        device, dtype: as `PaLI` takes them.
+        device: as `PaLI` takes it.
+        dtype: likewise.
         point: values of the axes of a run's grid, where it has several cells: `pretrain="siglip"`. A dotted key is
             given as `**{"model.image_size": 64}`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from typing import Any, overload
 
 import torch
 from PIL import Image
@@ -12,12 +12,11 @@ from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
 from pali3kit.inference.choice import QUESTIONS, REGIONS, caption_tasks, choose_checkpoint, require_checkpoint
-from pali3kit.inference.images import ImageInput, ImageInputs, UserImage, is_single
+from pali3kit.inference.images import ImageInput, ImageInputs, UserImage, as_list, is_single
 from pali3kit.inference.loaded import LoadedCheckpoint, require_dtype
 from pali3kit.inference.regions import Region, draw_regions, read_regions
 from pali3kit.text import prompts as prompts_of
 from pali3kit.training.device import chosen_device
-from pali3kit.vision.contract import VisionEncoder
 
 
 class PaLI:
@@ -70,7 +69,7 @@ class PaLI:
         return self._checkpoint(checkpoint).generate(examples, numbered, max_length, beams)
 
     @overload
-    def ask(
+    def ask(  # type: ignore[overload-overlap]  # a str is a sequence of str too: the first that fits counts
         self, image: ImageInputs, question: str, *, language: str = "en", checkpoint: str | None = None
     ) -> str: ...
 
@@ -98,7 +97,9 @@ class PaLI:
         return answers[0] if single else answers
 
     @overload
-    def caption(self, image: ImageInput, *, language: str = "en", checkpoint: str | None = None) -> str: ...
+    def caption(  # type: ignore[overload-overlap]
+        self, image: ImageInput, *, language: str = "en", checkpoint: str | None = None
+    ) -> str: ...
 
     @overload
     def caption(
@@ -114,12 +115,14 @@ class PaLI:
         """
         what = f"captions in '{language}'"
         chosen = checkpoint or choose_checkpoint(self.checkpoints, caption_tasks(language.lower()), what)
-        images = [image] if is_single(image) else image
+        images = as_list(image)
         captions = self.generate(images, [prompts_of.for_caption(language)] * len(images), checkpoint=chosen)
         return captions[0] if is_single(image) else captions
 
     @overload
-    def segment(self, image: ImageInput, text: str, *, checkpoint: str | None = None) -> list[Region]: ...
+    def segment(  # type: ignore[overload-overlap]
+        self, image: ImageInput, text: str, *, checkpoint: str | None = None
+    ) -> list[Region]: ...
 
     @overload
     def segment(
@@ -188,9 +191,7 @@ class PaLI:
         return self._loaded[name]
 
 
-def _examples(
-    images: Sequence[ImageInputs], prompts: Sequence[str]
-) -> tuple[list[Example], dict[int, UserImage]]:
+def _examples(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[list[Example], dict[int, UserImage]]:
     """Examples with the numbers of their images. One object, given several times, has one number."""
     if isinstance(prompts, str) or is_single(images):
         raise DataError("generate takes a list of images and a list of prompts: [image], [prompt].")
@@ -200,9 +201,8 @@ def _examples(
     numbers: dict[int, int] = {}
     examples: list[Example] = []
     for place, (own, prompt) in enumerate(zip(images, prompts, strict=True)):
-        several = [own] if is_single(own) else own
         found: list[int] = []
-        for at, image in enumerate(several):
+        for at, image in enumerate(as_list(own)):
             number = numbers.setdefault(id(image), len(numbers))
             where = f"images[{place}]" if is_single(own) else f"images[{place}][{at}]"
             numbered.setdefault(number, UserImage(image, where))
@@ -211,9 +211,8 @@ def _examples(
     return examples, numbered
 
 
-def _paired(images: object, texts: str | Sequence[str]) -> tuple[bool, list, list[str]]:
+def _paired(images: object, texts: str | Sequence[str]) -> tuple[bool, list[Any], list[str]]:
     """Whether there is one text, and lists of as many images as texts: one image is for all texts."""
     if isinstance(texts, str):
         return True, [images], [texts]
-    several = [images] * len(texts) if is_single(images) else list(images)
-    return False, several, list(texts)
+    return False, [images] * len(texts) if is_single(images) else as_list(images), list(texts)

@@ -32,6 +32,10 @@ class RunCheckpoints(Checkpoints):
     `STAGE_1` is the model that the transfers start from, after stage 2 where they do; a transfer has the name of the
     benchmark that it learns for. Each answers as the run's evaluation had it answer.
 
+    Attributes:
+        experiment, graph, cell, store: what was run, and where its artifacts are.
+        models: the step that trained each checkpoint, by its name.
+
     Args:
         folder: of the run, with its `experiment.yaml`.
         seed: one of the experiment's; by default the first.
@@ -43,16 +47,17 @@ class RunCheckpoints(Checkpoints):
     """
 
     def __init__(self, folder: Path, seed: int | None = None, point: Mapping[str, object] | None = None) -> None:
-        experiment = read_experiment(folder)
-        cell, label = choose_cell(build(experiment), experiment, folder, seed, point or {})
+        self.experiment = read_experiment(folder)
+        self.graph = build(self.experiment)
+        self.cell, label = choose_cell(self.graph, self.experiment, folder, seed, point or {})
         self.name = f"{folder} ({label})"
-        self.bins = experiment.tokenizer.bins
-        self._store = Store.of(experiment.runtime, find_store(experiment, folder))
-        self._evaluations = _evaluations(cell.columns)
+        self.bins = self.experiment.tokenizer.bins
+        self.store = Store.of(self.experiment.runtime, find_store(self.experiment, folder))
+        self._evaluations = _evaluations(self.cell.columns)
         if not self._evaluations:
-            raise DataError(f"{self.name} trained no PaLI: it measures {', '.join(cell.columns)}.")
-        self._models = _models(self._evaluations)
-        self.names = tuple(self._models)
+            raise DataError(f"{self.name} trained no PaLI: it measures {', '.join(self.cell.columns)}.")
+        self.models = _models(self._evaluations)
+        self.names = tuple(self.models)
         self._vision: dict[str, VisionEncoder] = {}
         self._pali: dict[str, PaLIModel] = {}
         self._require_artifacts()
@@ -62,7 +67,7 @@ class RunCheckpoints(Checkpoints):
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
-        return self._artifact(self._models[STAGE_1].parents["tokenizer"]).tokenizer()
+        return self._artifact(self.models[STAGE_1].parents["tokenizer"]).tokenizer()
 
     def mask_tokenizer(self) -> MaskVQVAE | None:
         return self._mask_tokenizer
@@ -73,19 +78,19 @@ class RunCheckpoints(Checkpoints):
         return None if step is None else self._artifact(step).mask_tokenizer()
 
     def vision(self, name: str) -> VisionEncoder:
-        step = _encoder(self._models[name])
+        step = _encoder(self.models[name])
         if step.digest not in self._vision:
             self._vision[step.digest] = self._artifact(step).vision().requires_grad_(False)
         return self._vision[step.digest]
 
     def model(self, name: str) -> PaLIModel:
-        step = self._models[name]
+        step = self.models[name]
         if step.digest not in self._pali:
             self._pali[step.digest] = self._artifact(step).pali(self.tokenizer()).eval().requires_grad_(False)
         return self._pali[step.digest]
 
     def defaults(self, name: str) -> GenerationDefaults:
-        model = self._models[name]
+        model = self.models[name]
         evaluation = self._evaluation_of(name)
         config, trained = evaluation.config, model.config
         assert isinstance(config, Evaluation) and isinstance(trained, Stage1 | Stage2 | Transfer)
@@ -103,30 +108,30 @@ class RunCheckpoints(Checkpoints):
 
     def _evaluation_of(self, name: str) -> Step:
         """The evaluation of a checkpoint: of its own benchmark, or any other; of any checkpoint where it has none."""
-        digest = self._models[name].digest
+        digest = self.models[name].digest
         own = [step for step in self._evaluations if step.parents["model"].digest == digest]
         named = [step for step in own if _benchmark(step).name == name]
         return (named or own or self._evaluations)[0]
 
     @property
     def _mask_tokenizer_step(self) -> Step | None:
-        steps = [*self._models.values(), *self._evaluations]
+        steps = [*self.models.values(), *self._evaluations]
         return next((step.parents["mask_tokenizer"] for step in steps if "mask_tokenizer" in step.parents), None)
 
     def _artifact(self, step: Step) -> Artifact:
-        return Artifact(self._store.path(step))
+        return Artifact(self.store.path(step))
 
     def _require_artifacts(self) -> None:
         """Raise DataError that names the artifacts which are not in the store, or damaged."""
         masks = self._mask_tokenizer_step
-        steps = [self._models[STAGE_1].parents["tokenizer"], *([] if masks is None else [masks])]
-        for model in self._models.values():
+        steps = [self.models[STAGE_1].parents["tokenizer"], *([] if masks is None else [masks])]
+        for model in self.models.values():
             steps += [_encoder(model), model]
-        missing = self._store.missing({step.digest: step for step in steps}.values())
+        missing = self.store.missing({step.digest: step for step in steps}.values())
         if missing:
             names = ", ".join(f"{step.label} ({step.name})" for step in missing)
             raise DataError(
-                f"{self.name} is not complete: {names} {'is' if len(missing) == 1 else 'are'} not in {self._store.root},"
+                f"{self.name} is not complete: {names} {'is' if len(missing) == 1 else 'are'} not in {self.store.root},"
                 " or damaged. Run the experiment again: finished stages are kept."
             )
 
