@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
 from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.types import Named
 from pali3kit.vision.contract import VisionEncoder
 
 STAGE_1 = "multimodal"
@@ -33,6 +35,16 @@ class GenerationDefaults:
     target_length: int
     beams: int = 1
     constrained: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """The components of a checkpoint, each as `{"name": ..., **options}` without weights."""
+
+    vision: Named
+    projector: Named
+    language: Named
+    mask_tokenizer: Named | None = None
 
 
 class Checkpoints(ABC):
@@ -67,3 +79,11 @@ class Checkpoints(ABC):
     @abstractmethod
     def defaults(self, name: str) -> GenerationDefaults:
         """How a checkpoint answers."""
+
+    @abstractmethod
+    def architecture(self, name: str) -> Architecture:
+        """What the models of a checkpoint are built from."""
+
+    @abstractmethod
+    def documents(self) -> Mapping[str, str]:
+        """The texts that are saved beside the models, by file name: the model card, and the experiment."""
