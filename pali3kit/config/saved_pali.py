@@ -9,6 +9,7 @@
     preprocessor_config.json         how images are prepared, by encoder
     generation_config.json           how each checkpoint answers
     README.md                        the model card
+    recipe.yaml                      the experiment that made it
 
 Files of weights above a size are shards, `vision-00001-of-00002.safetensors`. Names of tensors begin with the part that
 they belong to: `vision.embed.weight`, `pali.vqav2.projector.linear.weight`.
@@ -30,6 +31,7 @@ from pali3kit.types import Json, Named
 MODEL_TYPE, FORMAT = "pali3kit", 1
 CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.model"
 PREPROCESSING_FILE, GENERATION_FILE = "preprocessor_config.json", "generation_config.json"
+CARD_FILE, RECIPE_FILE = "README.md", "recipe.yaml"
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -20,11 +20,13 @@ from torch import nn
 
 from pali3kit import __version__, durable
 from pali3kit.config.saved_pali import (
+    CARD_FILE,
     CONFIG_FILE,
     FORMAT,
     GENERATION_FILE,
     MODEL_TYPE,
     PREPROCESSING_FILE,
+    RECIPE_FILE,
     TOKENIZER_FILE,
     SavedPaLI,
     is_saved,
@@ -43,8 +45,6 @@ from pali3kit.weights.files import load_sharded, save_sharded
 from pali3kit.weights.find import INDEX, shards
 
 MASK_TOKENIZER_PART = "mask_tokenizer"
-CARD = "README.md"
-DOCUMENTS = (CARD, "experiment.yaml")
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -205,8 +205,7 @@ class _SavedCheckpoints(Checkpoints):
         described = self.saved.mask_tokenizer
         if described is None:
             return None
-        model = self._filled(MASK_TOKENIZER_PART, lambda: build_component(MASK_TOKENIZER, described))
-        return model.requires_grad_(False)
+        return self._filled(MASK_TOKENIZER_PART, lambda: build_component(MASK_TOKENIZER, described))
 
     def vision(self, name: str) -> VisionEncoder:
         """The image encoder of a checkpoint; the same object for all that share it."""
@@ -214,11 +213,12 @@ class _SavedCheckpoints(Checkpoints):
 
     def _read_encoder(self, part: str) -> VisionEncoder:
         try:
-            spec = ImageSpec(**self.saved.preprocessing[part])
-        except (KeyError, TypeError, DataError) as error:
+            options = self.saved.preprocessing[part]
+            spec = ImageSpec(**{key: _immutable(value) for key, value in options.items()})
+        except (KeyError, TypeError, AttributeError, DataError) as error:
             raise WeightsError(f"{self.saved.folder / PREPROCESSING_FILE} is damaged: {error!r}") from error
         vision = self._filled(part, lambda: build_vision(self.saved.encoders[part], spec.size))
-        vision.image_spec = replace(spec, mean=tuple(spec.mean), std=tuple(spec.std))
+        vision.image_spec = spec
         return vision
 
     def model(self, name: str) -> PaLIModel:
@@ -232,8 +232,9 @@ class _SavedCheckpoints(Checkpoints):
     def defaults(self, name: str) -> GenerationDefaults:
         self.saved.checkpoint(name)
         try:
-            return GenerationDefaults(**self.saved.generation[name])
-        except (KeyError, TypeError) as error:
+            options = self.saved.generation[name]
+            return GenerationDefaults(**{key: _immutable(value) for key, value in options.items()})
+        except (KeyError, TypeError, AttributeError) as error:
             raise WeightsError(f"{self.saved.folder / GENERATION_FILE} is damaged: {error}") from error
 
     def architecture(self, name: str) -> Architecture:
@@ -247,7 +248,7 @@ class _SavedCheckpoints(Checkpoints):
 
     def documents(self) -> Mapping[str, str]:
         """The model card and the experiment that are in the folder, which the next folder gets unchanged."""
-        files = [self.saved.folder / name for name in DOCUMENTS]
+        files = [self.saved.folder / name for name in (CARD_FILE, RECIPE_FILE)]
         return {file.name: file.read_text(encoding="utf-8") for file in files if file.is_file()}
 
     def _filled(self, part: str, build: Callable[[], Model]) -> Model:
@@ -261,7 +262,12 @@ class _SavedCheckpoints(Checkpoints):
         if not files:
             raise WeightsError(f"{folder / INDEX} names no weights of {part}")
         load_sharded(model, [self._files(name) for name in files], part)
-        return model.eval()
+        return model.eval().requires_grad_(False)
+
+
+def _immutable(value: Json) -> Json:
+    """A value of JSON as dataclasses have it: lists as tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _holds(names: Sequence[str], part: str) -> bool:
