@@ -27,6 +27,9 @@ class GenerationDefaults:
         target_length: answers end after so many tokens.
         beams: of beam search; 1 is greedy.
         constrained: whether answers are regions and nothing else (`language.regions.RegionGrammar`).
+        fp16_tokens: whether visual tokens are rounded to fp16, as those of the cache it was trained on and evaluated
+            with.
+        mixture: the tasks of stage 1 or 2; empty for a transfer, which has its `task`.
     """
 
     task: str
@@ -35,6 +38,13 @@ class GenerationDefaults:
     target_length: int
     beams: int = 1
     constrained: bool = False
+    fp16_tokens: bool = False
+    mixture: tuple[str, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that it was trained on, without the names of a union's parts: `refer` for `refs.refer`."""
+        return tuple(task.rpartition(".")[2] for task in (self.mixture or (self.task,)))
 
 
 @dataclass(frozen=True, kw_only=True)
