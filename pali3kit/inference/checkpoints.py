@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
 from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.types import Named
 from pali3kit.vision.contract import VisionEncoder
 
 STAGE_1 = "multimodal"
@@ -45,6 +47,16 @@ class GenerationDefaults:
         return tuple(task.rpartition(".")[2] for task in (self.mixture or (self.task,)))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """The components of a checkpoint, each as `{"name": ..., **options}` without weights."""
+
+    vision: Named
+    projector: Named
+    language: Named
+    mask_tokenizer: Named | None = None
+
+
 class Checkpoints(ABC):
     """Models that share a tokenizer: one after stage 1 or 2 (`STAGE_1`), and one of each transfer, by benchmark.
 
@@ -77,3 +89,11 @@ class Checkpoints(ABC):
     @abstractmethod
     def defaults(self, name: str) -> GenerationDefaults:
         """How a checkpoint answers."""
+
+    @abstractmethod
+    def architecture(self, name: str) -> Architecture:
+        """What the models of a checkpoint are built from."""
+
+    @abstractmethod
+    def documents(self) -> Mapping[str, str]:
+        """The texts that are saved beside the models, by file name: the model card, and the experiment."""
