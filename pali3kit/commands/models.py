@@ -17,6 +17,7 @@ from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.config.grid import resolve
 from pali3kit.config.load import overridden
 from pali3kit.config.saved import EXPERIMENT, read_experiment
+from pali3kit.config.saved_pali import RECIPE_FILE
 from pali3kit.config.tree import parse
 from pali3kit.durable import write_atomically
 from pali3kit.errors import ConfigError, Problem, choose, nearest
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from pali3kit.config.schema import Experiment
     from pali3kit.inference.pali import PaLI
 
-RECIPE_FILE = "recipe.yaml"
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -101,7 +101,7 @@ def _evaluate(call: Call) -> int:
         raise UsageError(f"{out} exists already: choose another folder by --out.")
     _require_model(place)
     cell, overrides = _split(call.settings)
-    experiment = _measured(Path(place), name, _point(cell), _seed(call.options), overrides)
+    experiment = _measured(_folder(place), name, _point(cell), _seed(call.options), overrides)
     pali = _open(place, replace(call, settings=cell))
     from rich.console import Console
     from rich.progress import Progress
@@ -127,6 +127,15 @@ def _evaluate(call: Call) -> int:
     return 0
 
 
+def _folder(place: str) -> Path:
+    """The folder of a model; that of a repository of the hub is downloaded."""
+    if Path(place).is_dir():
+        return Path(place)
+    from pali3kit.inference.hub import download
+
+    return download(place)
+
+
 def _split(settings: Sequence[str]) -> tuple[list[str], list[str]]:
     """Settings that choose a cell, and those that override what an experiment measures on, and how."""
     overrides = [each for each in settings if each.startswith(("data.", "evaluation."))]
@@ -144,8 +153,10 @@ def _measured(
         experiment = read_experiment(folder)
         cell, _ = choose_cell(build(experiment), experiment, folder, seed, point)
         experiment, where = resolve(experiment, cell.point), str(folder / EXPERIMENT)
-    else:
+    elif (folder / RECIPE_FILE).is_file():
         experiment, where = read_experiment(folder, RECIPE_FILE), str(folder / RECIPE_FILE)
+    else:
+        raise UsageError(f"{folder} has neither {EXPERIMENT} nor {RECIPE_FILE}, which say how to measure.")
     alone = [f"evaluate=[{benchmark}]", "grid={}", "baseline={}", "published={}"]
     return overridden(experiment, where, [*alone, *overrides])
 
@@ -154,9 +165,9 @@ def _open(place: str, call: Call) -> PaLI:
     """The model, after its checks without torch."""
     _require_model(place)
     point, seed = _point(call.settings), _seed(call.options)
-    from pali3kit.inference.load import load
+    from pali3kit.inference.load import load_pali
 
-    return load(place, seed=seed, **point)
+    return load_pali(place, seed=seed, **point)
 
 
 def _require_model(place: str) -> None:
