@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, overload
 
 import torch
@@ -12,9 +14,11 @@ from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
 from pali3kit.inference.choice import QUESTIONS, REGIONS, caption_tasks, choose_checkpoint, require_checkpoint
+from pali3kit.inference.hub import download, push
 from pali3kit.inference.images import ImageInput, ImageInputs, UserImage, as_list, is_single
 from pali3kit.inference.loaded import LoadedCheckpoint, require_dtype
 from pali3kit.inference.regions import Region, draw_regions, read_regions
+from pali3kit.inference.saved import open_saved, save
 from pali3kit.text import prompts as prompts_of
 from pali3kit.training.device import chosen_device
 
@@ -175,6 +179,54 @@ class PaLI:
         """
         examples, numbered = _examples([image], [prompt])
         return self._checkpoint(checkpoint).score(examples, numbered, [answers], normalize)[0]
+
+    def save_pretrained(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        checkpoints: Sequence[str] | None = None,
+        max_shard_size: int | str = "5GB",
+    ) -> None:
+        """Write all checkpoints, or those named, as one folder that nothing else is needed for (`inference.saved`)."""
+        save(self.checkpoints, Path(folder), checkpoints, max_shard_size)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> PaLI:
+        """A saved folder, or `owner/name` on the Hugging Face hub; of a folder that is there the hub is never asked.
+
+        `revision` and `token` are the hub's (`inference.hub.download`). Raises WeightsError for neither of the two.
+        """
+        folder = Path(name)
+        if not folder.is_dir():
+            folder = download(os.fspath(name), revision=revision, token=token)
+        return cls(open_saved(folder), device, dtype)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | None = None,
+        commit_message: str = "Upload a PaLI",
+        max_shard_size: int | str = "5GB",
+    ) -> str:
+        """Upload all checkpoints to the Hugging Face hub; returns the address (`inference.hub.push`)."""
+        return push(
+            self.checkpoints,
+            repo_id,
+            private=private,
+            token=token,
+            commit_message=commit_message,
+            max_shard_size=max_shard_size,
+        )
 
     def _checkpoint(self, name: str) -> LoadedCheckpoint:
         """A checkpoint, loaded now if it was not before. Encoders that several share are one object."""

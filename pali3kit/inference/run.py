@@ -11,8 +11,9 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.saved import find_store, read_experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
+from pali3kit.inference.card import run_documents
 from pali3kit.inference.cell import choose_cell
-from pali3kit.inference.checkpoints import STAGE_1, Checkpoints, GenerationDefaults
+from pali3kit.inference.checkpoints import STAGE_1, Architecture, Checkpoints, GenerationDefaults
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.graph import build
@@ -105,6 +106,20 @@ class RunCheckpoints(Checkpoints):
             fp16_tokens="features" in evaluation.parents,
             mixture=tuple(sorted(task for task, weight in mixture.items() if weight > 0)),
         )
+
+    def architecture(self, name: str) -> Architecture:
+        model, masks = self.models[name], self._mask_tokenizer_step
+        config = self._artifact(model).config
+        return Architecture(
+            vision=self._artifact(_encoder(model)).config["vision"],
+            projector=config["projector"],
+            language=config["language"],
+            mask_tokenizer=None if masks is None else self._artifact(masks).config["mask_tokenizer"],
+        )
+
+    def documents(self) -> Mapping[str, str]:
+        built = self.architecture(STAGE_1)
+        return run_documents(self.experiment, self.graph, self.cell, self.store, self.models, built)
 
     def _evaluation_of(self, name: str) -> Step:
         """The evaluation of a checkpoint: of its own benchmark, or any other; of any checkpoint where it has none."""

@@ -76,8 +76,11 @@ def save(
     try:
         partial.mkdir()
         _Writer(checkpoints, partial, max_shard_size).write(chosen)
-        for path in (*partial.iterdir(), partial):
+        mode = (partial / CONFIG_FILE).stat().st_mode
+        for path in partial.iterdir():
+            path.chmod(mode)  # safetensors makes files that only their owner can read
             durable.sync(path)
+        durable.sync(partial)
         if folder.exists():
             os.replace(folder, replaced)
         os.replace(partial, folder)
@@ -169,6 +172,9 @@ class _Writer:
         return self._parts[digest]
 
     def _add(self, part: str, module: nn.Module) -> None:
+        dtypes = {weight.dtype for weight in module.parameters()} - {torch.float32}
+        if dtypes:  # a PaLI of another dtype has converted what it shares with its checkpoints
+            raise WeightsError(f"{part} was loaded as {dtypes.pop()}, which has lost digits: load it without a dtype.")
         self.weight_map |= save_sharded(module, self.folder, part, self.max_shard_size)
 
     def _total(self) -> int:

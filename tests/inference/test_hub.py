@@ -14,6 +14,7 @@ from random_pali import MemoryCheckpoints, answer
 
 from pali3kit.errors import WeightsError
 from pali3kit.inference.hub import download, push
+from pali3kit.inference.pali import PaLI
 from pali3kit.inference.saved import open_saved
 
 
@@ -67,6 +68,17 @@ def test_what_is_in_the_cache_needs_no_hub(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     hub.requests.clear()
     assert download("me/pali") == folder and hub.requests == []
+
+
+def test_a_folder_that_is_there_is_not_looked_up(
+    hub: Hub, memory: MemoryCheckpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert PaLI(memory).push_to_hub("me/pali") == f"{hub.url}/me/pali"
+    monkeypatch.chdir(tmp_path)
+    assert PaLI.from_pretrained("me/pali").checkpoints.names == memory.names
+    PaLI(memory).save_pretrained("me/pali", checkpoints=["vqav2"])
+    hub.requests.clear()
+    assert PaLI.from_pretrained("me/pali").checkpoints.names == ("vqav2",) and hub.requests == []
 
 
 @pytest.mark.parametrize("name", ["../pali", "/pali", "pali", "a/b/c", "a b/c", "./a"])

@@ -90,6 +90,17 @@ def test_shards_of_a_chosen_size(memory: MemoryCheckpoints, tmp_path: Path) -> N
     assert torch.equal(answer(open_saved(tmp_path / "shards"), "vqav2"), answer(memory, "vqav2"))
 
 
+def test_rounded_weights_are_not_saved(memory: MemoryCheckpoints, folder: Path, tmp_path: Path) -> None:
+    opened = open_saved(folder)
+    opened.vision(STAGE_1).bfloat16()
+    with pytest.raises(WeightsError, match=r"vision was loaded as torch.bfloat16, which has lost digits"):
+        save(opened, tmp_path / "x")
+
+
+def test_files_are_as_readable_as_other_files(folder: Path) -> None:
+    assert len({file.stat().st_mode for file in folder.iterdir()}) == 1
+
+
 def test_tied_weights_are_stored_once(tmp_path: Path) -> None:
     module = torch.nn.ModuleDict({"a": torch.nn.Linear(3, 3, False), "b": torch.nn.Linear(3, 3, False)})
     module["b"].weight = module["a"].weight
