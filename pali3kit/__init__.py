@@ -18,26 +18,33 @@ if TYPE_CHECKING:
     from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
     from pali3kit.data.source import Source
     from pali3kit.data.world.world import World
+    from pali3kit.inference.load import load_pali as load
+    from pali3kit.inference.pali import PaLI
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
     from pali3kit.models.dual_encoder import DualEncoder
     from pali3kit.models.pali import PaLIModel
     from pali3kit.projector.contract import Projector
+    from pali3kit.text import prompts
     from pali3kit.vision.contract import VisionEncoder
 
 __version__ = "0.2.0.dev0"
 
 _LAZY = {
     "Experiment": "pali3kit.config.schema:Experiment",
+    "PaLI": "pali3kit.inference.pali:PaLI",
     "PaLIModel": "pali3kit.models.pali:PaLIModel",
     "World": "pali3kit.data.world.world:World",
     "evals": "pali3kit.evals",
+    "load": "pali3kit.inference.load:load_pali",
     "load_experiment": "pali3kit.config.load:load",
     "metrics": "pali3kit.metrics",
+    "prompts": "pali3kit.text.prompts",
 }
 
 __all__ = [
     "Experiment",
+    "PaLI",
     "PaLIModel",
     "World",
     "create_captioned",
@@ -57,8 +64,10 @@ __all__ = [
     "list_projector",
     "list_source",
     "list_vision",
+    "load",
     "load_experiment",
     "metrics",
+    "prompts",
 ]
 
 

@@ -98,11 +98,11 @@ def sha256_of(*paths: Path) -> str:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove temporary files of `write_atomically` whose processes, on this machine, were killed."""
+    """Remove temporary files and folders, named as in `write_atomically`, whose processes here were killed."""
     for path in folder.glob("*.*.partial"):
         number = path.name.split(".")[-2]
         if number.isdigit() and not _is_running(int(number)):
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def _is_running(process: int) -> bool:

@@ -12,10 +12,10 @@ import pali3kit as pk
 from pali3kit.errors import RegistryError
 
 PUBLIC = [
-    "Experiment", "PaLIModel", "World", "create_captioned", "create_dual_encoder", "create_labelled", "create_language",
-    "create_mask_tokenizer", "create_projector", "create_source", "create_vision", "evals", "list_captioned",
-    "list_dual_encoder", "list_labelled", "list_language", "list_mask_tokenizer", "list_projector", "list_source",
-    "list_vision", "load_experiment", "metrics",
+    "Experiment", "PaLI", "PaLIModel", "World", "create_captioned", "create_dual_encoder", "create_labelled",
+    "create_language", "create_mask_tokenizer", "create_projector", "create_source", "create_vision", "evals",
+    "list_captioned", "list_dual_encoder", "list_labelled", "list_language", "list_mask_tokenizer", "list_projector",
+    "list_source", "list_vision", "load", "load_experiment", "metrics", "prompts",
 ]  # fmt: skip
 
 

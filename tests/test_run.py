@@ -73,10 +73,10 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["chek", TABLE_1], "'chek' is neither a file nor a command. Did you mean 'check'?"),
-        (["check"], "usage: python -m pali3kit.run check FILE [key=value ...]"),
+        (["chek", TABLE_1], "'chek' is neither a file, a command nor a shipped experiment. Did you mean 'check'?"),
+        (["check"], "usage: python -m pali3kit.run check FILE | NAME [key=value ...]"),
         (["report"], "usage: python -m pali3kit.run report RUN_FOLDER"),
-        (["step", TABLE_1], "usage: python -m pali3kit.run step FILE | RUN_FOLDER LABEL [key=value ...]"),
+        (["step", TABLE_1], "usage: python -m pali3kit.run step FILE | NAME | RUN_FOLDER LABEL [key=value ...]"),
         (["list", "visoin"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["list", "a=1"], "usage: python -m pali3kit.run list [KIND]"),
         (["show", "vision"], "usage: python -m pali3kit.run show KIND/NAME"),
@@ -125,8 +125,7 @@ def test_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str], monkey
     def interrupt(*_: Any) -> int:
         raise KeyboardInterrupt
 
-    interrupted = SimpleNamespace(function=interrupt, arguments=(1, 1), overrides=True, options=())
-    monkeypatch.setitem(COMMANDS, "check", interrupted)
+    monkeypatch.setitem(COMMANDS, "check", replace(COMMANDS["check"], function=interrupt))
     assert main(["check", TABLE_1]) == 130
     assert capsys.readouterr().err == "Interrupted. The same command continues where this one stopped.\n"
 
@@ -152,15 +151,14 @@ def test_a_command_tells_its_own_help(capsys: pytest.CaptureFixture[str], name: 
     assert main([name, "--help"]) == 0
     told = capsys.readouterr().out
     assert told.startswith(f"usage: python -m pali3kit.run {COMMANDS[name].usage}\n\n")
-    assert ("key=value overrides any key" in told) is COMMANDS[name].overrides
+    assert ("key=value overrides any key" in told) is (COMMANDS[name].settings == "experiment")
 
 
 def test_help_of_a_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-h", "list"]) == 0
-    assert (
-        capsys.readouterr().out
-        == "usage: python -m pali3kit.run list [KIND]\n\nlist components, benchmarks and stages\n"
-    )
+    what = "list components, benchmarks and stages, and the experiments that ship"
+    told = f"usage: python -m pali3kit.run list [KIND]\n\n{what}\n"
+    assert capsys.readouterr().out == told
 
 
 def test_a_key_may_be_written_apart_from_its_value(calls: list[tuple[Any, ...]]) -> None:

@@ -119,4 +119,4 @@ def test_the_script_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (CHECKOUT / "pali3kit" / "py.typed").is_file()
-    assert 'packages = ["pali3kit"]' in (CHECKOUT / "pyproject.toml").read_text()  # whole: the wheel has it
+    assert 'only-include = ["pali3kit", ' in (CHECKOUT / "pyproject.toml").read_text()  # whole: the wheel has it

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
+from pali3kit.config.experiments import shipped_experiments
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
@@ -19,6 +20,7 @@ from pali3kit.config.root import public_sets
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
+from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, Problem, brief, choose
 
 MOST_SHOWN = 300  # characters of an override that its error messages quote
@@ -49,6 +51,24 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     if problems:
         raise ConfigError(_ordered(problems))
     return experiment
+
+
+def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> Experiment:
+    """An experiment that was read from `where`, with `key=value` overrides.
+
+    A `data.root` among them replaces the sources of benchmarks. Raises ConfigError as `load`.
+    """
+    problems: list[Problem] = []
+    extra = _read_overrides(overrides, problems)
+    tree = Node.of(written(experiment), where)
+    if (public := public_sets(_over(tree, extra))) and any(each.startswith("data.root=") for each in overrides):
+        tree = merge(Experiment, tree, public)
+    builder, tree = Builder(), _over(tree, extra)
+    built = builder.experiment(tree)
+    problems += builder.problems + check(built, tree, builder.refused)
+    if problems:
+        raise ConfigError(_ordered(problems))
+    return built
 
 
 def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:
@@ -127,7 +147,11 @@ def _read_file(path: Path, problems: list[Problem]) -> Node | None:
 
 
 def _sibling(path: Path) -> str:
-    if os.path.exists(path) or not os.path.isdir(path.parent):
+    if os.path.exists(path):
+        return ""
+    if by_name := [name for name, file in shipped_experiments().items() if file.name == path.name]:
+        return f" One of this name comes with pali3kit: '{by_name[0]}'."
+    if not os.path.isdir(path.parent):
         return ""
     near = [found for found in path.parent.glob("*.yaml") if not found.name.startswith(".")]
     return choose(path.name, (found.name for found in near)) or _shipped()

@@ -20,11 +20,14 @@ def to_yaml(experiment: Experiment) -> str:
     return yaml.safe_dump(written(experiment), sort_keys=False, allow_unicode=True)
 
 
-def read_experiment(folder: Path) -> Experiment:
-    """Read the experiment of a run folder. Raises DataError where there is none, ConfigError where it is invalid."""
-    path = folder / EXPERIMENT
+def read_experiment(folder: Path, name: str = EXPERIMENT) -> Experiment:
+    """Read the experiment of a run folder, or the file `name` that `to_yaml` wrote.
+
+    Raises DataError where there is none, ConfigError where it is invalid.
+    """
+    path = folder / name
     if not path.is_file():
-        raise DataError(f"{folder} is not a run folder: it has no {EXPERIMENT}.")
+        raise DataError(f"{folder} is not a run folder: it has no {name}.")
     problems: list[Problem] = []
     try:
         text = path.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL.Image import Transpose
 from PIL.TiffImagePlugin import (
     BITSPERSAMPLE,
     PHOTOMETRIC_INTERPRETATION,
@@ -38,6 +39,11 @@ MAX_DECODING_BYTES = 768_000_000  # of memory while decoding
 BYTES_PER_PIXEL = {"JPEG2000": 25, "AVIF": 20, "WEBP": 18}
 """Memory for decoding formats that take much, by speed/fuzz_images.py; of others `MAX_PIXELS` always fit."""
 ORIENTATION = 0x0112  # EXIF tag
+TURNS = dict(enumerate(
+    (Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM, Transpose.TRANSPOSE,
+     Transpose.ROTATE_270, Transpose.TRANSVERSE, Transpose.ROTATE_90), 2,
+))  # fmt: skip
+"""What makes an image upright, by its EXIF orientation."""
 ROTATED_SIDEWAYS = (5, 6, 7, 8)  # its values that swap height and width
 CODESTREAM = b"\xff\x4f\xff\x51"  # start of a JPEG 2000 codestream, and its size marker
 SIZ = struct.Struct(">4xHH8IH")  # length, profile, image (x1, y1, x0, y0), tile (width, height, x0, y0), components
@@ -90,6 +96,20 @@ def read_image(path: Path, max_pixels: int = MAX_PIXELS, upright: bool = True) -
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     return decode_image(data, str(path), max_pixels, upright)
+
+
+def upright_rgb(image: Image.Image, where: str) -> Image.Image:
+    """An image that Pillow opened as `decode_image` returns it: RGB, upright, transparency on white.
+
+    Raises DataError, with the name `where`, for one that is broken or whose values have no defined white.
+    """
+    with _as_data_error(b"", where):
+        if isinstance(image, ImageFile.ImageFile):
+            _scale_transparency(image)
+        image.load()
+        _check_depth(image)
+        rgb, turn = _to_rgb(image, white=True), TURNS.get(_orientation(image))
+        return rgb if turn is None else rgb.transpose(turn)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
 from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.types import Named
 from pali3kit.vision.contract import VisionEncoder
 
 STAGE_1 = "multimodal"
@@ -25,6 +27,9 @@ class GenerationDefaults:
         target_length: answers end after so many tokens.
         beams: of beam search; 1 is greedy.
         constrained: whether answers are regions and nothing else (`language.regions.RegionGrammar`).
+        fp16_tokens: whether visual tokens are rounded to fp16, as those of the cache it was trained on and evaluated
+            with.
+        mixture: the tasks of stage 1 or 2; empty for a transfer, which has its `task`.
     """
 
     task: str
@@ -33,6 +38,23 @@ class GenerationDefaults:
     target_length: int
     beams: int = 1
     constrained: bool = False
+    fp16_tokens: bool = False
+    mixture: tuple[str, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that it was trained on, without the names of a union's parts: `refer` for `refs.refer`."""
+        return tuple(task.rpartition(".")[2] for task in (self.mixture or (self.task,)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """The components of a checkpoint, each as `{"name": ..., **options}` without weights."""
+
+    vision: Named
+    projector: Named
+    language: Named
+    mask_tokenizer: Named | None = None
 
 
 class Checkpoints(ABC):
@@ -67,3 +89,11 @@ class Checkpoints(ABC):
     @abstractmethod
     def defaults(self, name: str) -> GenerationDefaults:
         """How a checkpoint answers."""
+
+    @abstractmethod
+    def architecture(self, name: str) -> Architecture:
+        """What the models of a checkpoint are built from."""
+
+    @abstractmethod
+    def documents(self) -> Mapping[str, str]:
+        """The texts that are saved beside the models, by file name: the model card, and the experiment."""

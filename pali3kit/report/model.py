@@ -80,7 +80,7 @@ def _labelled(label: str) -> Benchmark:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
+class DrawnRegion:
     """Where an answer points: a box (y0, x0, y1, x1) in pixels and a mask as runs (y, x, length)."""
 
     box: tuple[int, int, int, int] | None = None
@@ -94,7 +94,7 @@ class Answer:
     label: str
     text: str
     score: float | None
-    region: Region | None
+    region: DrawnRegion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class GalleryExample:
     size: int
     prompt: str
     references: tuple[str, ...]
-    region: Region | None
+    region: DrawnRegion | None
     answers: tuple[Answer, ...]
     source: str = ""
 

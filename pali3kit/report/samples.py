@@ -11,7 +11,7 @@ from pali3kit.evals.scores import Prediction, image_numbers
 from pali3kit.plan.step import Step
 from pali3kit.report.arms import Arm, ArtifactReader
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of
-from pali3kit.report.model import Answer, GalleryExample, Region
+from pali3kit.report.model import Answer, DrawnRegion, GalleryExample
 
 COUNT = 4
 IMAGE_AXES = (
@@ -90,8 +90,8 @@ def _score(row: Prediction) -> float | None:
     return None if score is None else float(score)
 
 
-def _region(box: Sequence[int] | None, runs: Sequence[Sequence[int]] | None) -> Region | None:
+def _region(box: Sequence[int] | None, runs: Sequence[Sequence[int]] | None) -> DrawnRegion | None:
     if box is None and runs is None:
         return None
     corners = None if box is None else (int(box[0]), int(box[1]), int(box[2]), int(box[3]))
-    return Region(corners, tuple((int(y), int(x), int(length)) for y, x, length in runs or ()))
+    return DrawnRegion(corners, tuple((int(y), int(x), int(length)) for y, x, length in runs or ()))

@@ -19,9 +19,9 @@ def for_ocr(language: str) -> str:
     return f"Generate the ocr_text in {language.upper()}: {ANSWER}"
 
 
-def for_answer(question: str) -> str:
-    """Asks a question (VQA, object-aware VQA); the answers are English, as in the paper."""
-    return f"Answer in EN: {question} {ANSWER}"
+def for_answer(question: str, language: str = "en") -> str:
+    """Asks a question (VQA, object-aware VQA). Tasks ask for English answers alone, as in the paper."""
+    return f"Answer in {language.upper()}: {question} {ANSWER}"
 
 
 def for_question(answer: str, language: str) -> str:

@@ -36,7 +36,7 @@ _PARTIAL = ".partial"
 _Result = TypeVar("_Result")
 
 
-class Checkpoints:
+class TrainingCheckpoints:
     """The checkpoints of a stage. With several ranks, all of them must call each method, except `idle` and `close`.
 
     Two are kept, so that one is left if the newest is damaged. Writing goes on in a thread while training continues,

@@ -23,12 +23,12 @@ def chosen_precision(device: torch.device, wanted: str = "auto") -> Literal["bf1
     return "bf16-mixed" if bf16 else "32-true"
 
 
-def inference_precision(wanted: str) -> torch.autocast:
-    """Autocast as in training with the precision `wanted`, for stages that only compute; in fp32 it does nothing.
+def inference_precision(wanted: str, device: torch.device | None = None) -> torch.autocast:
+    """Autocast as in training with the precision `wanted`, to compute only; in fp32 it does nothing.
 
     Weights are cast once within one such context, so a stage enters it once, not for each batch.
     """
-    device = chosen_device()
+    device = device or chosen_device()
     return torch.autocast(device.type, torch.bfloat16, enabled=chosen_precision(device, wanted) == "bf16-mixed")
 
 

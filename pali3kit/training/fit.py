@@ -10,7 +10,7 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from pali3kit.config.stages import Training
-from pali3kit.training.checkpoints import Checkpoints
+from pali3kit.training.checkpoints import TrainingCheckpoints
 from pali3kit.training.context import StageContext
 from pali3kit.training.loader import MakeBatch, loading
 from pali3kit.training.modules import StageModule
@@ -49,7 +49,7 @@ def fit(
     steps = count_steps(training)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
-    with warnings.catch_warnings(), closing(Checkpoints(context)) as checkpoints:
+    with warnings.catch_warnings(), closing(TrainingCheckpoints(context)) as checkpoints:
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
         start = checkpoints.find()
         recorder = Recorder(context, steps, checkpoints, microbatches)

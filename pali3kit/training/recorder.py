@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from pali3kit.errors import Pali3Error, StageError
-from pali3kit.training.checkpoints import Checkpoints
+from pali3kit.training.checkpoints import TrainingCheckpoints
 from pali3kit.training.context import StageContext
 from pali3kit.training.stopping import TERMINATED, StopRequest
 
@@ -28,7 +28,9 @@ class Recorder(Callback):
     The curve is the mean over all ranks, that is over the whole batch.
     """
 
-    def __init__(self, context: StageContext, steps: int, checkpoints: Checkpoints, microbatches: int = 1) -> None:
+    def __init__(
+        self, context: StageContext, steps: int, checkpoints: TrainingCheckpoints, microbatches: int = 1
+    ) -> None:
         self.context, self.steps, self.checkpoints, self.microbatches = context, steps, checkpoints, microbatches
         self.every = max(1, steps // CURVE_POINTS)
         self.rows: list[dict[str, float]] = []

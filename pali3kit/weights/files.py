@@ -5,10 +5,11 @@ Models are in fp32, and so are the files, except those of artifacts that come wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import torch
+from huggingface_hub import split_torch_state_dict_into_shards
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -33,12 +34,34 @@ def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
         if writes:
             tensors[name] = whole.cpu().contiguous()
         del whole
-    owners: dict[int, str] = {}
-    for name, tensor in tensors.items():
-        if owners.setdefault(tensor.untyped_storage().data_ptr(), name) != name:
-            tensors[name] = tensor.clone()  # safetensors refuses tensors that share memory
     if writes:
-        save_file(tensors, path, ties or None)
+        save_file(_apart(tensors), path, ties or None)
+
+
+def save_sharded(module: nn.Module, folder: Path, part: str, max_shard_size: int | str) -> Mapping[str, str]:
+    """Write every parameter and buffer of `module` to `folder`, in shards of at most that size ("5GB", or bytes).
+
+    Their names begin with `part`, and so do those of the files: `vision.safetensors`, or `vision-00001-of-00002...`.
+    Returns the file of each tensor, as the index of a model's shards has it. Tied parameters are written once.
+    """
+    ties = {f"{part}.{name}": f"{part}.{owner}" for name, owner in _ties(module).items()}
+    state = {f"{part}.{name}": tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    tensors = _apart({name: tensor for name, tensor in state.items() if name not in ties})
+    pattern = part + "{suffix}.safetensors"
+    split = split_torch_state_dict_into_shards(tensors, filename_pattern=pattern, max_shard_size=max_shard_size)
+    for file, names in split.filename_to_tensors.items():
+        here = {name: owner for name, owner in ties.items() if owner in names}
+        save_file({name: tensors[name] for name in names}, folder / file, {"format": "pt", **here})
+    return split.tensor_to_filename
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors, copied where two share memory, which safetensors refuses."""
+    owners: dict[int, str] = {}
+    return {
+        name: tensor if owners.setdefault(tensor.untyped_storage().data_ptr(), name) == name else tensor.clone()
+        for name, tensor in tensors.items()
+    }
 
 
 def save_half(source: Path, path: Path) -> None:
@@ -90,11 +113,25 @@ def load_weights(
 
     Raises WeightsError, naming the tensors, unless all names and shapes agree, and what the model ties is equal.
     """
-    wanted, found = module.state_dict(), _read(path)
+    found = _read(path)
     try:
         found = convert(found)
     except (KeyError, ValueError, RuntimeError, IndexError) as error:
         raise WeightsError(f"{path} does not fit the model: {error!r}") from error
+    _fill(module, found, path)
+
+
+def load_sharded(module: nn.Module, files: Iterable[Path], part: str) -> None:
+    """Load the tensors of a part from the files that `save_sharded` wrote. Raises as `load_weights`."""
+    files = list(files)
+    tensors = {name: tensor for file in files for name, tensor in _read(file).items()}
+    prefix = f"{part}."
+    found = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    _fill(module, found, files[0])
+
+
+def _fill(module: nn.Module, found: Mapping[str, Tensor], path: Path) -> None:
+    wanted = module.state_dict()
     problems = [f"missing {name}" for name in wanted.keys() - found.keys()]
     problems += [f"unexpected {name}" for name in found.keys() - wanted.keys()]
     problems += [
@@ -109,4 +146,4 @@ def load_weights(
     ]
     if problems:
         raise WeightsError(f"{path} does not fit the model: " + "; ".join(sorted(problems)))
-    module.load_state_dict(found)
+    module.load_state_dict(dict(found))

@@ -24,7 +24,7 @@ from pali3kit.errors import StageError
 from pali3kit.models.classifier import Classifier
 from pali3kit.training import fit as loop
 from pali3kit.training import modules
-from pali3kit.training.checkpoints import Checkpoints
+from pali3kit.training.checkpoints import TrainingCheckpoints
 from pali3kit.training.context import CHECKPOINTS, Execution, StageContext
 from pali3kit.training.modules import Batch, ClassifierModule
 from pali3kit.vision.vit import ViT
@@ -164,7 +164,7 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(
     assert steps == [9] and said[0].startswith(f"its checkpoint {file.parent} is damaged: ") and told in said[0]
     assert said[1:] == ["continues from its checkpoint of step 9"]
     assert equal(whole, again)
-    assert Checkpoints(context(folder)).find() == 10  # in the place of the damaged one
+    assert TrainingCheckpoints(context(folder)).find() == 10  # in the place of the damaged one
 
 
 def test_where_all_are_damaged_training_starts_again(finished: tuple[Path, ClassifierModule], tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_checkpoint_of_another_model_is_refused(finished: tuple[Path, Classifi
 def test_what_a_killed_process_was_writing_is_removed(finished: tuple[Path, ClassifierModule], tmp_path: Path) -> None:
     folder = shutil.copytree(finished[0], tmp_path / "a")
     partial = shutil.copytree(folder / CHECKPOINTS / "step-10", folder / CHECKPOINTS / "step-11.partial")
-    assert Checkpoints(context(folder)).find() == 10 and not partial.exists()
+    assert TrainingCheckpoints(context(folder)).find() == 10 and not partial.exists()
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: p
         loop.fit(module(), batch, BUDGET, context(tmp_path))
     monkeypatch.undo()
     assert sorted(path.name for path in (tmp_path / CHECKPOINTS).iterdir()) == ["step-1", "step-2"]
-    assert Checkpoints(context(tmp_path)).find() == 2
+    assert TrainingCheckpoints(context(tmp_path)).find() == 2
 
 
 def test_training_goes_on_while_a_checkpoint_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +232,7 @@ def test_training_goes_on_while_a_checkpoint_is_written(tmp_path: Path, monkeypa
     monkeypatch.setattr(HuggingFaceStorageWriter, "write_data", slow)
     with pytest.raises(KeyboardInterrupt):
         _reraise(lambda: loop.fit(module(), until_eight, BUDGET, replace(context(tmp_path / "cut"), execution=often)))
-    assert Checkpoints(context(tmp_path / "cut")).find() == 1
+    assert TrainingCheckpoints(context(tmp_path / "cut")).find() == 1
     loop.fit(again, batch, BUDGET, context(tmp_path / "cut"))
     assert equal(whole, again)
 

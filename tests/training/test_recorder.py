@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 
-from pali3kit.training.checkpoints import Checkpoints
+from pali3kit.training.checkpoints import TrainingCheckpoints
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.recorder import Recorder, _over_ranks
 
@@ -20,7 +20,7 @@ def begin(seed: int, rank: int, step: int, batch: int) -> None:
     """Begin a batch of a training with two microbatches a step."""
     context = StageContext(Path(), {}, seed, lambda *_, **__: None, threads=1, execution=Execution(rank=rank))
     trainer = SimpleNamespace(global_step=step)
-    Recorder(context, 100, Checkpoints(context), MICROBATCHES).on_train_batch_start(trainer, None, {}, batch)  # type: ignore[arg-type]
+    Recorder(context, 100, TrainingCheckpoints(context), MICROBATCHES).on_train_batch_start(trainer, None, {}, batch)  # type: ignore[arg-type]
 
 
 def test_every_seed_rank_step_and_microbatch_drops_other_units() -> None:

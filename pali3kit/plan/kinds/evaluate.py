@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import recipe_of
 from pali3kit.config.root import task_of
+from pali3kit.config.schema import Experiment
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
@@ -38,23 +39,33 @@ class Config(TextConfig):
         return BENCHMARK.find(self.benchmark).label(str(self.source["name"]), self.task, self.published)
 
 
-def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
-    model, tuned = _measured_model(cell, benchmark, after)
-    experiment, definition = cell.experiment, BENCHMARK.find(benchmark)
-    evaluation, regions, images = experiment.evaluation, definition.regions, image_set_of(experiment, benchmark)
+def evaluation_config(experiment: Experiment, benchmark: str, after: str, image_size: int, beams: int) -> Config:
+    """How an experiment measures a benchmark."""
+    definition, images, evaluation = (
+        BENCHMARK.find(benchmark),
+        image_set_of(experiment, benchmark),
+        experiment.evaluation,
+    )
     task = task_of(experiment, definition)
-    config = Config(
-        **text_fields(experiment, image_size_of(cell, tuned), benchmark),
+    return Config(
+        **text_fields(experiment, image_size, benchmark),
         benchmark=benchmark,
         after=after,
         limit=evaluation.limit,
-        beams=_beams(cell, benchmark, after),
+        beams=beams,
         test=images.test,
-        constrained=regions and evaluation.constrained,
+        constrained=definition.regions and evaluation.constrained,
         task=experiment.data.tasks.get(benchmark, "" if task == definition.task else task),
         published=bool(images.benchmark),
     )
-    return cell.new("evaluate", config, model=model, **cell.inputs("test", regions, tuned, images.benchmark))
+
+
+def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
+    model, tuned = _measured_model(cell, benchmark, after)
+    experiment, regions = cell.experiment, BENCHMARK.find(benchmark).regions
+    config = evaluation_config(experiment, benchmark, after, image_size_of(cell, tuned), _beams(cell, benchmark, after))
+    own_images = image_set_of(experiment, benchmark).benchmark
+    return cell.new("evaluate", config, model=model, **cell.inputs("test", regions, tuned, own_images))
 
 
 def _measured_model(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:

@@ -7,13 +7,8 @@ from typing import Any
 
 import pytest
 
-from pali3kit.data.records import Skips
-from pali3kit.data.source import SourceBase
-from pali3kit.data.task import Example
 from pali3kit.data.world import LANGUAGES
-from pali3kit.errors import DataError
 from pali3kit.metrics.vqa import answer_score
-from pali3kit.training.stages.evaluate import _scorable
 from tests.training.stages.conftest import altered
 
 BENCHMARKS = ["coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog"]
@@ -54,19 +49,3 @@ def test_stage_one_can_be_measured_too(chain: Any) -> None:
 
 def test_calibration(chain: Any) -> None:
     assert chain.calibrate("evaluate").seconds > 0
-
-
-def test_languages_of_which_too_few_images_can_be_read_are_listed() -> None:
-    class Files(SourceBase):
-        skips = Skips()
-
-    source: Any = Files()
-    asked = [
-        Example((image,), "", "", ("a",), language) for image, language in enumerate(["en", "th", "en", "th", "en"])
-    ]
-    assert _scorable(source, "xm3600", asked, {3}) == [0, 2, 4]
-    assert list(source.skips.lines) == ["xm3600: 'th' has too few test images to measure anything on"]
-    with pytest.raises(DataError, match="found en 1, th 1"):
-        _scorable(source, "xm3600", asked, {0, 2, 3})
-    with pytest.raises(DataError, match="no image of the test examples of 'coco' can be read"):
-        _scorable(source, "coco", asked, range(5))

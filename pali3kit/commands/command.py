@@ -1,0 +1,45 @@
+"""What a command declares, and what it is called with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pali3kit.errors import Pali3Error
+
+
+class UsageError(Pali3Error):
+    """The command line is invalid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The words of a command line: arguments, `key=value` settings in their order, and the command's own options."""
+
+    arguments: list[str]
+    settings: list[str]
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command.
+
+    Attributes:
+        function: does it and returns the exit code.
+        usage: its arguments.
+        arguments: the least and the greatest number of arguments.
+        settings: what `key=value` sets: keys of an `experiment`, the `cell` of a run's grid, or nothing.
+        options: names that may be written `--name value`.
+        required: those that must be given.
+        prints: whether printing is its only purpose, so that lost output is a failure.
+    """
+
+    function: Callable[[Call], int]
+    usage: str
+    arguments: tuple[int, int] = (1, 1)
+    settings: Literal["experiment", "cell", ""] = ""
+    options: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    prints: bool = False

@@ -1,0 +1,119 @@
+"""Commands on experiments and their runs: run, check, plan, step, report, verify, copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pali3kit.commands.command import Call, Command, UsageError
+from pali3kit.config.attention import describe_attention
+from pali3kit.config.experiments import SUFFIX, find_experiment, shipped_experiments
+from pali3kit.config.grid import points
+from pali3kit.config.load import load
+from pali3kit.config.saved import EXPERIMENT, read_experiment
+from pali3kit.config.schema import Runtime
+from pali3kit.durable import write_atomically
+from pali3kit.errors import choose, nearest
+
+
+def _run(call: Call) -> int:
+    file = find_experiment(call.arguments[0])
+    experiment = load(file, call.settings)
+    from pali3kit.runner import run
+
+    return run(experiment, file)
+
+
+def _check(call: Call) -> int:
+    experiment = load(find_experiment(call.arguments[0]), call.settings)
+    counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "benchmark": len(experiment.evaluate)}
+    sizes = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
+    print(f"{call.arguments[0]}: nothing wrong. {sizes}.")
+    if attention := describe_attention(experiment):
+        print(attention)
+    return 0
+
+
+def _plan(call: Call) -> int:
+    experiment = load(find_experiment(call.arguments[0]), call.settings)
+    from pali3kit.execution.forecast import plan
+
+    plan(experiment)
+    return 0
+
+
+def _step(call: Call) -> int:
+    name, label = call.arguments
+    place = Path(name)
+    folder = place if place.is_dir() else place.parent
+    if (place / EXPERIMENT).is_file() or (place.name == EXPERIMENT and not (folder / "scales").exists()):
+        if call.settings:
+            raise UsageError(f"{place} is the experiment of a run, in which {call.settings[0]} overrides nothing.")
+        experiment = read_experiment(folder)
+    else:
+        experiment = load(find_experiment(name), call.settings)
+    from pali3kit.execution.launched import run_step
+
+    return run_step(experiment, label)
+
+
+def _report(call: Call) -> int:
+    folder = Path(call.arguments[0])
+    if not folder.is_dir():
+        near = [str(found) for found in folder.parent.glob("*")] if folder.parent.is_dir() else []
+        raise UsageError(f"no run folder '{folder}'.{nearest(str(folder), near)}")
+    from pali3kit.report import print_table, rebuild
+
+    report = rebuild(folder)
+    print_table(report)
+    return int(report.failed)
+
+
+def _verify(call: Call) -> int:
+    place = Path(call.arguments[0] if call.arguments else Runtime().store)
+    if not place.exists() and str(place) in shipped_experiments():
+        place = find_experiment(str(place))
+    if not place.exists():
+        raise UsageError(f"no store, run folder or experiment '{place}'.")
+    experiment = load(place, call.settings) if place.is_file() else None
+    if call.settings and experiment is None:
+        raise UsageError(f"{place} is not an experiment file, so {call.settings[0]} overrides nothing.")
+    from pali3kit.runner import verify
+
+    return int(verify(place, experiment) > 0)
+
+
+def _copy(call: Call) -> int:
+    """Copy a shipped experiment and the scales beside it. Files that exist are kept; the experiment must not exist."""
+    name, shipped = call.arguments[0].removesuffix(SUFFIX), shipped_experiments()
+    if name not in shipped:
+        raise UsageError(f"unknown experiment '{name}'.{choose(name, shipped)}")
+    source, folder = shipped[name], Path(call.arguments[1] if len(call.arguments) > 1 else ".")
+    target = folder / source.name
+    if target.exists():
+        raise UsageError(f"{target} exists already: copy into another folder, as in `copy {name} FOLDER`.")
+    (folder / "scales").mkdir(parents=True, exist_ok=True)
+    for scale in sorted((source.parent / "scales").glob(f"*{SUFFIX}")):
+        own = folder / "scales" / scale.name
+        if not own.exists():
+            write_atomically(own, scale.read_bytes())
+            print(f"wrote {own}")
+        else:
+            print(f"kept {own}, {'the same' if own.read_bytes() == scale.read_bytes() else 'which differs'}")
+    write_atomically(target, source.read_bytes())
+    print(f"wrote {target}. Change it, then run it: pali3kit run {target}")
+    return 0
+
+
+EXPERIMENT_COMMANDS = {
+    "run": Command(_run, "FILE | NAME [key=value ...]", settings="experiment"),
+    "check": Command(_check, "check FILE | NAME [key=value ...]", settings="experiment"),
+    "plan": Command(_plan, "plan FILE | NAME [key=value ...]", settings="experiment", prints=True),
+    "step": Command(
+        _step, "step FILE | NAME | RUN_FOLDER LABEL [key=value ...]", arguments=(2, 2), settings="experiment"
+    ),
+    "report": Command(_report, "report RUN_FOLDER"),
+    "verify": Command(
+        _verify, "verify [STORE | RUN_FOLDER | FILE | NAME [key=value ...]]", arguments=(0, 1), settings="experiment"
+    ),
+    "copy": Command(_copy, "copy NAME [FOLDER]", arguments=(1, 2)),
+}

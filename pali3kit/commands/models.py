@@ -1,0 +1,244 @@
+"""Commands that use a trained model: ask, caption, segment, predict, evaluate."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.commands.command import Call, Command, UsageError
+from pali3kit.config.grid import resolve
+from pali3kit.config.load import overridden
+from pali3kit.config.saved import EXPERIMENT, read_experiment
+from pali3kit.config.saved_pali import RECIPE_FILE
+from pali3kit.config.tree import parse
+from pali3kit.durable import write_atomically
+from pali3kit.errors import ConfigError, Problem, choose, nearest
+
+if TYPE_CHECKING:
+    from pali3kit.config.schema import Experiment
+    from pali3kit.inference.pali import PaLI
+
+_HUB = re.compile(r"[\w.-]+/[\w.-]+")
+_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+def _ask(call: Call) -> int:
+    place, image, question = call.arguments
+    image = _image(image)
+    print(_open(place, call).ask(image, question, **_checkpoint(call)))
+    return 0
+
+
+def _caption(call: Call) -> int:
+    place, image = call.arguments[0], _image(call.arguments[1])
+    language = call.options.get("language", "en")
+    print(_open(place, call).caption(image, language=language, **_checkpoint(call)))
+    return 0
+
+
+def _segment(call: Call) -> int:
+    place, image, text = call.arguments
+    image, out = _image(image), Path(os.path.expanduser(call.options.get("out", "")))
+    if "out" in call.options:
+        _require_drawing(out, image)
+    pali = _open(place, call)
+    regions = pali.segment(image, text, **_checkpoint(call))
+    for region in regions:
+        if region.box is None:
+            print(f"no region can be read from the answer '{region.text}'", file=sys.stderr)
+            continue
+        pixels = "no mask" if region.mask is None else f"a mask of {int(region.mask.sum())} pixels"
+        print(f"box {' '.join(map(str, region.box))} (y0 x0 y1 x1), {pixels}: {region.text}")
+    if not any(region.box for region in regions):
+        return 1
+    if "out" in call.options:
+        drawn = io.BytesIO()
+        pali.draw(image, regions).save(drawn, _FORMATS[out.suffix.lower()])
+        write_atomically(out, drawn.getvalue())
+        print(f"wrote {out}")
+    return 0
+
+
+def _predict(call: Call) -> int:
+    place, source = call.arguments[0], Path(call.arguments[1])
+    out = Path(os.path.expanduser(call.options["out"]))
+    if not source.is_file():
+        raise UsageError(f"there is no file '{source}'.")
+    if not out.parent.is_dir() or out.is_dir() or (out.exists() and out.samefile(source)):
+        raise UsageError(f"--out should be a file in a folder that exists, and not the one that is read: '{out}'.")
+    _require_model(place)
+    from pali3kit.commands.predict import Predictions
+
+    checkpoint = call.options.get("checkpoint")
+    seed = [f"seed={call.options['seed']}"] if "seed" in call.options else []
+    given = [*sorted(call.settings), *seed, *([f"checkpoint={checkpoint}"] if checkpoint else [])]
+    predictions = Predictions(source, out, " ".join([place, *given]))
+    if predictions.done < predictions.total:
+        print(f"{predictions.done} of {predictions.total} lines are in {out}", file=sys.stderr)
+        pali = _open(place, call)
+        if checkpoint and checkpoint not in pali.checkpoints.names:
+            raise UsageError(f"{place} has no checkpoint '{checkpoint}'.{choose(checkpoint, pali.checkpoints.names)}")
+        predictions.make(pali, checkpoint)
+    print(predictions.summary(), file=sys.stderr)
+    return int(bool(predictions.failures))
+
+
+def _evaluate(call: Call) -> int:
+    place, name = call.arguments
+    benchmark, out = BENCHMARK.find(name), Path(os.path.expanduser(call.options.get("out", f"runs/evaluate/{name}")))
+    if not benchmark.generated:
+        generated = ", ".join(each.name for each in BENCHMARK.all() if each.generated)
+        raise UsageError(f"'{name}' does not score answers that PaLI generates, as these do: {generated}.")
+    if out.exists():
+        raise UsageError(f"{out} exists already: choose another folder by --out.")
+    _require_model(place)
+    cell, overrides = _split(call.settings)
+    experiment = _measured(_folder(place), name, _point(cell), _seed(call.options), overrides)
+    pali = _open(place, replace(call, settings=cell))
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from pali3kit.inference.evaluation import Evaluation
+    from pali3kit.report.statistics import interval
+
+    beams = experiment.evaluation.beams if any(each.startswith("evaluation.beams=") for each in overrides) else None
+    evaluation = Evaluation(pali.checkpoints, name, experiment, call.options.get("checkpoint"), beams)
+    print(f"{evaluation.config.label}: checkpoint {evaluation.checkpoint} of {pali.checkpoints.name}", file=sys.stderr)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    console = Console(stderr=True)
+    bars = Progress(console=console, transient=True, disable=not console.is_terminal)
+    with TemporaryDirectory(dir=out.parent) as work, bars as progress:
+        made, bar = Path(work) / out.name, progress.add_task("answers")
+        made.mkdir()
+        scores = evaluation.run(made, lambda done, total: progress.update(bar, completed=done, total=total))
+        os.replace(made, out)
+    found = interval({0: scores})
+    between = f", 95% interval {found.low:.1f} to {found.high:.1f} ({found.method})" if found.method != "none" else ""
+    print(f"{evaluation.config.label}: {scores.value:.1f} {benchmark.unit}{between}, n {scores.n}")
+    print(f"predictions, metrics and conditions: {out}")
+    return 0
+
+
+def _folder(place: str) -> Path:
+    """The folder of a model; that of a repository of the hub is downloaded."""
+    if Path(place).is_dir():
+        return Path(place)
+    from pali3kit.inference.hub import download
+
+    return download(place)
+
+
+def _split(settings: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Settings that choose a cell, and those that override what an experiment measures on, and how."""
+    overrides = [each for each in settings if each.startswith(("data.", "evaluation."))]
+    return [each for each in settings if each not in overrides], overrides
+
+
+def _measured(
+    folder: Path, benchmark: str, point: Mapping[str, object], seed: int | None, overrides: Sequence[str]
+) -> Experiment:
+    """The experiment of a run's cell, or the recipe of a saved folder, with the benchmark alone."""
+    from pali3kit.inference.cell import choose_cell
+    from pali3kit.plan.graph import build
+
+    if (folder / EXPERIMENT).is_file():
+        experiment = read_experiment(folder)
+        cell, _ = choose_cell(build(experiment), experiment, folder, seed, point)
+        experiment, where = resolve(experiment, cell.point), str(folder / EXPERIMENT)
+    elif (folder / RECIPE_FILE).is_file():
+        experiment, where = read_experiment(folder, RECIPE_FILE), str(folder / RECIPE_FILE)
+    else:
+        raise UsageError(f"{folder} has neither {EXPERIMENT} nor {RECIPE_FILE}, which say how to measure.")
+    alone = [f"evaluate=[{benchmark}]", "grid={}", "baseline={}", "published={}"]
+    return overridden(experiment, where, [*alone, *overrides])
+
+
+def _open(place: str, call: Call) -> PaLI:
+    """The model, after its checks without torch."""
+    _require_model(place)
+    point, seed = _point(call.settings), _seed(call.options)
+    from pali3kit.inference.load import load_pali
+
+    return load_pali(place, seed=seed, **point)
+
+
+def _require_model(place: str) -> None:
+    """Raise UsageError for a path that is no folder, with the nearest one; a hub id is a path that may not exist."""
+    path = Path(place)
+    if path.is_dir() or (_HUB.fullmatch(place) and not path.parent.is_dir()):
+        return
+    folders = {*path.parent.glob("*/"), *(run.parent for run in Path("runs").glob(f"*/{EXPERIMENT}"))}
+    near = nearest(place, sorted(map(str, folders)))
+    raise UsageError(f"no run folder, saved folder or hub id '{place}'.{near}")
+
+
+def _point(settings: Sequence[str]) -> dict[str, object]:
+    """The values, as in YAML, that choose a cell of a run."""
+    problems: list[Problem] = []
+    point: dict[str, object] = {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        node = parse(value, f"command line: {setting}", problems, override=True)
+        point[key] = None if node is None else node.plain()
+    if problems:
+        raise ConfigError(problems)
+    return point
+
+
+def _seed(options: Mapping[str, str]) -> int | None:
+    seed = options.get("seed")
+    if seed is not None and not re.fullmatch(r"[0-9]{1,10}", seed):
+        raise UsageError(f"seed should be a number, not '{seed}'.")
+    return None if seed is None else int(seed)
+
+
+def _checkpoint(call: Call) -> dict[str, str]:
+    return {"checkpoint": call.options["checkpoint"]} if "checkpoint" in call.options else {}
+
+
+def _image(path: str) -> str:
+    """The path of an image. Raises UsageError, with the nearest file, where there is none."""
+    if not os.path.isfile(path):
+        folder = Path(path).parent
+        near = nearest(path, map(str, folder.glob("*"))) if folder.is_dir() else ""
+        raise UsageError(f"there is no image '{path}'.{near}")
+    return path
+
+
+def _require_drawing(out: Path, image: str) -> None:
+    if out.suffix.lower() not in _FORMATS:
+        raise UsageError(f"--out should end with {', '.join(_FORMATS)}, not '{out.name}'.")
+    if not out.parent.is_dir() or (out.exists() and out.samefile(image)):
+        raise UsageError(f"--out should be a file in a folder that exists, and not the image itself: '{out}'.")
+
+
+MODEL_COMMANDS = {
+    "ask": Command(
+        _ask, "ask MODEL IMAGE QUESTION [--checkpoint NAME] [seed=N key=value ...]", arguments=(3, 3), settings="cell",
+        options=("checkpoint", "seed"), prints=True,
+    ),
+    "caption": Command(
+        _caption, "caption MODEL IMAGE [--language CODE] [--checkpoint NAME] [seed=N key=value ...]", arguments=(2, 2),
+        settings="cell", options=("language", "checkpoint", "seed"), prints=True,
+    ),
+    "segment": Command(
+        _segment, "segment MODEL IMAGE TEXT [--out DRAWING] [--checkpoint NAME] [seed=N key=value ...]",
+        arguments=(3, 3), settings="cell", options=("out", "checkpoint", "seed"),
+    ),
+    "predict": Command(
+        _predict, "predict MODEL LINES.jsonl --out ANSWERS.jsonl [--checkpoint NAME] [seed=N key=value ...]",
+        arguments=(2, 2), settings="cell", options=("out", "checkpoint", "seed"), required=("out",),
+    ),
+    "evaluate": Command(
+        _evaluate, "evaluate MODEL BENCHMARK [--out FOLDER] [--checkpoint NAME] [seed=N data.root=FOLDER key=value ...]",
+        arguments=(2, 2), settings="cell", options=("out", "checkpoint", "seed"),
+    ),
+}  # fmt: skip

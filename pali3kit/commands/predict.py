@@ -1,0 +1,193 @@
+"""The command `predict`: an answer for each line of a JSON lines file. One that was killed continues."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from pali3kit.commands.command import UsageError
+from pali3kit.data.fields import field, json_of, mapping, typed
+from pali3kit.errors import DataError, Pali3Error
+from pali3kit.text.plain import stream_lines
+
+if TYPE_CHECKING:
+    from pali3kit.inference.pali import PaLI
+
+_WINDOW = 128  # lines that are read, answered in batches, and written at a time; the largest batch has as many images
+_INTERVAL = 10.0  # seconds between reports of progress
+_SHOWN = 20  # lines without an answer that are listed at the end
+_ADDED = {"prediction", "error", "model"}
+_TEXTS = ("prompt", "question", "task")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of the file: what is kept of it, and what is asked, or why nothing can be.
+
+    `where` is its `file:line`, `kind` one of `_TEXTS`.
+    """
+
+    where: str
+    fields: Mapping[str, object]
+    images: tuple[Path, ...] = ()
+    kind: str = ""
+    text: str = ""
+    language: str = "en"
+    error: str = ""
+
+    def row(self, model: str, prediction: str, error: str) -> str:
+        """The line of the answer."""
+        added = {"error": error} if error else {"prediction": prediction}
+        return _written({**_kept(self.fields), **added, "model": model}) + "\n"
+
+    def is_answered_by(self, row: Mapping[str, object]) -> bool:
+        """Whether a line of the answers has the fields of this one."""
+        return _written(_kept(self.fields)) == _written(_kept(row))
+
+
+@dataclass
+class Predictions:
+    """The lines of `source`, and the file `out` that has an answer for each of the first `done`.
+
+    `model` names in each line of `out` what answered; `failures` are the reasons of lines without an answer.
+
+    Raises UsageError where `out` has answers of another model, or to other lines.
+    """
+
+    source: Path
+    out: Path
+    model: str
+
+    def __post_init__(self) -> None:
+        self.total = sum(1 for _ in _read(self.source))
+        self.failures: list[str] = []
+        self.done, size = 0, 0
+        lines = _read(self.source)
+        if not self.out.exists():
+            return
+        with self.out.open("rb") as file:
+            for data in file:
+                if not data.endswith(b"\n"):
+                    break  # half a line, which was being written as the process ended
+                self._take(data, next(lines, None))
+                size += len(data)
+        os.truncate(self.out, size)
+
+    def _take(self, data: bytes, line: _Line | None) -> None:
+        """Count a line of `out` as done."""
+        self.done += 1
+        where = f"{self.out}:{self.done}"
+        row = mapping(json_of(data, where), where)
+        if row.get("model") != self.model:
+            raise UsageError(f"{where} is an answer of {row.get('model')}, not of {self.model}: choose another --out.")
+        if line is None or not line.is_answered_by(row):
+            raise UsageError(f"{where} answers no such line of {self.source}: choose another --out.")
+        if "error" in row:
+            self.failures.append(str(row["error"]))
+
+    def make(self, pali: PaLI, checkpoint: str | None) -> None:
+        """Answer the lines that are left. Those that cannot be answered get an `error`."""
+        lines, begin, first, told = islice(_read(self.source), self.done, None), monotonic(), self.done, monotonic()
+        with self.out.open("a", encoding="utf-8") as file:
+            while window := list(islice(lines, _WINDOW)):
+                for line, (prediction, error) in zip(window, _answers(pali, window, checkpoint), strict=True):
+                    file.write(line.row(self.model, prediction, error))
+                    self.failures += [error] if error else []
+                file.flush()
+                os.fsync(file.fileno())
+                self.done += len(window)
+                if monotonic() > told + _INTERVAL:
+                    told = monotonic()
+                    left = (told - begin) / (self.done - first) * (self.total - self.done)
+                    print(f"{self.done} of {self.total} lines, about {left:.0f} s left", file=sys.stderr)
+
+    def summary(self) -> str:
+        """How many lines have no answer, and why the first of them."""
+        more = len(self.failures) - _SHOWN
+        listed = [*self.failures[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
+        answered = f"{self.out}: {self.done - len(self.failures)} of {self.total} lines answered"
+        return "\n".join([*listed, f"{answered}, {len(self.failures)} with an error." if listed else f"{answered}."])
+
+
+def _kept(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if name not in _ADDED}
+
+
+def _written(fields: Mapping[str, object]) -> str:
+    """JSON that UTF-8 can write: JSON may hold lone surrogates."""
+    return json.dumps(fields, ensure_ascii=False).encode(errors="replace").decode()
+
+
+def _read(source: Path) -> Iterator[_Line]:
+    """The lines that are not blank. Paths of images are relative to the file's folder."""
+    for number, data in enumerate(stream_lines(source), start=1):
+        if not data.strip():
+            continue
+        where, fields = f"{source}:{number}", dict[str, object]()
+        try:
+            fields = {"line": number}  # all that is known of a line that is no JSON
+            fields = dict(mapping(json_of(data, where), where))
+            yield _asked(where, fields, source.parent)
+        except DataError as error:
+            yield _Line(where, fields, error=str(error))
+
+
+def _asked(where: str, fields: Mapping[str, object], folder: Path) -> _Line:
+    """What a line asks. Raises DataError where it is not clear."""
+    kinds = [name for name in _TEXTS if name in fields]
+    if len(kinds) != 1:
+        told = f"it has {' and '.join(kinds)}" if kinds else "it has none"
+        raise DataError(f"{where}: a line needs one of 'prompt', 'question' and 'task': {told}.")
+    text = field(fields, kinds[0], str, where)
+    if kinds[0] == "task" and text != "caption":
+        raise DataError(f"{where}: 'task' can be 'caption' alone, not '{text}': ask by 'question' or 'prompt'.")
+    if "images" in fields:
+        names = [typed(each, str, f"{where}: an item of 'images'") for each in field(fields, "images", list, where)]
+    else:
+        names = [field(fields, "image", str, where)]
+    language = typed(fields.get("language", "en"), str, f"{where}: 'language'")
+    return _Line(where, fields, tuple(folder / name for name in names), kinds[0], text, language)
+
+
+def _answers(pali: PaLI, lines: Sequence[_Line], checkpoint: str | None) -> list[tuple[str, str]]:
+    """The answer to each line, and why there is none, one of them empty."""
+    answers = [("", line.error) for line in lines]
+    groups: dict[tuple[str, str, int], list[int]] = {}
+    for number, line in enumerate(lines):
+        if not line.error:
+            groups.setdefault((line.kind, line.language, len(line.images)), []).append(number)
+    for numbers in groups.values():
+        for number, answer in zip(numbers, _bisected(pali, [lines[n] for n in numbers], checkpoint), strict=True):
+            answers[number] = answer
+    return answers
+
+
+def _bisected(pali: PaLI, group: Sequence[_Line], checkpoint: str | None) -> list[tuple[str, str]]:
+    """As `_answers`, of lines of one kind. An image that cannot be read fails a batch, which is then halved."""
+    try:
+        return [(text, "") for text in _asked_together(pali, group, checkpoint)]
+    except Pali3Error as error:
+        if len(group) == 1:
+            reason = re.sub(r"^images\[0\](\[\d+\])?: ", "", str(error))
+            return [("", f"{group[0].where}: {reason}")]
+    half = len(group) // 2
+    return [each for part in (group[:half], group[half:]) for each in _bisected(pali, part, checkpoint)]
+
+
+def _asked_together(pali: PaLI, group: Sequence[_Line], checkpoint: str | None) -> list[str]:
+    kind, language = group[0].kind, group[0].language
+    images = [line.images[0] if len(line.images) == 1 else line.images for line in group]
+    texts = [line.text for line in group]
+    if kind == "question":
+        return pali.ask(images, texts, language=language, checkpoint=checkpoint)
+    if kind == "task":
+        return pali.caption(images, language=language, checkpoint=checkpoint)
+    return pali.generate(images, texts, **({} if checkpoint is None else {"checkpoint": checkpoint}))

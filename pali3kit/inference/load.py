@@ -1,0 +1,48 @@
+"""`pk.load`: a trained PaLI from wherever it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from pali3kit.config.saved import EXPERIMENT
+from pali3kit.errors import ConfigError, DataError, choose
+from pali3kit.inference.pali import PaLI
+from pali3kit.inference.run import RunCheckpoints
+
+
+def load_pali(
+    place: str | os.PathLike[str],
+    *,
+    seed: int | None = None,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+    **point: object,
+) -> PaLI:
+    """A trained PaLI of a run folder, a folder written by `save_pretrained`, or a repository of the Hugging Face hub.
+
+    Args:
+        place: `runs/<name>`, a saved folder, or `owner/name` on the hub, which is downloaded unless a folder has that
+            path.
+        seed: of a run; by default the first of its seeds.
+        device: as `PaLI` takes it.
+        dtype: likewise.
+        point: values of the axes of a run's grid, where it has several cells: `pretrain="siglip"`. A dotted key is
+            given as `**{"model.image_size": 64}`.
+
+    Raises:
+        DataError: there is no such folder, it is neither, or artifacts of the run are missing.
+        ConfigError: the grid has no such cell, or several.
+    """
+    folder = Path(place)
+    if (folder / EXPERIMENT).is_file():
+        return PaLI(RunCheckpoints(folder, seed, point), device, dtype)
+    if seed is not None or point:
+        names = ", ".join([*(["seed"] if seed is not None else []), *point])
+        raise ConfigError([f"{names}: only a run folder has cells to choose from, and {place} has no {EXPERIMENT}."])
+    if not folder.is_dir() and folder.parent.is_dir() and folder.parent != Path():
+        near = choose(folder.name, [each.name for each in folder.parent.iterdir() if each.is_dir()])
+        raise DataError(f"there is no folder {place}.{near}")
+    return PaLI.from_pretrained(place, device=device, dtype=dtype)

@@ -1,0 +1,178 @@
+"""The models of a run: one cell of its grid, read from the store of artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from pali3kit.benchmarks.benchmark import Benchmark
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.saved import find_store, read_experiment
+from pali3kit.errors import DataError
+from pali3kit.execution.store import Store
+from pali3kit.inference.card import run_documents
+from pali3kit.inference.cell import choose_cell
+from pali3kit.inference.checkpoints import STAGE_1, Architecture, Checkpoints, GenerationDefaults
+from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.models.pali import PaLIModel
+from pali3kit.plan.graph import build
+from pali3kit.plan.kinds.evaluate import Config as Evaluation
+from pali3kit.plan.kinds.multimodal import Config as Stage1
+from pali3kit.plan.kinds.resolution import Config as Stage2
+from pali3kit.plan.kinds.transfer import Config as Transfer
+from pali3kit.plan.step import Step, ancestry
+from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.training.components import Artifact
+from pali3kit.vision.contract import VisionEncoder
+
+
+class RunCheckpoints(Checkpoints):
+    """The checkpoints of one cell of a run. Nothing is computed or written.
+
+    `STAGE_1` is the model that the transfers start from, after stage 2 where they do; a transfer has the name of the
+    benchmark that it learns for. Each answers as the run's evaluation had it answer.
+
+    Attributes:
+        experiment, graph, cell, store: what was run, and where its artifacts are.
+        models: the step that trained each checkpoint, by its name.
+
+    Args:
+        folder: of the run, with its `experiment.yaml`.
+        seed: one of the experiment's; by default the first.
+        point: values of the grid's axes, as `choose_cell` takes them.
+
+    Raises:
+        DataError: the folder is no run, its store is not there, or artifacts are missing, which are named.
+        ConfigError: the cell does not exist, or is one of several.
+    """
+
+    def __init__(self, folder: Path, seed: int | None = None, point: Mapping[str, object] | None = None) -> None:
+        self.experiment = read_experiment(folder)
+        self.graph = build(self.experiment)
+        self.cell, label = choose_cell(self.graph, self.experiment, folder, seed, point or {})
+        self.name = f"{folder} ({label})"
+        self.bins = self.experiment.tokenizer.bins
+        self.store = Store.of(self.experiment.runtime, find_store(self.experiment, folder))
+        self._evaluations = _evaluations(self.cell.columns)
+        if not self._evaluations:
+            raise DataError(f"{self.name} trained no PaLI: it measures {', '.join(self.cell.columns)}.")
+        self.models = _models(self._evaluations)
+        self.names = tuple(self.models)
+        self._vision: dict[str, VisionEncoder] = {}
+        self._pali: dict[str, PaLIModel] = {}
+        self._require_artifacts()
+
+    def tokenizer(self) -> Tokenizer:
+        return self._tokenizer
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return self._artifact(self.models[STAGE_1].parents["tokenizer"]).tokenizer()
+
+    def mask_tokenizer(self) -> MaskVQVAE | None:
+        return self._mask_tokenizer
+
+    @cached_property
+    def _mask_tokenizer(self) -> MaskVQVAE | None:
+        step = self._mask_tokenizer_step
+        return None if step is None else self._artifact(step).mask_tokenizer()
+
+    def vision(self, name: str) -> VisionEncoder:
+        step = _encoder(self.models[name])
+        if step.digest not in self._vision:
+            self._vision[step.digest] = self._artifact(step).vision().requires_grad_(False)
+        return self._vision[step.digest]
+
+    def model(self, name: str) -> PaLIModel:
+        step = self.models[name]
+        if step.digest not in self._pali:
+            self._pali[step.digest] = self._artifact(step).pali(self.tokenizer()).eval().requires_grad_(False)
+        return self._pali[step.digest]
+
+    def defaults(self, name: str) -> GenerationDefaults:
+        model = self.models[name]
+        evaluation = self._evaluation_of(name)
+        config, trained = evaluation.config, model.config
+        assert isinstance(config, Evaluation) and isinstance(trained, Stage1 | Stage2 | Transfer)
+        mixture = {} if isinstance(trained, Transfer) else trained.training.mixture
+        return GenerationDefaults(
+            task=trained.task if isinstance(trained, Transfer) else "",
+            image_size=trained.image_size,
+            prompt_length=config.prompt_length,
+            target_length=config.target_length,
+            beams=config.beams,
+            constrained=config.constrained and name != STAGE_1,
+            fp16_tokens="features" in evaluation.parents,
+            mixture=tuple(sorted(task for task, weight in mixture.items() if weight > 0)),
+        )
+
+    def architecture(self, name: str) -> Architecture:
+        model, masks = self.models[name], self._mask_tokenizer_step
+        config = self._artifact(model).config
+        return Architecture(
+            vision=self._artifact(_encoder(model)).config["vision"],
+            projector=config["projector"],
+            language=config["language"],
+            mask_tokenizer=None if masks is None else self._artifact(masks).config["mask_tokenizer"],
+        )
+
+    def documents(self) -> Mapping[str, str]:
+        built = self.architecture(STAGE_1)
+        return run_documents(self.experiment, self.graph, self.cell, self.store, self.models, built)
+
+    def _evaluation_of(self, name: str) -> Step:
+        """The evaluation of a checkpoint: of its own benchmark, or any other; of any checkpoint where it has none."""
+        digest = self.models[name].digest
+        own = [step for step in self._evaluations if step.parents["model"].digest == digest]
+        named = [step for step in own if _benchmark(step).name == name]
+        return (named or own or self._evaluations)[0]
+
+    @property
+    def _mask_tokenizer_step(self) -> Step | None:
+        steps = [*self.models.values(), *self._evaluations]
+        return next((step.parents["mask_tokenizer"] for step in steps if "mask_tokenizer" in step.parents), None)
+
+    def _artifact(self, step: Step) -> Artifact:
+        return Artifact(self.store.path(step))
+
+    def _require_artifacts(self) -> None:
+        """Raise DataError that names the artifacts which are not in the store, or damaged."""
+        masks = self._mask_tokenizer_step
+        steps = [self.models[STAGE_1].parents["tokenizer"], *([] if masks is None else [masks])]
+        for model in self.models.values():
+            steps += [_encoder(model), model]
+        missing = self.store.missing({step.digest: step for step in steps}.values())
+        if missing:
+            names = ", ".join(f"{step.label} ({step.name})" for step in missing)
+            raise DataError(
+                f"{self.name} is not complete: {names} {'is' if len(missing) == 1 else 'are'} not in {self.store.root},"
+                " or damaged. Run the experiment again: finished stages are kept."
+            )
+
+
+def _evaluations(columns: Mapping[str, Step]) -> list[Step]:
+    """The steps that measure answers."""
+    return [step for step in columns.values() if isinstance(step.config, Evaluation)]
+
+
+def _models(evaluations: list[Step]) -> dict[str, Step]:
+    """The models by the names of their checkpoints, `STAGE_1` first."""
+    untransferred = (Stage1, Stage2)
+    general = [step for step in ancestry(evaluations) if isinstance(step.config, untransferred)]
+    transfers = [step for step in evaluations if isinstance(step.parents["model"].config, Transfer)]
+    own = {_benchmark(step).transfer: step.parents["model"] for step in transfers}
+    return {STAGE_1: general[-1], **own}
+
+
+def _benchmark(evaluation: Step) -> Benchmark:
+    assert isinstance(evaluation.config, Evaluation)
+    return BENCHMARK.find(evaluation.config.benchmark)
+
+
+def _encoder(model: Step) -> Step:
+    """The step that trained the image encoder of a model: for stage 2's it is the same."""
+    if isinstance(model.config, Stage2):
+        return model
+    features = model.parents.get("features")
+    return model.parents["vision"] if features is None else features.parents["vision"]

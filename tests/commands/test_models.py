@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from random_pali import MemoryCheckpoints
+
+from pali3kit.config.experiments import shipped_experiments
+from pali3kit.config.load import load
+from pali3kit.config.saved import to_yaml
+from pali3kit.inference.checkpoints import GenerationDefaults
+from pali3kit.inference.pali import PaLI
+from pali3kit.inference.regions import Region
+from pali3kit.run import main
+
+MODEL = "model"
+
+
+class LargerImages(MemoryCheckpoints):
+    """The embedded world has images of 64 pixels or more."""
+
+    def defaults(self, name: str) -> GenerationDefaults:
+        return replace(super().defaults(name), image_size=64)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> MemoryCheckpoints:
+    return LargerImages(tmp_path_factory.mktemp("memory"))
+
+
+@pytest.fixture
+def opened(
+    checkpoints: MemoryCheckpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, dict[str, Any]]]:
+    """A folder whose model is random, with an image; the calls of `load_pali`."""
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def stand_in(place: str, **options: Any) -> PaLI:
+        calls.append((place, options))
+        return PaLI(checkpoints)
+
+    monkeypatch.setattr("pali3kit.inference.load.load_pali", stand_in)
+    monkeypatch.chdir(tmp_path)
+    Path(MODEL).mkdir()
+    Path(MODEL, "recipe.yaml").write_text(to_yaml(load(shipped_experiments()["pali3"], ["scale=smoke"])))
+    Image.fromarray(np.full((30, 40, 3), 99, np.uint8)).save("a.png")
+    return calls
+
+
+def test_ask_and_caption(
+    opened: list[Any], checkpoints: MemoryCheckpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ask", MODEL, "a.png", "what is it?", "pretrain=siglip", "seed=3", "--model.image_size", "64"]) == 0
+    assert opened == [(MODEL, {"seed": 3, "pretrain": "siglip", "model.image_size": 64})]
+    assert capsys.readouterr().out == PaLI(checkpoints).ask("a.png", "what is it?") + "\n"
+    assert main(["ask", MODEL, "a.png", "what is it?", "--checkpoint", "refcoco"]) == 0
+    assert capsys.readouterr().out == PaLI(checkpoints).ask("a.png", "what is it?", checkpoint="refcoco") + "\n"
+    assert main(["caption", MODEL, "a.png", "--language", "de", "--checkpoint=multimodal"]) == 0
+    told = PaLI(checkpoints).caption("a.png", language="de", checkpoint="multimodal")
+    assert capsys.readouterr().out == told + "\n"
+
+
+def test_segment_prints_boxes_and_writes_the_drawing(
+    opened: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = np.zeros((30, 40), bool)
+    mask[2:5, 3:8] = True
+    regions = [Region("<loc>", (2, 3, 5, 8), mask), Region("<l>", (0, 0, 9, 9)), Region("a fox")]
+    monkeypatch.setattr(PaLI, "segment", lambda *_, **__: regions)
+    assert main(["segment", MODEL, "a.png", "the fox", "--out", "b.png"]) == 0
+    told = capsys.readouterr()
+    assert told.out == (
+        "box 2 3 5 8 (y0 x0 y1 x1), a mask of 15 pixels: <loc>\nbox 0 0 9 9 (y0 x0 y1 x1), no mask: <l>\nwrote b.png\n"
+    )
+    assert told.err == "no region can be read from the answer 'a fox'\n"
+    assert np.any(np.asarray(Image.open("b.png")) != 99)
+    monkeypatch.setattr(PaLI, "segment", lambda *_, **__: regions[2:])
+    assert main(["segment", MODEL, "a.png", "the fox", "--out", "c.png"]) == 1
+    assert not Path("c.png").exists()
+
+
+def test_predict_answers_a_file(
+    opened: list[Any], checkpoints: MemoryCheckpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("in.jsonl").write_text('{"image": "a.png", "question": "how many?", "id": 1}\n{"image": 3}\n')
+    words = ["predict", MODEL, "in.jsonl", "--out", "out.jsonl", "pretrain=siglip"]
+    assert main(words) == 1  # a line has no answer
+    first, second = (json.loads(line) for line in Path("out.jsonl").read_text(encoding="utf-8").splitlines())
+    assert first == {
+        "image": "a.png", "question": "how many?", "id": 1, "model": f"{MODEL} pretrain=siglip",
+        "prediction": PaLI(checkpoints).ask("a.png", "how many?"),
+    }  # fmt: skip
+    assert second["error"].startswith("in.jsonl:2: a line needs one of")
+    assert capsys.readouterr().err.endswith("out.jsonl: 1 of 2 lines answered, 1 with an error.\n")
+    assert main(words) == 1 and len(opened) == 1, "nothing is left to do, so no model is opened"
+
+
+def test_evaluate_measures_a_benchmark(opened: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["evaluate", MODEL, "vqav2", "data.test=5", "evaluation.beams=1", "--out", "mine"]
+    assert main(words) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("embedded/vqav2: 0.0 VQA accuracy, %, 95% interval 0.0 to 0.0 (bootstrap over samples), n 5")
+    assert told.err == "embedded/vqav2: checkpoint vqav2 of memory\n"
+    conditions = json.loads(Path("mine/config.json").read_text())
+    assert (conditions["checkpoint"], conditions["beams"], conditions["image_size"]) == ("vqav2", 1, 64)
+    rows = [json.loads(line) for line in Path("mine/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == json.loads(Path("mine/metrics.json").read_text())["n"] == 5
+    assert opened[-1] == (MODEL, {"seed": None})
+    assert sorted(map(str, Path("mine").iterdir())) == ["mine/config.json", "mine/metrics.json", "mine/predictions.jsonl"]
+    assert main(words) == 2
+    assert capsys.readouterr().err == "mine exists already: choose another folder by --out.\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["ask", MODEL, "a.png"], "usage: python -m pali3kit.run ask MODEL IMAGE QUESTION"),
+        (["ask", MODEL, "b.png", "?"], "there is no image 'b.png'. Did you mean 'a.png'?\n"),
+        (["ask", "modl", "a.png", "?"], "no run folder, saved folder or hub id 'modl'. Did you mean 'model'?\n"),
+        (["ask", "./modl", "a.png", "?"], "no run folder, saved folder or hub id './modl'. Did you mean 'model'?\n"),
+        (["ask", MODEL, "a.png", "?", "seed=x"], "seed should be a number, not 'x'.\n"),
+        (["ask", MODEL, "a.png", "?", "pretrain=["], "command line: pretrain=[: not valid YAML:"),
+        (["ask", MODEL, "a.png", "?", "--checkpont", "x"], "unknown flag '--checkpont'. Did you mean '--checkpoint'?\n"),
+        (["segment", MODEL, "a.png", "x", "--out", "b.txt"], "--out should end with .png, .jpg, .jpeg, .webp, not 'b.txt'.\n"),
+        (["segment", MODEL, "a.png", "x", "--out", "a.png"], "--out should be a file in a folder that exists, and not the image"),
+        (["predict", MODEL, "a.png"], "usage: python -m pali3kit.run predict MODEL LINES.jsonl --out ANSWERS.jsonl"),
+        (["predict", MODEL, "no.jsonl", "--out", "x"], "there is no file 'no.jsonl'.\n"),
+        (["predict", MODEL, "a.png", "--out", "a.png"], "--out should be a file in a folder that exists, and not the one"),
+        (["evaluate", MODEL, "vqa2"], "unknown benchmark 'vqa2'. Did you mean 'vqav2'?\n"),
+        (["evaluate", MODEL, "probe"], "'probe' does not score answers that PaLI generates, as these do: coco, "),
+        (["evaluate", MODEL, "vqav2", "data.tst=3"], "command line: data.tst=3: unknown key 'data.tst'. Did you mean"),
+        (["evaluate", MODEL, "vqav2", "data.root=no"], "command line: data.root=no: benchmark 'vqav2' is measured on VQAv2 (val), and"),
+    ],
+)  # fmt: skip
+def test_invalid_requests_exit_2_before_a_model_is_opened(
+    words: list[str], told: str, opened: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith(told)
+    assert not opened
