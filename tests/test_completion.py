@@ -13,6 +13,11 @@ from pali3kit.run import COMMANDS
     ("words", "completions"),
     [
         (["ch"], "check"),
+        (["ablate_cl"], "ablate_classif"),
+        (["check", "public/siglip_b"], "public/siglip_b16"),
+        (["copy", "pali"], "pali3"),
+        (["ask", "runs/x", "a.png", "data.r"], ""),
+        (["list", "ex"], "experiments"),
         (["list", "vi"], "vision"),
         (["show", "source/vq"], "source/vqa"),
         (["check", "x.yaml", "runtime.p"], "runtime.parallel_stages= runtime.precision="),

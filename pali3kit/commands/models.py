@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.commands.command import Call, Command, UsageError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pali3kit.inference.pali import PaLI
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
+_NO_AXES = ("place", "device", "dtype")  # other arguments of `load_pali`
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -180,12 +181,14 @@ def _require_model(place: str) -> None:
     raise UsageError(f"no run folder, saved folder or hub id '{place}'.{near}")
 
 
-def _point(settings: Sequence[str]) -> dict[str, object]:
+def _point(settings: Sequence[str]) -> dict[str, Any]:
     """The values, as in YAML, that choose a cell of a run."""
     problems: list[Problem] = []
-    point: dict[str, object] = {}
+    point: dict[str, Any] = {}
     for setting in settings:
         key, _, value = setting.partition("=")
+        if key in _NO_AXES:
+            raise UsageError(f"{setting}: key=value chooses a cell of a run's grid, and '{key}' is no axis of any.")
         node = parse(value, f"command line: {setting}", problems, override=True)
         point[key] = None if node is None else node.plain()
     if problems:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import true_files
 from PIL import Image
 from random_pali import MemoryCheckpoints
 
@@ -52,9 +53,7 @@ def opened(
     return calls
 
 
-def test_ask_and_caption(
-    opened: list[Any], checkpoints: MemoryCheckpoints, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ask_and_caption(opened: list[Any], checkpoints: MemoryCheckpoints, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", MODEL, "a.png", "what is it?", "pretrain=siglip", "seed=3", "--model.image_size", "64"]) == 0
     assert opened == [(MODEL, {"seed": 3, "pretrain": "siglip", "model.image_size": 64})]
     assert capsys.readouterr().out == PaLI(checkpoints).ask("a.png", "what is it?") + "\n"
@@ -104,16 +103,33 @@ def test_evaluate_measures_a_benchmark(opened: list[Any], capsys: pytest.Capture
     words = ["evaluate", MODEL, "vqav2", "data.test=5", "evaluation.beams=1", "--out", "mine"]
     assert main(words) == 0
     told = capsys.readouterr()
-    assert told.out.startswith("embedded/vqav2: 0.0 VQA accuracy, %, 95% interval 0.0 to 0.0 (bootstrap over samples), n 5")
+    assert told.out.startswith(
+        "embedded/vqav2: 0.0 VQA accuracy, %, 95% interval 0.0 to 0.0 (bootstrap over samples), n 5"
+    )
     assert told.err == "embedded/vqav2: checkpoint vqav2 of memory\n"
     conditions = json.loads(Path("mine/config.json").read_text())
     assert (conditions["checkpoint"], conditions["beams"], conditions["image_size"]) == ("vqav2", 1, 64)
     rows = [json.loads(line) for line in Path("mine/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == json.loads(Path("mine/metrics.json").read_text())["n"] == 5
     assert opened[-1] == (MODEL, {"seed": None})
-    assert sorted(map(str, Path("mine").iterdir())) == ["mine/config.json", "mine/metrics.json", "mine/predictions.jsonl"]
+    assert sorted(map(str, Path("mine").iterdir())) == [
+        "mine/config.json",
+        "mine/metrics.json",
+        "mine/predictions.jsonl",
+    ]
     assert main(words) == 2
     assert capsys.readouterr().err == "mine exists already: choose another folder by --out.\n"
+
+
+def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    for split, numbers in (("train2014", range(30, 32)), ("val2014", range(36, 39))):
+        asked, answers = f"v2_OpenEnded_mscoco_{split}_questions.json", f"v2_mscoco_{split}_annotations.json"
+        true_files.vqa_v2(Path("sets/vqav2", asked), Path("sets/vqav2", answers), Path("sets/coco"), numbers, split)
+    assert main(["evaluate", MODEL, "vqav2", "data.root=sets", "--checkpoint", "refcoco"]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("vqav2: ") and "\npredictions, metrics and conditions: runs/evaluate/vqav2\n" in told.out
+    assert json.loads(Path("runs/evaluate/vqav2/config.json").read_text())["source"]["name"] == "vqa"
+    assert told.err == "vqav2: checkpoint refcoco of memory\n"
 
 
 @pytest.mark.parametrize(
@@ -125,6 +141,7 @@ def test_evaluate_measures_a_benchmark(opened: list[Any], capsys: pytest.Capture
         (["ask", "./modl", "a.png", "?"], "no run folder, saved folder or hub id './modl'. Did you mean 'model'?\n"),
         (["ask", MODEL, "a.png", "?", "seed=x"], "seed should be a number, not 'x'.\n"),
         (["ask", MODEL, "a.png", "?", "pretrain=["], "command line: pretrain=[: not valid YAML:"),
+        (["ask", MODEL, "a.png", "?", "place=x"], "place=x: key=value chooses a cell of a run's grid, and 'place' is no axis"),
         (["ask", MODEL, "a.png", "?", "--checkpont", "x"], "unknown flag '--checkpont'. Did you mean '--checkpoint'?\n"),
         (["segment", MODEL, "a.png", "x", "--out", "b.txt"], "--out should end with .png, .jpg, .jpeg, .webp, not 'b.txt'.\n"),
         (["segment", MODEL, "a.png", "x", "--out", "a.png"], "--out should be a file in a folder that exists, and not the image"),
