@@ -19,7 +19,8 @@ _pali3kit() {{
     2:run | 2:check | 2:plan | 2:step) choices="{experiments} {keys}" ;;
     2:list) choices="{kinds} experiments" ;;
     2:show) choices="{components}" ;;
-    *:list | *:show | *:report | *:copy | *:tokenizer | *:ask | *:caption | *:segment | *:predict | *:completion) choices="" ;;
+    *:list | *:show | *:report | *:copy | *:tokenizer | *:completion) choices="" ;;
+    *:ask | *:caption | *:segment | *:predict) choices="" ;;
     *) choices="{keys}" ;;
   esac
   COMPREPLY=($(compgen -W "$choices" -- "$word"))
@@ -33,7 +34,7 @@ complete -o filenames -F _pali3kit pali3kit
 
 
 def completion_script(commands: Iterable[str]) -> str:
-    """The script for a shell: it knows the commands, the components and experiments installed now, and the keys of the latter."""
+    """The script for a shell: it knows the commands, the components and experiments there are now, and their keys."""
     components = [f"{kind}/{entry.name}" for kind, catalogue in CATALOGUES.items() for entry in catalogue.entries()]
     return SCRIPT.format(
         commands=" ".join(commands),

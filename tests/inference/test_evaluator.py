@@ -12,7 +12,7 @@ from pali3kit.config.saved import find_store, read_experiment
 from pali3kit.errors import ConfigError
 from pali3kit.execution.store import Store
 from pali3kit.inference.checkpoints import STAGE_1
-from pali3kit.inference.evaluation import Evaluation
+from pali3kit.inference.evaluator import Evaluator
 from pali3kit.inference.run import RunCheckpoints
 
 
@@ -21,7 +21,7 @@ def test_files_are_those_of_the_run(
     checkpoints: RunCheckpoints, run_folder: Path, benchmark: str, tmp_path: Path
 ) -> None:
     experiment, seen = read_experiment(run_folder), list[tuple[int, int]]()
-    scores = Evaluation(checkpoints, benchmark, experiment).run(tmp_path, lambda *numbers: seen.append(numbers))
+    scores = Evaluator(checkpoints, benchmark, experiment).run(tmp_path, lambda *numbers: seen.append(numbers))
     store = Store.of(experiment.runtime, find_store(experiment, run_folder))
     stored = store.path(checkpoints.cell.columns[benchmark])
     for name in ("predictions.jsonl", "metrics.json"):
@@ -36,9 +36,9 @@ def test_the_checkpoint_is_the_benchmarks_transfer_or_the_general_one(
     checkpoints: RunCheckpoints, run_folder: Path
 ) -> None:
     experiment = read_experiment(run_folder)
-    assert Evaluation(checkpoints, "refcoco_plus", experiment).checkpoint == "refcoco"
+    assert Evaluator(checkpoints, "refcoco_plus", experiment).checkpoint == "refcoco"
     other = replace(experiment, evaluate=["textvqa"])
-    assert Evaluation(checkpoints, "textvqa", other).checkpoint == STAGE_1
-    assert Evaluation(checkpoints, "textvqa", other, "vqav2", beams=3).config.beams == 3
+    assert Evaluator(checkpoints, "textvqa", other).checkpoint == STAGE_1
+    assert Evaluator(checkpoints, "textvqa", other, "vqav2", beams=3).config.beams == 3
     with pytest.raises(ConfigError, match=r"has no checkpoint 'vqa'\. Did you mean 'vqav2'\?"):
-        Evaluation(checkpoints, "textvqa", other, "vqa")
+        Evaluator(checkpoints, "textvqa", other, "vqa")
