@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,15 @@ def test_a_run_is_loaded_by_its_folder(run_folder: Path) -> None:
     assert isinstance(pali.ask(np.zeros((9, 9, 3), np.uint8), "what is it?"), str)
     with pytest.raises(ConfigError, match=r"has pretrain siglip alone, not classif\."):
         pk.load(str(run_folder), pretrain="classif")
+
+
+def test_evaluations_and_training_are_not_imported() -> None:
+    """torchmetrics takes twice as long as torch."""
+    code = (
+        "import sys, pali3kit; pali3kit.load; print({'lightning', 'torchmetrics', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_a_folder_that_is_not_there_is_no_repository(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
