@@ -137,7 +137,7 @@ def _print_scores(folder: Path, benchmark: str, label: str) -> None:
         part = f".{column.part}" if column.part else ""
         between = f", 95% interval {found.low:.1f} to {found.high:.1f} ({found.method})"
         print(
-            f"{label}{part}: {found.mean:.1f} {column.benchmark.unit}{between if found.low < found.high else ''}, n {found.n}"
+            f"{label}{part}: {found.mean:.1f} {column.benchmark.unit}{between if found.method != 'none' else ''}, n {found.n}"
         )
     print(f"predictions, metrics and conditions: {folder}")
 

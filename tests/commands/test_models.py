@@ -120,7 +120,7 @@ def test_evaluate_measures_a_benchmark(opened: list[Any], capsys: pytest.Capture
     assert main(["evaluate", MODEL, "xm3600", "evaluation.limit=2", "data.test=4"]) == 0
     english, others, _ = capsys.readouterr().out.splitlines()
     assert english.startswith("embedded/xm3600.en: ") and others.startswith("embedded/xm3600.avg35: ")
-    assert english.endswith(", n 2") and others.endswith(", n 2")
+    assert english.endswith(", n 2") and "CIDEr × 100" in others
     assert main(words) == 2
     assert capsys.readouterr().err == "mine exists already: choose another folder by --out.\n"
 
