@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
+from pali3kit.config.from_saved import saved_settings
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
@@ -74,8 +75,9 @@ def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
     scale = _read_scale(Path(path), _over(own, extra), problems)
     lowest = scale or Node({}, own.where)
     tree = _over(merge(Experiment, lowest, own), extra)
-    if (public := public_sets(tree)) is not None:
-        tree = _over(merge(Experiment, merge(Experiment, lowest, public), own), extra)
+    below = [layer for layer in (public_sets(tree), saved_settings(tree)) if layer is not None]
+    if below:
+        tree = _over(merge(Experiment, _over(lowest, below), own), extra)
     _check_variables([lowest, own, *extra], problems)
     before = len(problems)
     values = dict(interpolate(Node(tree.value, own.where), problems).value)
