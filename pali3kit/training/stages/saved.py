@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from pali3kit.config.saved_pali import MASKS_PART, STAGE_1, TOKENIZER_FILE, SavedPaLI
+from pali3kit.config.saved_pali import CARD_FILE, MASKS_PART, STAGE_1, TOKENIZER_FILE, SavedPaLI
 from pali3kit.errors import WeightsError
 from pali3kit.plan.kinds.saved import Config
 from pali3kit.training.components import WEIGHTS, write_config
@@ -15,7 +15,7 @@ from pali3kit.weights.files import extract_part
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `weights.safetensors` and `config.json`, or `tokenizer.model`.
+    """Write `weights.safetensors` and `config.json`, or `tokenizer.model`; with "pali", also the model card.
 
     Raises WeightsError where a file of the folder is damaged, or its content has changed since the run began.
     """
@@ -35,6 +35,8 @@ def run(config: Config, context: StageContext) -> None:
     else:
         described = {"projector": config.projector, "language": config.language, "vision_width": start.vision_width}
         _copy(saved, start.part, context, **described, mixture=saved.generation.get(STAGE_1, {}).get("mixture", []))
+        if (card := saved.folder / CARD_FILE).is_file():  # what is made from it tells whose data it was
+            shutil.copyfile(card, context.folder / CARD_FILE)
     context.report(1, 1)
 
 
