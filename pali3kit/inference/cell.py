@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pali3kit.config.schema import Experiment
@@ -33,12 +33,12 @@ def choose_cell(
             continue
         fitting = [cell for cell in cells if _label(value) in _names(cell.point[axis])]
         if not fitting:
-            choices = _values(experiment.grid[axis])
-            raise ConfigError([f"{folder} has no {name} {_label(value)}.{choose(_label(value), choices)}"])
+            known = map(value_label, experiment.grid[axis])
+            raise ConfigError([f"{folder} has no {name} {_label(value)}.{choose(_label(value), known)}"])
         cells = fitting
     if len(cells) > 1:
-        found = {key: dict.fromkeys(value_label(cell.point[key]) for cell in cells) for key in experiment.grid}
-        choices = "; ".join(f"{axis_label(key)}: {', '.join(each)}" for key, each in found.items() if len(each) > 1)
+        left = {key: dict.fromkeys(value_label(cell.point[key]) for cell in cells) for key in experiment.grid}
+        choices = "; ".join(f"{axis_label(key)}: {', '.join(each)}" for key, each in left.items() if len(each) > 1)
         raise ConfigError([f"{folder} has {len(cells)} models. Choose one by {choices}."])
     [cell] = cells
     return cell, ", ".join([*(value_label(value) for value in cell.point.values()), f"seed {cell.seed}"])
@@ -77,7 +77,3 @@ def _names(value: object) -> set[str]:
     """What a value is called, in lower case: a component by its name, too."""
     own = {str(value["name"]).lower()} if isinstance(value, Mapping) and "name" in value else set()
     return {_label(value), *own}
-
-
-def _values(values: Iterable[object]) -> list[str]:
-    return [value_label(value) for value in values]

@@ -66,6 +66,11 @@ def is_single(images: object) -> bool:
     return not isinstance(images, list | tuple)
 
 
+def as_list(images: object) -> list[Any]:
+    """A sequence of images as a list, one image as a list of one."""
+    return list(images) if isinstance(images, list | tuple) else [images]
+
+
 def _of_file(path: Path, where: str) -> NDArray[np.uint8]:
     try:
         return np.asarray(read_image(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import torch
 from PIL import Image
@@ -15,7 +15,7 @@ from pali3kit.errors import DataError
 from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
 from pali3kit.inference.choice import QUESTIONS, REGIONS, caption_tasks, choose_checkpoint, require_checkpoint
 from pali3kit.inference.hub import download, push
-from pali3kit.inference.images import ImageInput, ImageInputs, UserImage, is_single
+from pali3kit.inference.images import ImageInput, ImageInputs, UserImage, as_list, is_single
 from pali3kit.inference.loaded import LoadedCheckpoint, require_dtype
 from pali3kit.inference.regions import Region, draw_regions, read_regions
 from pali3kit.inference.saved import open_saved, save
@@ -73,7 +73,9 @@ class PaLI:
         return self._checkpoint(checkpoint).generate(examples, numbered, max_length, beams)
 
     @overload
-    def ask(self, image: ImageInputs, question: str, *, language: str = "en", checkpoint: str | None = None) -> str: ...
+    def ask(  # type: ignore[overload-overlap]  # a str is a sequence of str too: the first that fits counts
+        self, image: ImageInputs, question: str, *, language: str = "en", checkpoint: str | None = None
+    ) -> str: ...
 
     @overload
     def ask(
@@ -99,7 +101,9 @@ class PaLI:
         return answers[0] if single else answers
 
     @overload
-    def caption(self, image: ImageInput, *, language: str = "en", checkpoint: str | None = None) -> str: ...
+    def caption(  # type: ignore[overload-overlap]
+        self, image: ImageInput, *, language: str = "en", checkpoint: str | None = None
+    ) -> str: ...
 
     @overload
     def caption(
@@ -115,12 +119,14 @@ class PaLI:
         """
         what = f"captions in '{language}'"
         chosen = checkpoint or choose_checkpoint(self.checkpoints, caption_tasks(language.lower()), what)
-        images = [image] if is_single(image) else image
+        images = as_list(image)
         captions = self.generate(images, [prompts_of.for_caption(language)] * len(images), checkpoint=chosen)
         return captions[0] if is_single(image) else captions
 
     @overload
-    def segment(self, image: ImageInput, text: str, *, checkpoint: str | None = None) -> list[Region]: ...
+    def segment(  # type: ignore[overload-overlap]
+        self, image: ImageInput, text: str, *, checkpoint: str | None = None
+    ) -> list[Region]: ...
 
     @overload
     def segment(
@@ -247,9 +253,8 @@ def _examples(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[li
     numbers: dict[int, int] = {}
     examples: list[Example] = []
     for place, (own, prompt) in enumerate(zip(images, prompts, strict=True)):
-        several = [own] if is_single(own) else own
         found: list[int] = []
-        for at, image in enumerate(several):
+        for at, image in enumerate(as_list(own)):
             number = numbers.setdefault(id(image), len(numbers))
             where = f"images[{place}]" if is_single(own) else f"images[{place}][{at}]"
             numbered.setdefault(number, UserImage(image, where))
@@ -258,9 +263,8 @@ def _examples(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[li
     return examples, numbered
 
 
-def _paired(images: object, texts: str | Sequence[str]) -> tuple[bool, list, list[str]]:
+def _paired(images: object, texts: str | Sequence[str]) -> tuple[bool, list[Any], list[str]]:
     """Whether there is one text, and lists of as many images as texts: one image is for all texts."""
     if isinstance(texts, str):
         return True, [images], [texts]
-    several = [images] * len(texts) if is_single(images) else list(images)
-    return False, several, list(texts)
+    return False, [images] * len(texts) if is_single(images) else as_list(images), list(texts)

@@ -1,0 +1,76 @@
+"""Cells of a run are chosen as reports show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pali3kit.config.load import load
+from pali3kit.config.schema import Experiment
+from pali3kit.errors import ConfigError
+from pali3kit.inference.cell import choose_cell
+from pali3kit.plan.graph import Graph, build
+
+ROOT = Path(__file__).parents[2]
+RUN = Path("runs/sweep")
+AXES = (
+    "grid={pretrain: [classif, siglip], stages.vision.seed: [3, 4], stages.language.seed: [5, 6],"
+    " model.projector: [linear, {name: mlp, hidden: 24}]}"
+)
+
+
+@pytest.fixture(scope="module")
+def sweep() -> tuple[Graph, Experiment]:
+    words = ["scale=smoke", AXES, "baseline={}", "seeds=[7, 8]", "evaluate=[vqav2]"]
+    experiment = load(str(ROOT / "experiments/ablate_classif.yaml"), words)
+    return build(experiment), experiment
+
+
+FIXED = {"stages.vision.seed": 3, "language seed": 6}
+
+
+@pytest.mark.parametrize(
+    ("point", "values"),
+    [
+        ({"pretrain": "siglip", "projector": "linear"}, ["siglip", "linear"]),
+        ({"pretrain": "SigLIP", "model.projector": "mlp"}, ["siglip", "mlp"]),
+        ({"pretrain": "classif", "projector": {"name": "mlp", "hidden": 24}}, ["classif", "mlp"]),
+        ({"pretrain": "classif", "projector": "mlp (hidden 24)", "scale": "smoke"}, ["classif", "mlp"]),
+    ],
+)
+def test_a_cell_has_the_values_that_are_asked_for(
+    sweep: tuple[Graph, Experiment], point: dict[str, object], values: list[str]
+) -> None:
+    cell, label = choose_cell(*sweep, RUN, 8, {**FIXED, **point})
+    projector = cell.point["model.projector"]
+    assert [cell.point["pretrain"], projector["name"] if isinstance(projector, dict) else projector] == values
+    assert (cell.point["stages.vision.seed"], cell.point["stages.language.seed"], cell.seed) == (3, 6, 8)
+    assert label == f"{values[0]}, 3, 6, {'mlp (hidden 24)' if values[1] == 'mlp' else 'linear'}, seed 8"
+
+
+def test_the_first_seed_is_the_default(sweep: tuple[Graph, Experiment]) -> None:
+    cell, label = choose_cell(*sweep, RUN, None, {**FIXED, "pretrain": "siglip", "projector": "linear"})
+    assert cell.seed == 7 and label.endswith("seed 7")
+
+
+@pytest.mark.parametrize(
+    ("seed", "point", "told"),
+    [
+        (None, {"pretrain": "siglip", **FIXED}, "has 2 models. Choose one by projector: linear, mlp (hidden 24)."),
+        (None, {"projector": "mlp", **FIXED}, "has 2 models. Choose one by pretrain: classif, siglip."),
+        (9, {}, "has no seed 9. Choose from 7, 8."),
+        (None, {"pretrain": "sigli"}, "has no pretrain sigli. Did you mean 'siglip'?"),
+        (None, {"pretrian": "siglip"}, "has no axis 'pretrian'; its axes: pretrain, stages.vision.seed,"
+         " stages.language.seed, model.projector. Did you mean 'pretrain'?"),
+        (None, {"seed": 3}, "has several axes 'seed': stages.vision.seed, stages.language.seed. Give the whole key."),
+        (None, {"scale": "paper"}, "has scale smoke alone, not paper."),
+        (None, {"data.train": 63}, "has data.train 64 alone, not 63."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_chosen_is_told(
+    sweep: tuple[Graph, Experiment], seed: int | None, point: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        choose_cell(*sweep, RUN, seed, point)
+    assert str(refused.value) == f"{RUN} {told}"
