@@ -22,6 +22,7 @@ from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
 from pali3kit.errors import ConfigError, Problem, brief, choose
 
+_SECTIONS = {"model", "tokenizer", "data", "stages"}  # those that have keys without defaults
 MOST_SHOWN = 300  # characters of an override that its error messages quote
 
 
@@ -165,13 +166,18 @@ def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[N
 
 
 def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
-    """Read the scale's file, which lies in `scales/` beside the experiment's."""
+    """Read the scale's file, which lies in `scales/` beside the experiment's.
+
+    Experiments with all sections, as runs and saved models have them (`saved.to_yaml`), need none.
+    """
     node = top.value.get("scale")
     if node is None:
         problems.append(Problem(str(path), "missing key 'scale': it needs a text."))
     if node is None or not isinstance(node.value, str):
         return None
     folder = path.parent / "scales"
+    if not folder.is_dir() and top.value.keys() >= _SECTIONS:
+        return Node({}, node.where)
     file = folder / f"{node.value}.yaml"
     known = [found.stem for found in folder.glob("*.yaml")]
     if node.value not in known:

@@ -28,7 +28,7 @@ def test_its_folder_is_in_no_digest(steps: dict[str, Step]) -> None:
 def test_costs_are_forecast_by_the_components_of_the_folder(steps: dict[str, Step]) -> None:
     found = sizes(steps["transfer/vqa"])
     assert (found.image_size, found.vision["width"], found.language["width"], found.codes) == (32, 16, 16, 8)
-    assert found.vocabulary_size == 400 + 100 + 3 + 8  # pieces, sentinels, modes, codes
+    assert found.rows and found.vocabulary_size == found.rows + 100 + 3 + 8  # sentinels, modes, codes
 
 
 def test_the_mixture_of_stage_1_has_no_projector_of_its_own(steps: dict[str, Step]) -> None:
