@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 import true_files
 from PIL import Image
+from random_pali import MemoryCheckpoints, start_from
 from safetensors.numpy import save_file
 
 from pali3kit.config.load import load
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.execution.workload import shape, units
+from pali3kit.inference.saved import save
 from pali3kit.plan.graph import build
 from pali3kit.run import main
 
@@ -92,7 +94,7 @@ def test_code_of_the_guides_runs(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """Run the blocks of a guide in order, in an empty folder, or in one with a finished run."""
-    if file.name == "using-models.md":
+    if file.name in ("using-models.md", "sharing.md"):
         request.getfixturevalue("trained")
     monkeypatch.chdir(tmp_path)
     code = "\n".join(fences(file.read_text(encoding="utf-8"), "python"))
@@ -128,6 +130,8 @@ def data(tmp_path_factory: pytest.TempPathFactory, published: Callable[[str], Pa
     known = {"model_type": "t5", "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False, "eos_token_id": 1}
     (folder / "config.json").write_text(json.dumps({**known, **shape, "vocab_size": rows}))
     save_file({"shared.weight": np.zeros((rows, 16), np.float32)}, folder / "model.safetensors")
+    save(MemoryCheckpoints(root / "memory"), root / "my-pali")
+    start_from(root / "my-data", root / "my-pali")
     return root
 
 

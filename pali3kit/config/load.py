@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pali3kit.config.check import check
 from pali3kit.config.experiments import shipped_experiments
+from pali3kit.config.from_saved import saved_settings
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
@@ -23,6 +24,7 @@ from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, Problem, brief, choose
 
+_SECTIONS = {"model", "tokenizer", "data", "stages"}  # those that have keys without defaults
 MOST_SHOWN = 300  # characters of an override that its error messages quote
 
 
@@ -94,8 +96,9 @@ def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
     scale = _read_scale(Path(path), _over(own, extra), problems)
     lowest = scale or Node({}, own.where)
     tree = _over(merge(Experiment, lowest, own), extra)
-    if (public := public_sets(tree)) is not None:
-        tree = _over(merge(Experiment, merge(Experiment, lowest, public), own), extra)
+    below = [layer for layer in (public_sets(tree), saved_settings(tree)) if layer is not None]
+    if below:
+        tree = _over(merge(Experiment, _over(lowest, below), own), extra)
     _check_variables([lowest, own, *extra], problems)
     before = len(problems)
     values = dict(interpolate(Node(tree.value, own.where), problems).value)
@@ -187,13 +190,18 @@ def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[N
 
 
 def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
-    """Read the scale's file, which lies in `scales/` beside the experiment's."""
+    """Read the scale's file, which lies in `scales/` beside the experiment's.
+
+    Experiments with all sections, as runs and saved models have them (`saved.to_yaml`), need none.
+    """
     node = top.value.get("scale")
     if node is None:
         problems.append(Problem(str(path), "missing key 'scale': it needs a text."))
     if node is None or not isinstance(node.value, str):
         return None
     folder = path.parent / "scales"
+    if not folder.is_dir() and top.value.keys() >= _SECTIONS:
+        return Node({}, node.where)
     file = folder / f"{node.value}.yaml"
     known = [found.stem for found in folder.glob("*.yaml")]
     if node.value not in known:
