@@ -56,9 +56,10 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> Experiment:
-    """An experiment that was read from `where`, with `key=value` overrides.
+    """An experiment of a run that was read from `where`, with `key=value` overrides.
 
-    A `data.root` among them replaces the sources of benchmarks. Raises ConfigError as `load`.
+    A `data.root` among them replaces the sources of benchmarks. Raises ConfigError with the problems of the overrides:
+    of what the run was trained on, nothing needs to be here.
     """
     problems: list[Problem] = []
     extra = _read_overrides(overrides, problems)
@@ -68,8 +69,8 @@ def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> 
     builder, tree = Builder(), _over(tree, extra)
     built = builder.experiment(tree)
     problems += builder.problems + check(built, tree, builder.refused)
-    if problems:
-        raise ConfigError(_ordered(problems))
+    if own := [problem for problem in problems if problem.where != where]:
+        raise ConfigError(_ordered(own))
     return built
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import true_files
+import yaml
 from PIL import Image
 from random_pali import MemoryCheckpoints
 
@@ -129,6 +130,12 @@ def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.Captur
     for split, numbers in (("train2014", range(30, 32)), ("val2014", range(36, 39))):
         asked, answers = f"v2_OpenEnded_mscoco_{split}_questions.json", f"v2_mscoco_{split}_annotations.json"
         true_files.vqa_v2(Path("sets/vqav2", asked), Path("sets/vqav2", answers), Path("sets/coco"), numbers, split)
+    recipe = Path(MODEL, "recipe.yaml")  # of a model that was trained elsewhere
+    made = yaml.safe_load(recipe.read_text())
+    made["data"]["source"] = {"name": "records", "path": "gone.jsonl", "images": "gone"}
+    recipe.write_text(yaml.safe_dump(made))
+    assert main(["evaluate", MODEL, "vqav2", "--checkpoint", "refcoco"]) == 2
+    assert "gone.jsonl" in capsys.readouterr().err
     assert main(["evaluate", MODEL, "vqav2", "data.root=sets", "--checkpoint", "refcoco"]) == 0
     told = capsys.readouterr()
     assert told.out.startswith("vqav2: ") and "\npredictions, metrics and conditions: runs/evaluate/vqav2\n" in told.out
