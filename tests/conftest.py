@@ -1,5 +1,5 @@
-"""Vocabularies in the format of published ones, with T5's, mT5's, Gemma's and PaliGemma's ids and normalisation; and
-benchmarks that only a test knows.
+"""Vocabularies in the format of published ones, with T5's, mT5's, Gemma's and PaliGemma's ids and normalisation;
+benchmarks that only a test knows; and a small finished run.
 """
 
 from __future__ import annotations
@@ -37,6 +37,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "llama": {"pad_id": -1, "eos_id": 2, "unk_id": 0, "bos_id": 1, "byte_fallback": True},
     "plain": {**T5, "normalization_rule_name": "identity"},
 }
+RUN = [
+    "scale=smoke", "data.train=32", "data.test=8", "evaluation.limit=6", "evaluation.beams=2",
+    "stages.vision.examples=32", "stages.mask_tokenizer.examples=64", "stages.language.examples=32",
+    "stages.multimodal.examples=32", "stages.transfer.examples=32", "tokenizer.sentences=1500",
+    "tokenizer.vocabulary=1200", "stages.resolution.steps=[]", "stages.transfer.start=multimodal",
+    "evaluation.after=[multimodal,transfer]", "evaluation.constrained=true",
+    "evaluate=[coco,vqav2,okvqa,refcoco,refcoco_plus]",
+]  # fmt: skip
+"""Settings of the run of `run_folder`, over those of `experiments/pali3.yaml`."""
 
 
 @pytest.fixture(scope="session")
@@ -87,3 +96,24 @@ def add_benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Benchmark]:
         return made
 
     return add
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small run, made with the real stages in this process, beside its store; not to be changed."""
+    from pali3kit.config.load import load
+    from pali3kit.config.saved import to_yaml
+    from pali3kit.execution.make import make_stage
+    from pali3kit.execution.store import Store
+    from pali3kit.plan.graph import build
+    from pali3kit.training.context import Execution
+
+    root = tmp_path_factory.mktemp("finished")
+    experiment = load(str(Path(__file__).parents[1] / "experiments/pali3.yaml"), [*RUN, f"runtime.store={root}/store"])
+    store = Store.of(experiment.runtime)
+    for step in build(experiment).steps:
+        make_stage(step, store, 1, Execution(), lambda message: None)
+    folder = root / "pali3"
+    folder.mkdir()
+    (folder / "experiment.yaml").write_text(to_yaml(experiment), encoding="utf-8")
+    return folder

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import torch
+import yaml
+from PIL import Image
 
 from pali3kit.inference.checkpoints import STAGE_1, Architecture, Checkpoints, GenerationDefaults
 from pali3kit.masks.vqvae import MaskVQVAE
@@ -72,3 +75,28 @@ def answer(checkpoints: Checkpoints, name: str, prompt: str = "what is it?") -> 
     ids = torch.tensor([tokenizer.encode(prompt)])
     with torch.no_grad():
         return model(vision(images), vision.native_grid, ids, torch.ones_like(ids, dtype=torch.bool), ids)
+
+
+def start_from(folder: Path, saved: Path, *overrides: str) -> list[str]:
+    """The arguments of an experiment that starts from a saved PaLI, on five images of one's own in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, split in enumerate(("train", "train", "train", "test", "test")):
+        Image.new("RGB", (40, 30), (50 * number, 90, 120)).save(folder / f"{number}.png")
+        asked = [{"question": "what is it?", "answers": ["a fox"] * 3}]
+        with (folder / f"{split}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"image": f"{number}.png", "caption": "a red fox", "questions": asked}) + "\n")
+    files = {"path": f"{folder}/train.jsonl", "images": str(folder), "test": f"{folder}/test.jsonl"}
+    own = {
+        "name": "own", "scale": "smoke", "model": {"from": str(saved)}, "evaluate": ["vqav2"],
+        "data": {"source": {"name": "records", **files}, "train": 3, "test": 2},
+        "stages": {
+            "multimodal": {"examples": 8, "batch_size": 4, "mixture": {"vqa": 1, "ocr": 0, "detect": 0}},
+            "resolution": {"steps": []}, "transfer": {"examples": 8, "batch_size": 4},
+        },
+        "evaluation": {"after": ["multimodal", "transfer"]},
+    }  # fmt: skip
+    (folder / "scales").mkdir(exist_ok=True)
+    scale = Path(__file__).parents[1] / "experiments" / "scales" / "smoke.yaml"
+    (folder / "scales" / "smoke.yaml").write_bytes(scale.read_bytes())
+    (folder / "own.yaml").write_text(yaml.safe_dump(own))
+    return [str(folder / "own.yaml"), *overrides]

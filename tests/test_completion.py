@@ -13,6 +13,10 @@ from pali3kit.run import COMMANDS
     ("words", "completions"),
     [
         (["ch"], "check"),
+        (["ablate_cl"], "ablate_classif"),
+        (["check", "public/siglip_b"], "public/siglip_b16"),
+        (["copy", "tabl"], "table6"),
+        (["ask", "runs/x", "a.png", "data.r"], ""),
         (["list", "vi"], "vision"),
         (["show", "source/vq"], "source/vqa"),
         (["check", "x.yaml", "runtime.p"], "runtime.parallel_stages= runtime.precision="),

@@ -13,11 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import true_files
+from PIL import Image
+from random_pali import MemoryCheckpoints, start_from
 from safetensors.numpy import save_file
 
 from pali3kit.config.load import load
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.execution.workload import shape, units
+from pali3kit.inference.saved import save
 from pali3kit.plan.graph import build
 from pali3kit.run import main
 
@@ -59,10 +62,20 @@ def test_commands_of_the_readme_check(
     assert code == 0 or told.err in fences(README, "text")
 
 
+@pytest.fixture
+def trained(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder with a finished run, under the names of two experiments, and an image."""
+    for name in ("pali3", "ablate_classif"):
+        shutil.copytree(run_folder, tmp_path / "runs" / name)
+    Image.fromarray(np.full((48, 64, 3), 200, np.uint8)).save(tmp_path / "scene.png")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("trained")
 def test_code_of_the_readme_runs() -> None:
-    [code] = fences(README, "python")
     names: dict[str, object] = {}
-    exec(compile(code, "README.md", "exec"), names)
+    exec(compile("\n".join(fences(README, "python")), "README.md", "exec"), names)
+    assert Path("regions.png").exists()
     assert tuple(names["tokens"].shape) == (2, 64, 128)  # type: ignore[attr-defined]
     assert len(names["answers"]) == 2  # type: ignore[arg-type]
 
@@ -77,8 +90,12 @@ GUIDES = [
 
 
 @pytest.mark.parametrize("file", GUIDES, ids=lambda file: file.name)
-def test_code_of_the_guides_runs(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the blocks of a guide in order, in an empty folder."""
+def test_code_of_the_guides_runs(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Run the blocks of a guide in order, in an empty folder, or in one with a finished run."""
+    if file.name in ("using-models.md", "sharing.md"):
+        request.getfixturevalue("trained")
     monkeypatch.chdir(tmp_path)
     code = "\n".join(fences(file.read_text(encoding="utf-8"), "python"))
     exec(compile(code, file.name, "exec"), {})
@@ -113,6 +130,8 @@ def data(tmp_path_factory: pytest.TempPathFactory, published: Callable[[str], Pa
     known = {"model_type": "t5", "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False, "eos_token_id": 1}
     (folder / "config.json").write_text(json.dumps({**known, **shape, "vocab_size": rows}))
     save_file({"shared.weight": np.zeros((rows, 16), np.float32)}, folder / "model.safetensors")
+    save(MemoryCheckpoints(root / "memory"), root / "my-pali")
+    start_from(root / "my-data", root / "my-pali")
     return root
 
 

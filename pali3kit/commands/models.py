@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.commands.command import Call, Command, UsageError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pali3kit.inference.pali import PaLI
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
+_NO_AXES = ("place", "device", "dtype")  # other arguments of `load_pali`
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -106,25 +108,38 @@ def _evaluate(call: Call) -> int:
     from rich.console import Console
     from rich.progress import Progress
 
-    from pali3kit.inference.evaluation import Evaluation
-    from pali3kit.report.statistics import interval
+    from pali3kit.inference.evaluator import Evaluator
 
     beams = experiment.evaluation.beams if any(each.startswith("evaluation.beams=") for each in overrides) else None
-    evaluation = Evaluation(pali.checkpoints, name, experiment, call.options.get("checkpoint"), beams)
-    print(f"{evaluation.config.label}: checkpoint {evaluation.checkpoint} of {pali.checkpoints.name}", file=sys.stderr)
+    evaluator = Evaluator(pali.checkpoints, name, experiment, call.options.get("checkpoint"), beams)
+    print(f"{evaluator.config.label}: checkpoint {evaluator.checkpoint} of {pali.checkpoints.name}", file=sys.stderr)
     out.parent.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
     bars = Progress(console=console, transient=True, disable=not console.is_terminal)
     with TemporaryDirectory(dir=out.parent) as work, bars as progress:
         made, bar = Path(work) / out.name, progress.add_task("answers")
         made.mkdir()
-        scores = evaluation.run(made, lambda done, total: progress.update(bar, completed=done, total=total))
+        evaluator.run(made, lambda done, total: progress.update(bar, completed=done, total=total))
         os.replace(made, out)
-    found = interval({0: scores})
-    between = f", 95% interval {found.low:.1f} to {found.high:.1f} ({found.method})" if found.method != "none" else ""
-    print(f"{evaluation.config.label}: {scores.value:.1f} {benchmark.unit}{between}, n {scores.n}")
-    print(f"predictions, metrics and conditions: {out}")
+    _print_scores(out, name, evaluator.config.label)
     return 0
+
+
+def _print_scores(folder: Path, benchmark: str, label: str) -> None:
+    """A line for each column of a benchmark, as the report has it."""
+    from pali3kit.report.columns import columns_of, has_column, score_of
+    from pali3kit.report.statistics import interval
+
+    metrics = json.loads((folder / "metrics.json").read_bytes())
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_bytes().splitlines()]
+    for column in [each for each in columns_of(benchmark) if has_column(each, metrics)]:
+        found = interval({0: score_of(column, metrics, rows)})
+        part = f".{column.part}" if column.part else ""
+        between = f", 95% interval {found.low:.1f} to {found.high:.1f} ({found.method})"
+        print(
+            f"{label}{part}: {found.mean:.1f} {column.benchmark.unit}{between if found.method != 'none' else ''}, n {found.n}"
+        )
+    print(f"predictions, metrics and conditions: {folder}")
 
 
 def _folder(place: str) -> Path:
@@ -180,12 +195,14 @@ def _require_model(place: str) -> None:
     raise UsageError(f"no run folder, saved folder or hub id '{place}'.{near}")
 
 
-def _point(settings: Sequence[str]) -> dict[str, object]:
+def _point(settings: Sequence[str]) -> dict[str, Any]:
     """The values, as in YAML, that choose a cell of a run."""
     problems: list[Problem] = []
-    point: dict[str, object] = {}
+    point: dict[str, Any] = {}
     for setting in settings:
         key, _, value = setting.partition("=")
+        if key in _NO_AXES:
+            raise UsageError(f"{setting}: key=value chooses a cell of a run's grid, and '{key}' is no axis of any.")
         node = parse(value, f"command line: {setting}", problems, override=True)
         point[key] = None if node is None else node.plain()
     if problems:
@@ -238,7 +255,7 @@ MODEL_COMMANDS = {
         arguments=(2, 2), settings="cell", options=("out", "checkpoint", "seed"), required=("out",),
     ),
     "evaluate": Command(
-        _evaluate, "evaluate MODEL BENCHMARK [--out FOLDER] [--checkpoint NAME] [seed=N data.root=FOLDER key=value ...]",
+        _evaluate, "evaluate MODEL BENCHMARK [--out FOLDER] [--checkpoint NAME] [seed=N data.root=DIR key=value ...]",
         arguments=(2, 2), settings="cell", options=("out", "checkpoint", "seed"),
     ),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pali3kit.commands.command import UsageError
 from pali3kit.data.fields import field, json_of, mapping, typed
@@ -183,11 +183,13 @@ def _bisected(pali: PaLI, group: Sequence[_Line], checkpoint: str | None) -> lis
 
 
 def _asked_together(pali: PaLI, group: Sequence[_Line], checkpoint: str | None) -> list[str]:
+    from pali3kit.inference.checkpoints import STAGE_1
+
     kind, language = group[0].kind, group[0].language
-    images = [line.images[0] if len(line.images) == 1 else line.images for line in group]
+    images: list[Any] = [line.images[0] if len(line.images) == 1 else line.images for line in group]
     texts = [line.text for line in group]
     if kind == "question":
         return pali.ask(images, texts, language=language, checkpoint=checkpoint)
     if kind == "task":
         return pali.caption(images, language=language, checkpoint=checkpoint)
-    return pali.generate(images, texts, **({} if checkpoint is None else {"checkpoint": checkpoint}))
+    return pali.generate(images, texts, checkpoint=checkpoint or STAGE_1)

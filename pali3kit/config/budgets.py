@@ -32,6 +32,11 @@ def has_stage_2(cell: Experiment) -> bool:
     return wanted and bool(cell.stages.resolution.steps)
 
 
+def trains_stage_1(cell: Experiment) -> bool:
+    """Whether stage 1 is trained: with `model.from` it may have no examples."""
+    return cell.model.from_ is None or cell.stages.multimodal.examples > 0
+
+
 def benchmarks_with_text_tower(cell: Experiment) -> list[str]:
     """The benchmarks that need a text tower."""
     return [name for name in known_benchmarks(cell) if BENCHMARK.find(name).reads_texts]

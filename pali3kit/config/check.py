@@ -32,7 +32,19 @@ Check = Callable[[Experiment], Iterator[KeyProblem]]
 PAPER_TABLES = Path(__file__).parents[1] / "paper"  # tables of the PaLI-3 paper, one YAML file each
 MAX_CELLS, MAX_SEEDS = 512, 1000
 MAX_PROBLEMS = 50  # problems that one check reports
-FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "data.root", "runtime")
+FIXED = (
+    "name",
+    "scale",
+    "paper",
+    "seeds",
+    "grid",
+    "baseline",
+    "evaluate",
+    "evaluation.after",
+    "data.root",
+    "model.from",
+    "runtime",
+)
 """Keys of the experiment as a whole, which cannot differ between cells."""
 
 

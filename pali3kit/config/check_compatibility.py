@@ -9,11 +9,12 @@ from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.available_tasks import names_of
-from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor
+from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor, trains_stage_1
 from pali3kit.config.check_data import check_data
 from pali3kit.config.check_weights import check_exists
 from pali3kit.config.component import Component
 from pali3kit.config.encoder import encoder
+from pali3kit.config.from_saved import from_saved
 from pali3kit.config.languages import language, language_width
 from pali3kit.config.root import check_root
 from pali3kit.config.schema import Experiment
@@ -35,7 +36,7 @@ def _named(cell: Experiment) -> Iterator[KeyProblem]:
     names = names_of(cell.data.source)
     for stage in ("multimodal", "resolution"):
         key = f"stages.{stage}.mixture"
-        for name in getattr(cell.stages, stage).mixture:
+        for name in getattr(cell.stages, stage).mixture if trains_stage_1(cell) else ():
             if name not in names:
                 yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, names)}"
     benchmarks = BENCHMARK.names()
@@ -58,7 +59,7 @@ def _vision(cell: Experiment) -> Iterator[KeyProblem]:
     pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
         yield "model.vision", f"{part.name} is pretrained, not random: pretrain 'pretrained' keeps its weights."
-    if cell.pretrain == "pretrained" and not pretrained and cell.model.dual_encoder is None:
+    if cell.pretrain == "pretrained" and not pretrained and cell.model.dual_encoder is cell.model.from_ is None:
         text = f"model.vision gives no weights for pretrain 'pretrained': {part.name} would be random: "
         text += "set 'pretrained' or 'weights', or pretrain 'random'."
         yield "model.vision", text
@@ -184,7 +185,8 @@ def _vocabulary_file(cell: Experiment) -> Iterator[KeyProblem]:
 
 
 CHECKS: tuple[Callable[[Experiment], Iterator[KeyProblem]], ...] = (
-    _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, check_data, check_root, _world,
+    from_saved, _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, check_data, check_root,
+    _world,
     _vocabulary, _stages, encoder,
 )  # fmt: skip
 """All checks of a cell."""

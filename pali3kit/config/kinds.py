@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import field, fields, is_dataclass, make_dataclass
+from dataclasses import Field, field, fields, is_dataclass, make_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
 
@@ -26,8 +26,14 @@ PlainComponent = Annotated[Mapping[str, Any], Component]
 
 @cache
 def hints(kind: type) -> dict[str, TypeForm]:
-    """Return the evaluated types of a dataclass' fields, which modules keep as text."""
-    return {name: _with_plugins(declared) for name, declared in get_type_hints(kind).items()}
+    """Return the evaluated types of a dataclass' fields, which modules keep as text, by their keys."""
+    named = {each.name: key_of(each) for each in fields(kind)}
+    return {named.get(name, name): _with_plugins(declared) for name, declared in get_type_hints(kind).items()}
+
+
+def key_of(declared: Field[Any]) -> str:
+    """Return the key of a field in YAML: its name, unless Python reserves that word."""
+    return str(declared.metadata.get("key", declared.name))
 
 
 @cache

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pali3kit.config.check import check
 from pali3kit.config.experiments import shipped_experiments
+from pali3kit.config.from_saved import saved_settings
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
@@ -23,6 +24,7 @@ from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, Problem, brief, choose
 
+_SECTIONS = {"model", "tokenizer", "data", "stages"}  # those that have keys without defaults
 MOST_SHOWN = 300  # characters of an override that its error messages quote
 
 
@@ -54,9 +56,10 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> Experiment:
-    """An experiment that was read from `where`, with `key=value` overrides.
+    """An experiment of a run that was read from `where`, with `key=value` overrides.
 
-    A `data.root` among them replaces the sources of benchmarks. Raises ConfigError as `load`.
+    A `data.root` among them replaces the sources of benchmarks. Raises ConfigError with the problems of the overrides:
+    of what the run was trained on, nothing needs to be here.
     """
     problems: list[Problem] = []
     extra = _read_overrides(overrides, problems)
@@ -66,8 +69,8 @@ def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> 
     builder, tree = Builder(), _over(tree, extra)
     built = builder.experiment(tree)
     problems += builder.problems + check(built, tree, builder.refused)
-    if problems:
-        raise ConfigError(_ordered(problems))
+    if own := [problem for problem in problems if problem.where != where]:
+        raise ConfigError(_ordered(own))
     return built
 
 
@@ -94,8 +97,9 @@ def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
     scale = _read_scale(Path(path), _over(own, extra), problems)
     lowest = scale or Node({}, own.where)
     tree = _over(merge(Experiment, lowest, own), extra)
-    if (public := public_sets(tree)) is not None:
-        tree = _over(merge(Experiment, merge(Experiment, lowest, public), own), extra)
+    below = [layer for layer in (public_sets(tree), saved_settings(tree)) if layer is not None]
+    if below:
+        tree = _over(merge(Experiment, _over(lowest, below), own), extra)
     _check_variables([lowest, own, *extra], problems)
     before = len(problems)
     values = dict(interpolate(Node(tree.value, own.where), problems).value)
@@ -187,13 +191,18 @@ def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[N
 
 
 def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
-    """Read the scale's file, which lies in `scales/` beside the experiment's."""
+    """Read the scale's file, which lies in `scales/` beside the experiment's.
+
+    Experiments with all sections, as runs and saved models have them (`saved.to_yaml`), need none.
+    """
     node = top.value.get("scale")
     if node is None:
         problems.append(Problem(str(path), "missing key 'scale': it needs a text."))
     if node is None or not isinstance(node.value, str):
         return None
     folder = path.parent / "scales"
+    if not folder.is_dir() and top.value.keys() >= _SECTIONS:
+        return Node({}, node.where)
     file = folder / f"{node.value}.yaml"
     known = [found.stem for found in folder.glob("*.yaml")]
     if node.value not in known:

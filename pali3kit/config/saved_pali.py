@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from pali3kit import durable
+from pali3kit.config.digest import digest
 from pali3kit.errors import WeightsError, choose
 from pali3kit.types import Json, Named
 
@@ -32,13 +33,17 @@ MODEL_TYPE, FORMAT = "pali3kit", 1
 CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.model"
 PREPROCESSING_FILE, GENERATION_FILE = "preprocessor_config.json", "generation_config.json"
 CARD_FILE, RECIPE_FILE = "README.md", "recipe.yaml"
+MASKS_PART = "mask_tokenizer"
+STAGE_1 = "multimodal"
+"""The name of the checkpoint that no transfer has specialised."""
 
 
 @dataclass(frozen=True)
 class SavedCheckpoint:
-    """One checkpoint: the part with its encoder, its components, and the width of the encoder's tokens."""
+    """One checkpoint: the parts with its encoder and the rest, its components, the width of the encoder's tokens."""
 
     encoder: str
+    part: str
     vision_width: int
     projector: Named
     language: Named
@@ -50,10 +55,11 @@ class SavedPaLI:
     Attributes:
         folder: where it is.
         bins: the number of values of a coordinate.
-        codes, sentinels, rows: arguments of the tokenizer.
+        codes, sentinels, rows: arguments of the tokenizer, which has `vocabulary` ids.
         encoders: the image encoders, by the part that has their weights.
         mask_tokenizer: the mask tokenizer, None without one.
         checkpoints: by name.
+        parts: the files of each part's weights.
         files: the sha256 of each file that must not change.
     """
 
@@ -64,10 +70,12 @@ class SavedPaLI:
             tokenizer = config["tokenizer"]
             self.bins = int(config["bins"])
             self.codes, self.sentinels, self.rows = (int(tokenizer[key]) for key in ("codes", "sentinels", "rows"))
+            self.vocabulary = int(tokenizer["size"])
             self.encoders: dict[str, Named] = {part: _built_in(each) for part, each in config["encoders"].items()}
             self.mask_tokenizer = _built_in(config["mask_tokenizer"]) if config["mask_tokenizer"] else None
-            self.checkpoints = {name: _checkpoint(each) for name, each in config["checkpoints"].items()}
+            self.checkpoints = {name: _checkpoint(name, each) for name, each in config["checkpoints"].items()}
             self.files: dict[str, str] = {str(name): str(digest) for name, digest in config["files"].items()}
+            self.parts = {part: [str(name) for name in names] for part, names in config["parts"].items()}
             lost = [name for name, each in self.checkpoints.items() if each.encoder not in self.encoders]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WeightsError(f"{folder / CONFIG_FILE} is damaged: {error!r}") from error
@@ -93,6 +101,30 @@ class SavedPaLI:
     def generation(self) -> Mapping[str, Any]:
         """The options of each checkpoint's `GenerationDefaults`."""
         return _read_json(self.folder / GENERATION_FILE)
+
+    def image_size(self, encoder: str) -> int:
+        """The side of an encoder's images. Raises WeightsError where it is not recorded."""
+        size = self.preprocessing.get(encoder, {}).get("size")
+        if not isinstance(size, int):
+            raise WeightsError(f"{self.folder / PREPROCESSING_FILE} is damaged: it has no size of {encoder}")
+        return size
+
+    def start_digest(self, component: str) -> str:
+        """A digest of what training starts from: the "tokenizer", "vision", "mask_tokenizer", or "pali" of `STAGE_1`.
+
+        By the recorded digests of files, which are verified when they are read.
+        """
+        start = self.checkpoint(STAGE_1)
+        parts = {"vision": start.encoder, "mask_tokenizer": MASKS_PART, "pali": start.part}
+        names = [TOKENIZER_FILE] if component == "tokenizer" else self.parts[parts[component]]
+        spec = self.preprocessing.get(start.encoder) if component == "vision" else None
+        return digest({"files": [self.files[name] for name in names], "image_spec": spec})
+
+    def part_files(self, part: str) -> list[Path]:
+        """The verified files of a part's weights. Raises WeightsError as `verify`, or where it has none."""
+        if not self.parts.get(part):
+            raise WeightsError(f"{self.folder / CONFIG_FILE} is damaged: it has no weights of {part}")
+        return [self.verify(name) for name in self.parts[part]]
 
     def verify(self, name: str) -> Path:
         """The path of a file whose sha256 is the recorded one. Raises WeightsError for any other."""
@@ -140,9 +172,14 @@ def _read_json(path: Path) -> Mapping[str, Any]:
     return content
 
 
-def _checkpoint(config: Mapping[str, Any]) -> SavedCheckpoint:
+def _checkpoint(name: str, config: Mapping[str, Any]) -> SavedCheckpoint:
     projector, language = _built_in(config["projector"]), _built_in(config["language"])
-    return SavedCheckpoint(str(config["encoder"]), int(config["vision_width"]), projector, language)
+    return SavedCheckpoint(str(config["encoder"]), pali_part(name), int(config["vision_width"]), projector, language)
+
+
+def pali_part(checkpoint: str) -> str:
+    """The part with the projector and language model of a checkpoint."""
+    return f"pali.{checkpoint}"
 
 
 def _built_in(component: Mapping[str, Json]) -> Named:

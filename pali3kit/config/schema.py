@@ -28,6 +28,8 @@ class Model:
     """The components of PaLI.
 
     Keys:
+        from: a folder of `PaLI.save_pretrained`. Its components, image size and tokenizer are then the model's, and
+            stages 1 to 3 continue from its checkpoint `multimodal`, instead of stage 0.
         image_size: the side of the square input images, in pixels.
         vision: the image encoder.
         projector: maps the encoder's tokens to the language model's width.
@@ -37,6 +39,7 @@ class Model:
             measure it, without any training, instead of `vision`.
     """
 
+    from_: str | None = field(default=None, metadata={"key": "from", **PLACE})
     image_size: int
     vision: Component = field(metadata={"registry": "vision"})
     projector: Component = field(metadata={"registry": "projector"})

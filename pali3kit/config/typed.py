@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pali3kit import registry
 from pali3kit.catalogue import STAGE
 from pali3kit.config.component import Component, Optimizer
-from pali3kit.config.kinds import OPTIONAL_COMPONENT, VARIABLES, hints, is_component, is_section, registry_of
+from pali3kit.config.kinds import OPTIONAL_COMPONENT, VARIABLES, hints, is_component, is_section, key_of, registry_of
 from pali3kit.config.paths import impossible
 from pali3kit.config.renamed import RENAMED
 from pali3kit.config.schema import Experiment
@@ -120,7 +120,7 @@ class Builder:
         if not isinstance(node.value, dict):
             self.wrong(node, key, "a mapping")
             return REFUSED
-        declared, known = hints(kind), {field.name: field for field in fields(kind)}
+        declared, known = hints(kind), {key_of(field): field for field in fields(kind)}
         for name, child in node.value.items():
             if name not in known:
                 self.unknown(child, key, name, [*known, *extra], component)
@@ -136,7 +136,7 @@ class Builder:
             else:
                 self.missing(node, _join(key, name), _word(declared[name]))
             values[name] = REFUSED
-        return kind(**values)
+        return kind(**{known[name].name: value for name, value in values.items()})
 
     def unknown(self, node: Node, above: str, name: str, choices: Iterable[str], component: str = "") -> None:
         """Report an unknown key; only the first `MOST_SUGGESTIONS` get a suggestion, which takes time to find."""

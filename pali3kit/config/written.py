@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
 from pali3kit.config.component import Component, Optimizer
+from pali3kit.config.kinds import key_of
 
 
 def written(value: object) -> object:
@@ -15,7 +16,7 @@ def written(value: object) -> object:
     if isinstance(value, Component):
         return {"name": value.name, **_each(value.options)}
     if is_dataclass(value) and not isinstance(value, type):
-        values = {field.name: getattr(value, field.name) for field in fields(value)}
+        values = {key_of(field): getattr(value, field.name) for field in fields(value)}
         own = values.pop("options") if isinstance(value, Optimizer) else {}
         return _each({**values, **own})
     if isinstance(value, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,8 +64,18 @@ def run_documents(
         notes=report.notes,
         sources=[f"{name}: {'see below' if name == EMBEDDED else 'the terms of its providers'}" for name in sources],
         embedded=EMBEDDED in sources,
+        start="\n".join(filter(None, (_card_of(step, store) for step in steps))),
     )
     return {CARD_FILE: card, RECIPE_FILE: to_yaml(replace(experiment, runtime=Runtime()))}
+
+
+def _card_of(step: Step, store: Store) -> str:
+    """The card of the saved PaLI that a step starts from, its headings two levels down; "" for other steps."""
+    file = store.path(step) / CARD_FILE
+    if step.kind != "saved" or not file.is_file():
+        return ""
+    body = re.sub(r"\A---\n.*?\n---\n", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub("^(#+ )", r"##\1", body.strip(), flags=re.MULTILINE)
 
 
 def _metadata() -> str:

@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pali3kit.config.saved_pali import STAGE_1
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.types import Named
 from pali3kit.vision.contract import VisionEncoder
 
-STAGE_1 = "multimodal"
-"""The name of the checkpoint that no transfer has specialised."""
+__all__ = ["STAGE_1", "Architecture", "Checkpoints", "GenerationDefaults"]
 
 
 @dataclass(frozen=True, kw_only=True)

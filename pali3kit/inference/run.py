@@ -20,6 +20,7 @@ from pali3kit.plan.graph import build
 from pali3kit.plan.kinds.evaluate import Config as Evaluation
 from pali3kit.plan.kinds.multimodal import Config as Stage1
 from pali3kit.plan.kinds.resolution import Config as Stage2
+from pali3kit.plan.kinds.saved import Config as Saved
 from pali3kit.plan.kinds.transfer import Config as Transfer
 from pali3kit.plan.step import Step, ancestry
 from pali3kit.text.tokenizer import Tokenizer
@@ -94,8 +95,7 @@ class RunCheckpoints(Checkpoints):
         model = self.models[name]
         evaluation = self._evaluation_of(name)
         config, trained = evaluation.config, model.config
-        assert isinstance(config, Evaluation) and isinstance(trained, Stage1 | Stage2 | Transfer)
-        mixture = {} if isinstance(trained, Transfer) else trained.training.mixture
+        assert isinstance(config, Evaluation) and isinstance(trained, Stage1 | Stage2 | Transfer | Saved)
         return GenerationDefaults(
             task=trained.task if isinstance(trained, Transfer) else "",
             image_size=trained.image_size,
@@ -104,8 +104,15 @@ class RunCheckpoints(Checkpoints):
             beams=config.beams,
             constrained=config.constrained and name != STAGE_1,
             fp16_tokens="features" in evaluation.parents,
-            mixture=tuple(sorted(task for task, weight in mixture.items() if weight > 0)),
+            mixture=self._mixture(model),
         )
+
+    def _mixture(self, model: Step) -> tuple[str, ...]:
+        """The tasks of a general model; of a saved one, those that were saved with it."""
+        if isinstance(model.config, Saved):
+            return tuple(self._artifact(model).config["mixture"])
+        mixture = model.config.training.mixture if isinstance(model.config, Stage1 | Stage2) else {}
+        return tuple(sorted(task for task, weight in mixture.items() if weight > 0))
 
     def architecture(self, name: str) -> Architecture:
         model, masks = self.models[name], self._mask_tokenizer_step
@@ -158,11 +165,16 @@ def _evaluations(columns: Mapping[str, Step]) -> list[Step]:
 
 def _models(evaluations: list[Step]) -> dict[str, Step]:
     """The models by the names of their checkpoints, `STAGE_1` first."""
-    untransferred = (Stage1, Stage2)
-    general = [step for step in ancestry(evaluations) if isinstance(step.config, untransferred)]
+    general = [step for step in ancestry(evaluations) if _is_general(step)]
     transfers = [step for step in evaluations if isinstance(step.parents["model"].config, Transfer)]
     own = {_benchmark(step).transfer: step.parents["model"] for step in transfers}
     return {STAGE_1: general[-1], **own}
+
+
+def _is_general(step: Step) -> bool:
+    """Whether a step made a model that no transfer has specialised, or started from a saved one (`model.from`)."""
+    config = step.config
+    return isinstance(config, Stage1 | Stage2) or (isinstance(config, Saved) and config.part == "pali")
 
 
 def _benchmark(evaluation: Step) -> Benchmark:

@@ -24,12 +24,14 @@ from pali3kit.config.saved_pali import (
     CONFIG_FILE,
     FORMAT,
     GENERATION_FILE,
+    MASKS_PART,
     MODEL_TYPE,
     PREPROCESSING_FILE,
     RECIPE_FILE,
     TOKENIZER_FILE,
     SavedPaLI,
     is_saved,
+    pali_part,
 )
 from pali3kit.errors import DataError, WeightsError, choose, first_line
 from pali3kit.images.spec import ImageSpec
@@ -42,9 +44,8 @@ from pali3kit.training.components import build_component, build_language, build_
 from pali3kit.types import Json, Named
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import load_sharded, save_sharded
-from pali3kit.weights.find import INDEX, shards
+from pali3kit.weights.find import INDEX
 
-MASK_TOKENIZER_PART = "mask_tokenizer"
 Model = TypeVar("Model", bound=nn.Module)
 
 
@@ -111,16 +112,17 @@ class _Writer:
     def __init__(self, checkpoints: Checkpoints, folder: Path, max_shard_size: int | str) -> None:
         self.checkpoints, self.folder, self.max_shard_size = checkpoints, folder, max_shard_size
         self.weight_map: dict[str, str] = {}
+        self.parts: dict[str, list[str]] = {}
         self.encoders: dict[str, Named] = {}
         self.preprocessing: dict[str, Json] = {}
-        self._parts: dict[str, str] = {}  # by digest of an encoder
+        self._encoders: dict[str, str] = {}  # parts by the digest of what they hold
 
     def write(self, names: Sequence[str]) -> None:
         source, config = self.checkpoints, dict[str, Json]()
         tokenizer, mask_tokenizer = source.tokenizer(), source.mask_tokenizer()
         shutil.copyfile(tokenizer.path, self.folder / TOKENIZER_FILE)
         if mask_tokenizer is not None:
-            self._add(MASK_TOKENIZER_PART, mask_tokenizer)
+            self._add(MASKS_PART, mask_tokenizer)
         for name in names:
             config[name] = self._checkpoint(name)
         self._json(INDEX, {"metadata": {"total_size": self._total()}, "weight_map": self.weight_map})
@@ -142,6 +144,7 @@ class _Writer:
                 "mask_tokenizer": described if mask_tokenizer is not None else None,
                 "encoders": self.encoders,
                 "checkpoints": config,
+                "parts": self.parts,
                 "files": {file: durable.sha256_of(self.folder / file) for file in files},
             },
         )
@@ -153,7 +156,7 @@ class _Writer:
             if str(part["name"]).startswith("hf/") or part.get("trust_remote_code"):
                 raise WeightsError(f"'{part['name']}' cannot be saved: it is built from files outside of the folder.")
         encoder = self._encoder(built.vision, vision)
-        self._add(f"pali.{name}", self.checkpoints.model(name))
+        self._add(pali_part(name), self.checkpoints.model(name))
         return {
             "encoder": encoder,
             "vision_width": vision.width,
@@ -165,17 +168,19 @@ class _Writer:
         """The part with an encoder's weights, which are written unless an equal encoder was."""
         spec = asdict(vision.image_spec)
         digest = _digest(vision, {"component": component, "spec": spec})
-        if digest not in self._parts:
-            part = f"vision-{len(self._parts) + 1}" if self._parts else "vision"
-            self._parts[digest], self.encoders[part], self.preprocessing[part] = part, component, spec
+        if digest not in self._encoders:
+            part = f"vision-{len(self._encoders) + 1}" if self._encoders else "vision"
+            self._encoders[digest], self.encoders[part], self.preprocessing[part] = part, component, spec
             self._add(part, vision)
-        return self._parts[digest]
+        return self._encoders[digest]
 
     def _add(self, part: str, module: nn.Module) -> None:
         dtypes = {weight.dtype for weight in module.parameters()} - {torch.float32}
         if dtypes:  # a PaLI of another dtype has converted what it shares with its checkpoints
             raise WeightsError(f"{part} was loaded as {dtypes.pop()}, which has lost digits: load it without a dtype.")
-        self.weight_map |= save_sharded(module, self.folder, part, self.max_shard_size)
+        written = save_sharded(module, self.folder, part, self.max_shard_size)
+        self.parts[part] = sorted(set(written.values()))
+        self.weight_map |= written
 
     def _total(self) -> int:
         """Bytes of all files of weights, as the index records them."""
@@ -200,18 +205,17 @@ class _SavedCheckpoints(Checkpoints):
     def __init__(self, saved: SavedPaLI) -> None:
         self.saved = saved
         self.name, self.names, self.bins = str(saved.folder), tuple(saved.checkpoints), saved.bins
-        self._files = cache(saved.verify)  # a file of several parts is verified once
         self._encoder = cache(self._read_encoder)
 
     def tokenizer(self) -> Tokenizer:
         saved = self.saved
-        return Tokenizer(self._files(TOKENIZER_FILE), saved.codes, saved.sentinels, saved.rows)
+        return Tokenizer(saved.verify(TOKENIZER_FILE), saved.codes, saved.sentinels, saved.rows)
 
     def mask_tokenizer(self) -> MaskVQVAE | None:
         described = self.saved.mask_tokenizer
         if described is None:
             return None
-        return self._filled(MASK_TOKENIZER_PART, lambda: build_component(MASK_TOKENIZER, described))
+        return self._filled(MASKS_PART, lambda: build_component(MASK_TOKENIZER, described))
 
     def vision(self, name: str) -> VisionEncoder:
         """The image encoder of a checkpoint; the same object for all that share it."""
@@ -233,7 +237,7 @@ class _SavedCheckpoints(Checkpoints):
         def build() -> PaLIModel:
             return build_pali(config.projector, config.vision_width, build_language(config.language, tokenizer))
 
-        return self._filled(f"pali.{name}", build)
+        return self._filled(config.part, build)
 
     def defaults(self, name: str) -> GenerationDefaults:
         self.saved.checkpoint(name)
@@ -264,18 +268,10 @@ class _SavedCheckpoints(Checkpoints):
             model = build()
         except (TypeError, ValueError, RuntimeError) as error:
             raise WeightsError(f"{folder}: its {part} cannot be built: {first_line(error)}") from error
-        files = [file.name for file, names in shards(self._files(INDEX)).items() if _holds(names, part)]
-        if not files:
-            raise WeightsError(f"{folder / INDEX} names no weights of {part}")
-        load_sharded(model, [self._files(name) for name in files], part)
+        load_sharded(model, self.saved.part_files(part), part)
         return model.eval().requires_grad_(False)
 
 
 def _immutable(value: Json) -> Json:
     """A value of JSON as dataclasses have it: lists as tuples."""
     return tuple(value) if isinstance(value, list) else value
-
-
-def _holds(names: Sequence[str], part: str) -> bool:
-    """Whether any of these tensors belongs to a part."""
-    return any(name.startswith(f"{part}.") for name in names)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from torch import nn
 from pali3kit.config.component import Component
 from pali3kit.data.source import Source
 from pali3kit.errors import ConfigError, WeightsError
+from pali3kit.images.spec import ImageSpec
 from pali3kit.language.contract import LanguageModel
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier
@@ -143,6 +144,9 @@ class Artifact:
             load_weights(vision, file)
         else:
             load_weights(vision, file, lambda tensors: vision.resample_positions(tensors, vision.grid(own)))
+        if "image_spec" in self.config:  # of a saved PaLI, which no longer has what its encoder was made from
+            spec = {key: tuple(one) if isinstance(one, list) else one for key, one in self.config["image_spec"].items()}
+            vision.image_spec = replace(ImageSpec(**spec), size=size)
         return vision.eval()
 
     def dual_encoder(self, tokenizer: Tokenizer, images: bool = True) -> TrainedDualEncoder:

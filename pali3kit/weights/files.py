@@ -130,6 +130,17 @@ def load_sharded(module: nn.Module, files: Iterable[Path], part: str) -> None:
     _fill(module, found, files[0])
 
 
+def extract_part(files: Iterable[Path], part: str, path: Path) -> None:
+    """Write a part of the files that `save_sharded` wrote to `path`, as `save_weights` would."""
+    prefix, tensors, ties = f"{part}.", dict[str, Tensor](), dict[str, str]()
+    for file in files:
+        with safe_open(file, "pt") as opened:
+            ties |= {key: value for key, value in (opened.metadata() or {}).items() if key.startswith(prefix)}
+        tensors |= {name: tensor for name, tensor in load_file(file).items() if name.startswith(prefix)}
+    metadata = {name.removeprefix(prefix): owner.removeprefix(prefix) for name, owner in ties.items()}
+    save_file({name.removeprefix(prefix): tensor for name, tensor in tensors.items()}, path, metadata or None)
+
+
 def _fill(module: nn.Module, found: Mapping[str, Tensor], path: Path) -> None:
     wanted = module.state_dict()
     problems = [f"missing {name}" for name in wanted.keys() - found.keys()]

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import true_files
+import yaml
 from PIL import Image
 from random_pali import MemoryCheckpoints
 
@@ -52,9 +54,7 @@ def opened(
     return calls
 
 
-def test_ask_and_caption(
-    opened: list[Any], checkpoints: MemoryCheckpoints, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ask_and_caption(opened: list[Any], checkpoints: MemoryCheckpoints, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ask", MODEL, "a.png", "what is it?", "pretrain=siglip", "seed=3", "--model.image_size", "64"]) == 0
     assert opened == [(MODEL, {"seed": 3, "pretrain": "siglip", "model.image_size": 64})]
     assert capsys.readouterr().out == PaLI(checkpoints).ask("a.png", "what is it?") + "\n"
@@ -104,16 +104,43 @@ def test_evaluate_measures_a_benchmark(opened: list[Any], capsys: pytest.Capture
     words = ["evaluate", MODEL, "vqav2", "data.test=5", "evaluation.beams=1", "--out", "mine"]
     assert main(words) == 0
     told = capsys.readouterr()
-    assert told.out.startswith("embedded/vqav2: 0.0 VQA accuracy, %, 95% interval 0.0 to 0.0 (bootstrap over samples), n 5")
+    assert told.out.startswith(
+        "embedded/vqav2: 0.0 VQA accuracy, %, 95% interval 0.0 to 0.0 (bootstrap over samples), n 5"
+    )
     assert told.err == "embedded/vqav2: checkpoint vqav2 of memory\n"
     conditions = json.loads(Path("mine/config.json").read_text())
     assert (conditions["checkpoint"], conditions["beams"], conditions["image_size"]) == ("vqav2", 1, 64)
     rows = [json.loads(line) for line in Path("mine/predictions.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(rows) == json.loads(Path("mine/metrics.json").read_text())["n"] == 5
     assert opened[-1] == (MODEL, {"seed": None})
-    assert sorted(map(str, Path("mine").iterdir())) == ["mine/config.json", "mine/metrics.json", "mine/predictions.jsonl"]
+    assert sorted(map(str, Path("mine").iterdir())) == [
+        "mine/config.json",
+        "mine/metrics.json",
+        "mine/predictions.jsonl",
+    ]
+    assert main(["evaluate", MODEL, "xm3600", "evaluation.limit=2", "data.test=4"]) == 0
+    english, others, _ = capsys.readouterr().out.splitlines()
+    assert english.startswith("embedded/xm3600.en: ") and others.startswith("embedded/xm3600.avg35: ")
+    assert english.endswith(", n 2") and "CIDEr × 100" in others
     assert main(words) == 2
     assert capsys.readouterr().err == "mine exists already: choose another folder by --out.\n"
+
+
+def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    for split, numbers in (("train2014", range(30, 32)), ("val2014", range(36, 39))):
+        asked, answers = f"v2_OpenEnded_mscoco_{split}_questions.json", f"v2_mscoco_{split}_annotations.json"
+        true_files.vqa_v2(Path("sets/vqav2", asked), Path("sets/vqav2", answers), Path("sets/coco"), numbers, split)
+    recipe = Path(MODEL, "recipe.yaml")  # of a model that was trained elsewhere
+    made = yaml.safe_load(recipe.read_text())
+    made["data"]["source"] = {"name": "records", "path": "gone.jsonl", "images": "gone"}
+    recipe.write_text(yaml.safe_dump(made))
+    assert main(["evaluate", MODEL, "vqav2", "--checkpoint", "refcoco"]) == 2
+    assert "gone.jsonl" in capsys.readouterr().err
+    assert main(["evaluate", MODEL, "vqav2", "data.root=sets", "--checkpoint", "refcoco"]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("vqav2: ") and "\npredictions, metrics and conditions: runs/evaluate/vqav2\n" in told.out
+    assert json.loads(Path("runs/evaluate/vqav2/config.json").read_text())["source"]["name"] == "vqa"
+    assert told.err == "vqav2: checkpoint refcoco of memory\n"
 
 
 @pytest.mark.parametrize(
@@ -125,16 +152,17 @@ def test_evaluate_measures_a_benchmark(opened: list[Any], capsys: pytest.Capture
         (["ask", "./modl", "a.png", "?"], "no run folder, saved folder or hub id './modl'. Did you mean 'model'?\n"),
         (["ask", MODEL, "a.png", "?", "seed=x"], "seed should be a number, not 'x'.\n"),
         (["ask", MODEL, "a.png", "?", "pretrain=["], "command line: pretrain=[: not valid YAML:"),
-        (["ask", MODEL, "a.png", "?", "--checkpont", "x"], "unknown flag '--checkpont'. Did you mean '--checkpoint'?\n"),
-        (["segment", MODEL, "a.png", "x", "--out", "b.txt"], "--out should end with .png, .jpg, .jpeg, .webp, not 'b.txt'.\n"),
-        (["segment", MODEL, "a.png", "x", "--out", "a.png"], "--out should be a file in a folder that exists, and not the image"),
+        (["ask", MODEL, "a.png", "?", "place=x"], "place=x: key=value chooses a cell of a run's grid, and 'place'"),
+        (["ask", MODEL, "a.png", "?", "--checkpont"], "unknown flag '--checkpont'. Did you mean '--checkpoint'?\n"),
+        (["segment", MODEL, "a.png", "x", "--out", "b.txt"], "--out should end with .png, .jpg, .jpeg, .webp, not"),
+        (["segment", MODEL, "a.png", "x", "--out", "a.png"], "--out should be a file in a folder that exists, and not"),
         (["predict", MODEL, "a.png"], "usage: python -m pali3kit.run predict MODEL LINES.jsonl --out ANSWERS.jsonl"),
         (["predict", MODEL, "no.jsonl", "--out", "x"], "there is no file 'no.jsonl'.\n"),
-        (["predict", MODEL, "a.png", "--out", "a.png"], "--out should be a file in a folder that exists, and not the one"),
+        (["predict", MODEL, "a.png", "--out", "a.png"], "--out should be a file in a folder that exists, and not"),
         (["evaluate", MODEL, "vqa2"], "unknown benchmark 'vqa2'. Did you mean 'vqav2'?\n"),
         (["evaluate", MODEL, "probe"], "'probe' does not score answers that PaLI generates, as these do: coco, "),
         (["evaluate", MODEL, "vqav2", "data.tst=3"], "command line: data.tst=3: unknown key 'data.tst'. Did you mean"),
-        (["evaluate", MODEL, "vqav2", "data.root=no"], "command line: data.root=no: benchmark 'vqav2' is measured on VQAv2 (val), and"),
+        (["evaluate", MODEL, "vqav2", "data.root=no"], "command line: data.root=no: benchmark 'vqav2' is measured"),
     ],
 )  # fmt: skip
 def test_invalid_requests_exit_2_before_a_model_is_opened(

@@ -33,7 +33,7 @@ class FakePaLI:
     def caption(self, images: Any, *, language: str, checkpoint: str | None) -> list[str]:
         return self._answers(images, ["caption"] * len(images), language)
 
-    def generate(self, images: Any, texts: Any, *, checkpoint: str = "stage 1") -> list[str]:
+    def generate(self, images: Any, texts: Any, *, checkpoint: str) -> list[str]:
         return self._answers(images, texts, checkpoint)
 
 
@@ -112,7 +112,7 @@ def test_an_unreadable_image_costs_few_batches(source: Path) -> None:
     pali = FakePaLI()
     Predictions(source, Path("out.jsonl"), "m").make(pali, None)  # type: ignore[arg-type]
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
-    assert [row.get("prediction") for row in rows] == [f"stage 1 {n}" if n != 37 else None for n in range(128)]
+    assert [row.get("prediction") for row in rows] == [f"multimodal {n}" if n != 37 else None for n in range(128)]
     assert len(pali.batches) == 15  # 128, then two halves at each of seven levels
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pali3kit.config.load import load
+from pali3kit.config.saved import to_yaml
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
 from pali3kit.run import main
@@ -292,6 +293,16 @@ def test_later_layers_win(trial: Path) -> None:
 def test_values_may_refer_to_other_keys(trial: Path) -> None:
     experiment = load("x.yaml", ["stages.vision.text.width=${model.vision.width}", "model.vision.width=48"])
     assert experiment.stages.vision.text.options["width"] == 48
+
+
+def test_a_whole_experiment_needs_no_scale_file(trial: Path) -> None:
+    experiment = load("x.yaml")
+    (trial / "elsewhere").mkdir()
+    (trial / "elsewhere" / "whole.yaml").write_text(to_yaml(experiment))
+    assert load("elsewhere/whole.yaml") == experiment
+    (trial / "elsewhere" / "part.yaml").write_text((trial / "x.yaml").read_text())
+    with pytest.raises(ConfigError, match=r"unknown scale 'tiny'\. Scales are the files elsewhere/scales/NAME\.yaml"):
+        load("elsewhere/part.yaml")
 
 
 def test_variables_are_said_once_and_are_no_part_of_the_experiment(trial: Path) -> None:

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import T5ForConditionalGeneration
 
 from pali3kit.config.shapes import LanguageShape
 from pali3kit.data.task import Example
 from pali3kit.evals import answers as module
-from pali3kit.evals.features import TOKENS
+from pali3kit.evals.batches import TOKENS
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLIModel
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
+from pali3kit.weights.export import export_language
 
 
 def test_batches_do_not_change_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,3 +78,59 @@ def test_a_batch_has_an_example_and_at_most_so_many_images_and_tokens() -> None:
     assert size(16, images=16) == 8 and size(1, images=300) == 1 and size(1, images=0) == 128
     assert size(76, kept=64) == 11, "the vision encoder reads all tokens"
     assert size(4, beams=100) == TOKENS // (16 + 128 + 100 * 128) == 5
+
+
+def small(folder: Path) -> tuple[PaLIModel, Tokenizer]:
+    train_tokenizer([f"what is this number {i} ?" for i in range(50)], folder / "t.model", 400)
+    tokenizer = Tokenizer(folder / "t.model", codes=4, sentinels=2)
+    torch.manual_seed(0)
+    language = UL2(len(tokenizer), width=16, encoder_depth=2, decoder_depth=2, heads=2, head_width=8, mlp=24)
+    return PaLIModel(None, LinearProjector(12, 16), language).eval(), tokenizer
+
+
+ANSWERS = [["number 7", "", "what is"], [], ["is this number 3 4 5 6 ?"]]
+
+
+def test_scores_equal_transformers_loss(tmp_path: Path) -> None:
+    """The loss of T5 is the mean over the tokens of an answer, its end included, as with `normalize`."""
+    model, tokenizer = small(tmp_path)
+    export_language(model.language, tmp_path / "t5")
+    peer = T5ForConditionalGeneration.from_pretrained(tmp_path / "t5").eval()
+    tokens, examples = torch.randn(3, 4, 12), [Example((n,), "what is this ?" + " is" * n, "") for n in range(3)]
+    found = module.score_answers(model, tokenizer, examples, ANSWERS, tokens.__getitem__, (2, 2), 40, normalize=True)
+    assert [len(each) for each in found] == [3, 0, 1]
+    for number, example in enumerate(examples):
+        visual = model.projector(tokens[number][None], (2, 2))
+        prompt = model.language.embed(torch.tensor([tokenizer.encode(example.prompt)]))
+        for answer, score in zip(ANSWERS[number], found[number], strict=True):
+            labels = torch.tensor([tokenizer.encode(answer, eos=True)])
+            with torch.no_grad():
+                loss = peer(inputs_embeds=torch.cat([visual, prompt], 1), labels=labels).loss
+            assert score == pytest.approx(-float(loss), abs=1e-5)
+
+
+def test_scores_do_not_depend_on_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, tokenizer = small(tmp_path)
+    tokens, examples = torch.randn(3, 4, 12), [Example((n,), "what is this ?" + " is" * n, "") for n in range(3)]
+    arguments = (model, tokenizer, examples, ANSWERS, tokens.__getitem__, (2, 2), 40, False)
+    together = module.score_answers(*arguments)
+    assert module.score_answers(*arguments, max_tokens=1)[2] == pytest.approx(together[2], abs=1e-5)
+    calls: list[tuple[int, ...]] = []
+    original = module.log_probabilities
+
+    def counted(language: UL2, memory: torch.Tensor, mask: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        calls.append((len(memory), *targets.shape))
+        return original(language, memory, mask, targets)
+
+    monkeypatch.setattr(module, "log_probabilities", counted)
+    monkeypatch.setattr(module, "LOGITS", 2 * 12 * len(tokenizer))
+    few = module.score_answers(*arguments)
+    for one, other in zip(few, together, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+    assert len(calls) > 3 and all(targets * length <= 2 * 12 for _, targets, length in calls)
+
+
+def test_no_answers_have_no_scores(tmp_path: Path) -> None:
+    model, tokenizer = small(tmp_path)
+    arguments = (model, tokenizer, [Example((), "a", "")], [[]], lambda numbers: torch.zeros(0, 4, 12), (2, 2), 40)
+    assert module.score_answers(*arguments, normalize=True) == [[]]

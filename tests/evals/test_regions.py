@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from pali3kit.data.task import Example
-from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, _score_regions, reconstruction
+from pali3kit.evals.regions import (
+    _by_size,
+    _codec_limits,
+    _decode_segments,
+    _runs,
+    _score_regions,
+    reconstruction,
+)
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.masks.vqvae import MaskVQVAE
 

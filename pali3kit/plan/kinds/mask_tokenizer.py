@@ -32,6 +32,8 @@ class Config(SourceConfig):
 
 
 def _make(cell: CellSteps) -> Step:
+    if cell.experiment.model.from_ is not None:
+        return cell.step("saved", part="mask_tokenizer")
     part = cell.experiment.model.mask_tokenizer
     config = Config(
         **mask_fields(cell.experiment),

@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf, pow
 from pathlib import Path
 from typing import ClassVar
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import KeyProblem, check_budget, check_devices, generates_text, known_benchmarks
+from pali3kit.config.budgets import (
+    KeyProblem,
+    check_budget,
+    check_devices,
+    generates_text,
+    known_benchmarks,
+    trains_stage_1,
+)
 from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal, Resolution
@@ -29,33 +36,36 @@ BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and t
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TextConfig):
-    """The projector, and the training of it and the language model."""
+    """The training of the projector and the language model. A saved projector is the parent's."""
 
     # These are fields of `TextConfig`, which every stage on PaLI has.
     UNREAD: ClassVar[frozenset[str]] = frozenset({"prompt_length", "target_length"})
 
-    projector: Named
+    projector: Named = field(default_factory=dict)
     training: Multimodal
 
 
 def _make(cell: CellSteps) -> Step:
+    """With `model.from` it continues from what was saved, and is that where it has no examples."""
     experiment = cell.experiment
-    training = experiment.stages.multimodal
+    training, saved = experiment.stages.multimodal, experiment.model.from_ is not None
+    if not trains_stage_1(experiment):
+        return cell.step("saved", part="pali")
     config = Config(
         **text_fields(experiment, experiment.model.image_size),
         validation=experiment.data.validation,
-        projector=component_json(experiment.model.projector),
+        projector={} if saved else component_json(experiment.model.projector),
         training=training,
     )
-    return cell.new(
-        "multimodal", config, language=cell.step("language"), **cell.inputs("train", has_regions(training.mixture))
-    )
+    start = {"model": cell.step("saved", part="pali")} if saved else {"language": cell.step("language")}
+    return cell.new("multimodal", config, **start, **cell.inputs("train", has_regions(training.mixture)))
 
 
 def _check(cell: Experiment) -> Iterator[KeyProblem]:
     section = cell.stages.multimodal
-    yield from check_budget("multimodal", section)
-    yield from _mixed(cell)
+    yield from check_budget("multimodal", section, may_be_pretrained=cell.model.from_ is not None)
+    if trains_stage_1(cell):
+        yield from _mixed(cell)
     yield from _lengths(cell)
     if generates_text(cell):
         yield from check_devices(cell, "multimodal", section)

@@ -35,6 +35,8 @@ class Config(StageConfig):
 
 def _make(cell: CellSteps) -> Step:
     """A file needs no text of the source."""
+    if cell.experiment.model.from_ is not None:
+        return cell.step("saved", part="tokenizer")
     chosen, codes = cell.experiment.tokenizer, cell.experiment.model.mask_tokenizer.options.get("codes")
     config = _trained(cell, chosen, codes) if chosen.file is None else _given(chosen, chosen.file, codes)
     return cell.new("tokenizer", config)

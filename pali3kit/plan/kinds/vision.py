@@ -48,6 +48,8 @@ class Config(StageConfig):
 
 def _make(cell: CellSteps) -> Step:
     """Only SigLIP needs the tokenizer."""
+    if cell.experiment.model.from_ is not None:
+        return cell.step("saved", part="vision")
     experiment = cell.experiment
     source = _source(experiment)
     vision, pretrained = experiment.model.vision, experiment.pretrain in ARM_FIELDS

@@ -12,20 +12,26 @@ from pali3kit.training.joint import frozen_images, stage_cost, train_pali
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the `weights.safetensors` of projector and language model."""
+    """Write the `weights.safetensors` of projector and language model; with the parent `model`, those of it, trained
+    further.
+    """
     budget = config.training
     tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
-    pretrained = Artifact(context.parents["language"])
-    language = pretrained.language(tokenizer, context.execution)
+    pretrained = Artifact(context.parents["model" if "model" in context.parents else "language"])
     image_source = frozen_images(config, context)
-    torch.manual_seed(context.seed)
-    model = build_pali(config.projector, image_source.width, language)
+    projector = pretrained.config.get("projector", config.projector)
+    if "model" in context.parents:
+        model = pretrained.pali(tokenizer, context.execution)
+    else:
+        language = pretrained.language(tokenizer, context.execution)
+        torch.manual_seed(context.seed)
+        model = build_pali(projector, image_source.width, language)
     train_pali(model, config, context, budget, tempered(budget.mixture, budget.temperature), image_source)
     save_model(
         context.folder,
         model,
         context.writes,
-        projector=config.projector,
+        projector=projector,
         language=pretrained.config["language"],
         vision_width=image_source.width,
     )

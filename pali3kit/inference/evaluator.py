@@ -22,7 +22,7 @@ from pali3kit.training.device import chosen_device
 from pali3kit.training.distributed import Ranks
 
 
-class Evaluation:
+class Evaluator:
     """The measurement of a benchmark of generated answers on a checkpoint.
 
     Args:

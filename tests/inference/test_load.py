@@ -1,0 +1,54 @@
+"""A run, a saved folder or a repository of the hub: whatever is meant is opened, or told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pali3kit as pk
+from pali3kit.errors import ConfigError, DataError
+from pali3kit.inference.pali import PaLI
+
+
+def test_a_run_is_loaded_by_its_folder(run_folder: Path) -> None:
+    pali = pk.load(run_folder, pretrain="siglip", seed=0, device="cpu")
+    assert isinstance(pali, pk.PaLI) and str(pali.device) == "cpu"
+    assert isinstance(pali.ask(np.zeros((9, 9, 3), np.uint8), "what is it?"), str)
+    with pytest.raises(ConfigError, match=r"has pretrain siglip alone, not classif\."):
+        pk.load(str(run_folder), pretrain="classif")
+
+
+def test_evaluations_and_training_are_not_imported() -> None:
+    """torchmetrics takes twice as long as torch."""
+    code = (
+        "import sys, pali3kit; pali3kit.load; print({'lightning', 'torchmetrics', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def test_a_folder_that_is_not_there_is_no_repository(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError) as refused:
+        pk.load(run_folder.with_name("pali4"))
+    assert str(refused.value) == f"there is no folder {run_folder.with_name('pali4')}. Did you mean 'pali3'?"
+    opened: list[object] = []
+    monkeypatch.setattr(
+        PaLI, "from_pretrained", lambda place, **options: opened.append((place, options)), raising=False
+    )
+    pk.load("nobody-has/this-folder")
+    pk.load(run_folder.parent, device="cpu")  # a folder without an experiment
+    assert opened == [
+        ("nobody-has/this-folder", {"device": None, "dtype": None}),
+        (run_folder.parent, {"device": "cpu", "dtype": None}),
+    ]
+
+
+def test_only_a_run_has_cells(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        pk.load(tmp_path, seed=1, pretrain="siglip")
+    told = f"seed, pretrain: only a run folder has cells to choose from, and {tmp_path} has no experiment.yaml."
+    assert str(refused.value) == told

@@ -1,0 +1,152 @@
+"""Questions, captions, regions and scores, of one image or many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pali3kit.errors import ConfigError, DataError
+from pali3kit.inference.checkpoints import STAGE_1
+from pali3kit.inference.pali import PaLI
+from pali3kit.inference.run import RunCheckpoints
+from pali3kit.masks.codec import RegionFormat
+from pali3kit.models.pali import shift_right
+from pali3kit.text import prompts
+
+RNG = np.random.default_rng(0)
+IMAGES = [RNG.integers(0, 256, (40 + 8 * n, 56, 3), dtype=np.uint8) for n in range(3)]
+QUESTION = "how many roses?"
+
+
+def test_one_question_or_several_about_one_image_or_several(pali: PaLI) -> None:
+    alone = pali.ask(IMAGES[0], QUESTION)
+    assert [alone] == pali.generate([IMAGES[0]], [prompts.for_answer(QUESTION)], checkpoint="vqav2")
+    assert pali.ask(IMAGES[0], [QUESTION, "what is it?"])[0] == alone
+    assert pali.ask(IMAGES[:2], [QUESTION, QUESTION]) == [alone, pali.ask(IMAGES[1], QUESTION)]
+    assert pali.ask(IMAGES[0], []) == []
+    both = pali.ask(IMAGES[:2], QUESTION)  # two images of one question
+    assert pali.ask([IMAGES[:2], IMAGES[2]], [QUESTION] * 2) == [both, pali.ask(IMAGES[2], QUESTION)]
+
+
+def test_another_checkpoint_or_language_can_be_asked(pali: PaLI) -> None:
+    written = [prompts.for_answer(QUESTION, "de")]
+    assert written == [f"Answer in DE: {QUESTION} <extra_id_0>"]
+    asked = pali.ask(IMAGES[0], QUESTION, language="de", checkpoint="okvqa")
+    assert [asked] == pali.generate(IMAGES[:1], written, checkpoint="okvqa")
+
+
+def test_captions(pali: PaLI) -> None:
+    english, german = prompts.for_caption("en"), prompts.for_caption("de")
+    assert [pali.caption(IMAGES[0])] == pali.generate(IMAGES[:1], [english], checkpoint="coco")
+    assert pali.caption(IMAGES, language="de") == pali.generate(IMAGES, [german] * 3)  # of stage 1, which has many
+    assert pali.caption([]) == []
+
+
+def test_regions_are_in_pixels_of_the_image(pali: PaLI, checkpoints: RunCheckpoints) -> None:
+    [answer] = pali.generate(IMAGES[1:2], [prompts.for_region("the rose")], checkpoint="refcoco")
+    box, codes = RegionFormat(checkpoints.bins).read(answer)
+    assert box is not None and codes is not None  # under the grammar all answers are regions
+    [region] = pali.segment(IMAGES[1], "the rose")
+    assert region.text == answer and region.mask is not None and region.mask.shape == (48, 56)
+    assert region.box == tuple(round(part * side) for part, side in zip(box, (48, 56, 48, 56), strict=True))
+    several = pali.segment(IMAGES[:2], ["the rose"] * 2)
+    assert [each.box for [each] in several] == [pali.segment(IMAGES[0], "the rose")[0].box, region.box]
+    assert pali.draw(IMAGES[1], [region]).size == (56, 48)
+    [unreadable] = pali.segment(IMAGES[1], "the rose", checkpoint="coco")
+    assert unreadable.box is None and unreadable.mask is None and unreadable.text
+    assert np.array_equal(np.asarray(pali.draw(IMAGES[1], [unreadable])), IMAGES[1])
+
+
+def test_boxes_are_of_the_upright_image(pali: PaLI, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(IMAGES[0]).save(tmp_path / "a.png", exif=exif)
+    upright = np.rot90(IMAGES[0], -1)
+    [turned], [plain] = (
+        pali.segment(tmp_path / "a.png", "the rose"),
+        pali.segment(np.ascontiguousarray(upright), "the rose"),
+    )
+    assert turned.box == plain.box and turned.mask is not None and turned.mask.shape == upright.shape[:2]
+    assert pali.draw(Image.open(tmp_path / "a.png"), [turned]).size == (40, 56)
+
+
+def step_by_step(pali: PaLI, checkpoint: str, image: np.ndarray, prompt: str, answer: str) -> float:
+    """The log-probability of an answer, a token at a time, without a batch."""
+    source, tokenizer = pali.checkpoints, pali.checkpoints.tokenizer()
+    vision, model = source.vision(checkpoint), source.model(checkpoint)
+    with torch.inference_mode():
+        visual = vision(vision.image_spec.prepare([image])).half().float()
+        prefix = torch.tensor([tokenizer.encode(prompt, max_length=source.defaults(checkpoint).prompt_length)])
+        memory, mask = model.encode(visual, vision.native_grid, prefix, torch.ones_like(prefix, dtype=torch.bool))
+        ids, total = tokenizer.encode(answer, eos=True), 0.0
+        for count in range(len(ids)):
+            before = shift_right(torch.tensor([ids[: count + 1]]), model.language.start_id)
+            states = model.language.decode_states(before, memory, mask)
+            total += float(model.language.to_logits(states)[0, -1].double().log_softmax(-1)[ids[count]])
+    return total
+
+
+def test_scores_equal_a_computation_step_by_step(pali: PaLI) -> None:
+    prompt, answers = prompts.for_answer(QUESTION), ["two", "", "a red rose and a dog", "two"]
+    found = pali.score(IMAGES[0], prompt, answers, normalize=False, checkpoint="vqav2")
+    wanted = [step_by_step(pali, "vqav2", IMAGES[0], prompt, answer) for answer in answers]
+    lengths = [len(pali.checkpoints.tokenizer().encode(answer)) + 1 for answer in answers]
+    for one, other, length in zip(found, wanted, lengths, strict=True):
+        assert abs(one - other) / length < 1e-6  # of fp32 logits
+    means = pali.score(IMAGES[0], prompt, answers, normalize=True, checkpoint="vqav2")
+    assert means == pytest.approx([one / length for one, length in zip(found, lengths, strict=True)], rel=1e-9)
+    assert pali.score(IMAGES[0], prompt, [], normalize=False) == []
+    both = pali.score(IMAGES[:2], prompt, ["two"], normalize=False, checkpoint="vqav2")
+    assert len(both) == 1 and both != found[:1]
+
+
+def test_a_prompt_may_have_no_image_or_several(pali: PaLI) -> None:
+    texts = ["Generate the <extra_id_0>"] * 3
+    mixed = pali.generate([[], (IMAGES[0], IMAGES[1]), IMAGES[2]], texts)
+    each = [pali.generate([one], texts[:1])[0] for one in ([], IMAGES[:2], IMAGES[2])]
+    assert mixed == each and len(pali.generate([()] * 2, texts[:2])) == 2
+
+
+def test_in_bf16_answers_come_without_autocast(pali: PaLI, run_folder: Path) -> None:
+    half = PaLI(RunCheckpoints(run_folder), "cpu", torch.bfloat16)
+    prompt = prompts.for_answer(QUESTION)
+    found = half.score(IMAGES[0], prompt, ["two", "a red rose"], normalize=True)
+    assert found == pytest.approx(pali.score(IMAGES[0], prompt, ["two", "a red rose"], normalize=True), abs=0.1)
+    assert half.checkpoints.model(STAGE_1).language.embed(torch.zeros(1, 1, dtype=torch.long)).dtype == torch.bfloat16
+    assert len(half.segment(IMAGES[0], "the rose")) == 1
+    for wrong in (torch.float16, torch.int8):
+        with pytest.raises(DataError, match=r"dtype should be torch.float32 or torch.bfloat16 \(T5 overflows"):
+            PaLI(pali.checkpoints, dtype=wrong)
+
+
+def test_what_is_wrong_is_told(pali: PaLI) -> None:
+    with pytest.raises(ConfigError, match=r"has no checkpoint 'vqav3'\. Did you mean 'vqav2'\?"):
+        pali.ask(IMAGES[0], QUESTION, checkpoint="vqav3")
+    with pytest.raises(DataError, match="there are 2 images and 1 prompts: each prompt needs an image"):
+        pali.generate(IMAGES[:2], ["a"])
+    for images, texts in (([IMAGES[0]], "a"), (IMAGES[0], ["a"])):
+        with pytest.raises(DataError, match=r"a list of images and a list of prompts: \[image\], \[prompt\]"):
+            pali.generate(images, texts)
+    for options in ({"beams": 0}, {"max_length": 0}):
+        with pytest.raises(ConfigError, match=f"{next(iter(options))} should be at least 1, not 0"):
+            pali.generate(IMAGES[:1], ["a"], **options)
+    with pytest.raises(DataError, match=r"images\[1\]: cannot read an image from int"):
+        pali.generate([IMAGES[0], 3], ["a", "b"])
+    with pytest.raises(DataError, match=r"images\[0\]\[1\]: no/such.png: No such file"):
+        pali.generate([[IMAGES[0], "no/such.png"]], ["a"])
+
+
+def test_lengths_and_beams_are_the_evaluations_unless_others_are_asked_for(pali: PaLI) -> None:
+    prompt = [prompts.for_caption("en")]
+    [whole] = pali.generate(IMAGES[:1], prompt, max_length=32, beams=2)
+    assert pali.generate(IMAGES[:1], prompt) == [whole]
+    [cut] = pali.generate(IMAGES[:1], prompt, max_length=3)
+    assert 0 < len(cut) < len(whole)
+
+
+def test_it_says_what_it_is(pali: PaLI) -> None:
+    assert repr(pali).endswith("pali3 (seed 0): multimodal, coco, vqav2, okvqa, refcoco; on cpu)")
