@@ -83,6 +83,32 @@ def read_size(data: bytes, where: str, upright: bool = True) -> Size:
         return rotated if upright else stored
 
 
+def read_format(data: bytes, where: str) -> str:
+    """The format of an image, one of `FORMATS`, from its header. Raises DataError as `decode_image` does."""
+    with _as_data_error(data, where):
+        return str(_open(data, MAX_PIXELS).format)
+
+
+def decode_mask(data: bytes, where: str) -> np.ndarray:
+    """A bool mask `[H,W]` from a PNG: whether the stored value is above 0, of a colour any channel's.
+
+    Stored are greys, colours or numbers in a palette. Transparent pixels are outside. EXIF does not rotate it.
+
+    Raises:
+        DataError: as `decode_image`, or for another format: JPEG does not keep zeros.
+    """
+    with _as_data_error(data, where):
+        image = _open(data, MAX_PIXELS)
+        if image.format != "PNG":
+            raise DataError(f"a mask should be a PNG, not {image.format}")
+        image.load()
+        values = np.asarray(image)
+        if image.mode in ("LA", "RGBA"):
+            values = values[..., :-1] * (values[..., -1:] > 0)
+        inside: np.ndarray = values > 0
+        return inside.any(-1) if inside.ndim == 3 else inside
+
+
 def read_image(path: Path, max_pixels: int = MAX_PIXELS, upright: bool = True) -> Image.Image:
     """`decode_image` for a file."""
     try:
