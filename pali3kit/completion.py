@@ -16,7 +16,7 @@ _pali3kit() {{
     1:*) choices="{commands}" ;;
     2:list) choices="{kinds}" ;;
     2:show) choices="{components}" ;;
-    *:list | *:show | *:report | *:tokenizer | *:completion) choices="" ;;
+    *:list | *:show | *:report | *:check-data | *:tokenizer | *:completion) choices="" ;;
     *) choices="{keys}" ;;
   esac
   COMPREPLY=($(compgen -W "$choices" -- "$word"))

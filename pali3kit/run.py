@@ -5,7 +5,6 @@ Heavy modules are imported in the commands that need them: `check`, `list`, `sho
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -35,6 +34,7 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   step FILE LABEL      make one stage that `plan` shows, as one rank of torchrun, srun, a PyTorchJob, or alone
   report RUN_FOLDER    write the report of a finished run again
   verify [WHAT]        verify all artifacts of a store (default: runs/store), a run folder or a FILE, byte by byte
+  check-data FILE      say what is in a .jsonl file of your own: --images FOLDER --out PAGE --decode
   tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME: the text of .jsonl
   list [KIND]          list components, benchmarks and stages
   show KIND/NAME       show one of them and its options
@@ -134,7 +134,7 @@ def _joined(words: list[str]) -> list[str]:
     """Join `--key value` to `--key=value`, for the options of commands and the keys of experiments."""
     options = {option for command in COMMANDS.values() for option in command.options}
     joined: list[str] = []
-    ahead = iter(words)
+    ahead = iter("--decode=true" if word == "--decode" else word for word in words)
     for word in ahead:
         key = word.removeprefix("--")
         if word.startswith("--") and (key in options or exists(Experiment, key) or key.startswith(f"{VARIABLES}.")):
@@ -197,8 +197,7 @@ def _step(arguments: list[str], overrides: list[str]) -> int:
 def _report(arguments: list[str], _: list[str]) -> int:
     folder = Path(arguments[0])
     if not folder.is_dir():
-        near = [str(found) for found in folder.parent.glob("*")] if folder.parent.is_dir() else []
-        raise _UsageError(f"no run folder '{folder}'.{nearest(str(folder), near)}")
+        raise _UsageError(f"no run folder '{folder}'.{nearest(str(folder), map(str, folder.parent.glob('*')))}")
     from pali3kit.report import print_table, rebuild
 
     report = rebuild(folder)
@@ -218,18 +217,21 @@ def _verify(arguments: list[str], overrides: list[str]) -> int:
     return int(verify(place, experiment) > 0)
 
 
+def _check_data(arguments: list[str], settings: list[str]) -> int:
+    from pali3kit.report.own_data import check_data
+
+    return check_data(arguments[0], dict(each.split("=", 1) for each in settings))
+
+
 def _tokenizer(arguments: list[str], settings: list[str]) -> int:
-    command = COMMANDS["tokenizer"]
-    given = dict(each.split("=", 1) for each in settings)
-    if "out" in given:
-        given["out"] = os.path.expanduser(given["out"])
+    given, command = dict(each.split("=", 1) for each in settings), COMMANDS["tokenizer"]
     if unknown := [key for key in given if key not in command.options]:
         raise _UsageError(f"unknown flag '--{unknown[0]}'.{choose(unknown[0], command.options)}")
     if not {"out", "vocabulary"} <= given.keys():
         raise _UsageError(f"usage: python -m pali3kit.run {command.usage}")
     if not re.fullmatch(r"[0-9]{1,9}", given["vocabulary"]):
         raise _UsageError(f"--vocabulary should be a number of pieces, not '{given['vocabulary']}'.")
-    out = Path(given["out"])
+    out = Path(given["out"]).expanduser()
     if not out.parent.is_dir() or out.is_dir() or out in map(Path, arguments):
         raise _UsageError(f"--out should be a new file in a folder that exists, not '{out}'.")
     from pali3kit.text.plain import read_sentences
@@ -284,16 +286,14 @@ COMMANDS = {
     "step": _Command(_step, "step FILE | RUN_FOLDER LABEL [key=value ...]", arguments=(2, 2)),
     "report": _Command(_report, "report RUN_FOLDER", overrides=False),
     "verify": _Command(_verify, "verify [STORE | RUN_FOLDER | FILE [key=value ...]]", arguments=(0, 1)),
-    "tokenizer": _Command(
-        _tokenizer,
-        "tokenizer CORPUS... --out FILE --vocabulary PIECES [--field NAME]",
-        arguments=(1, sys.maxsize),
-        options=("out", "vocabulary", "field"),
-    ),
+    "check-data": _Command(_check_data, "check-data FILE [--images FOLDER] [--out PAGE] [--decode]",
+                           options=("images", "out", "decode")),
+    "tokenizer": _Command(_tokenizer, "tokenizer CORPUS... --out FILE --vocabulary PIECES [--field NAME]",
+                          arguments=(1, sys.maxsize), options=("out", "vocabulary", "field")),
     "list": _Command(_list, "list [KIND]", arguments=(0, 1), overrides=False, prints=True),
     "show": _Command(_show, "show KIND/NAME", overrides=False, prints=True),
     "completion": _Command(_completion, "completion", arguments=(0, 0), overrides=False, prints=True),
-}
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,7 +12,7 @@ from pali3kit.run import COMMANDS
 @pytest.mark.parametrize(
     ("words", "completions"),
     [
-        (["ch"], "check"),
+        (["ch"], "check check-data"),
         (["list", "vi"], "vision"),
         (["show", "source/vq"], "source/vqa"),
         (["check", "x.yaml", "runtime.p"], "runtime.parallel_stages= runtime.precision="),

@@ -25,7 +25,7 @@ WORDS = 64  # of printed text: about 100 tokens
 class _ImagesOf:
     """The images of a reader's records, numbered from the first record's first one, for a `RecordSource`.
 
-    The text of an image is one of its record's captions, its labels are those of the record and the classes of its things.
+    The text of an image is one of its record's captions; its labels are the record's, and the classes of its things.
     """
 
     TEXTS = "their records have no captions"

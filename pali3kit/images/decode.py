@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -83,10 +84,21 @@ def read_size(data: bytes, where: str, upright: bool = True) -> Size:
         return rotated if upright else stored
 
 
-def read_format(data: bytes, where: str) -> str:
-    """The format of an image, one of `FORMATS`, from its header. Raises DataError as `decode_image` does."""
+class Header(NamedTuple):
+    """Of an image's file: its format, one of `FORMATS`, (height, width) as shown, and whether EXIF rotates it."""
+
+    format: str
+    size: Size
+    rotated: bool
+
+
+def read_header(data: bytes, where: str, size: Size | None = None) -> Header:
+    """The header of the image that `decode_image` returns for boxes on an image of `size`. Raises DataError as it."""
     with _as_data_error(data, where):
-        return str(_open(data, MAX_PIXELS).format)
+        image = _open(data, MAX_PIXELS)
+        rotate = _must_rotate(image, True, size)
+        stored, rotated = _stored_and_rotated_size(image)
+        return Header(str(image.format), rotated if rotate else stored, rotate and _orientation(image) != 1)
 
 
 def decode_mask(data: bytes, where: str) -> np.ndarray:

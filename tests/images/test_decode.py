@@ -24,7 +24,15 @@ import pali3kit
 from pali3kit.data.folder import FolderSource
 from pali3kit.data.sets.folders import Folders
 from pali3kit.errors import DataError
-from pali3kit.images.decode import BYTES_PER_PIXEL, FORMATS, decode_image, decode_mask, read_format, read_image, read_size
+from pali3kit.images.decode import (
+    BYTES_PER_PIXEL,
+    FORMATS,
+    decode_image,
+    decode_mask,
+    read_header,
+    read_image,
+    read_size,
+)
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -310,9 +318,19 @@ def test_a_mask_is_what_a_png_stores_above_zero(mode: str) -> None:
     np.testing.assert_array_equal(decode_mask(encoded(mask), "x"), expected)
 
 
+def test_the_header_tells_format_size_and_rotation() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(Image.new("RGB", (8, 6)), "JPEG", exif=exif)
+    assert read_header(turned, "x") == ("JPEG", (8, 6), True)
+    assert read_header(turned, "x", size=(6, 8)) == ("JPEG", (6, 8), False)
+    assert read_header(encoded(Image.new("L", (8, 6)), "WEBP"), "x") == ("WEBP", (6, 8), False)
+    with pytest.raises(DataError, match="x: boxes are for an image of 9x9"):
+        read_header(turned, "x", size=(9, 9))
+
+
 def test_masks_are_png_files() -> None:
-    assert read_format(encoded(Image.new("L", (2, 2)), "WEBP"), "x") == "WEBP"
     with pytest.raises(DataError, match="x: a mask should be a PNG, not WEBP"):
         decode_mask(encoded(Image.new("L", (2, 2)), "WEBP"), "x")
-    with pytest.raises(DataError, match="x: .*pixel"):
+    with pytest.raises(DataError, match=r"x: .*pixel"):
         decode_mask(bomb(20000, 20000), "x")

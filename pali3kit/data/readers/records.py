@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -144,9 +143,7 @@ class RecordsReader(Files):
 def _single(record: Record, number: int) -> Record:
     """The record of question and expression `number`; all other annotations are those of the first."""
     questions = record.questions[number : number + 1]
-    expressed = [
-        (place, text) for place, thing in enumerate(record.things) if thing.mask for text in thing.expressions
-    ]
+    expressed = [(place, text) for place, thing in enumerate(record.things) if thing.mask for text in thing.expressions]
     things = record.things
     if number < len(expressed):
         referred, text = expressed[number]

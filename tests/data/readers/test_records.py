@@ -12,7 +12,7 @@ from PIL import Image
 
 from pali3kit.data.mixture import Mixture
 from pali3kit.data.reader import Reader
-from pali3kit.data.readers.records import _create, RecordsReader
+from pali3kit.data.readers.records import RecordsReader, _create
 from pali3kit.data.record import Asked, Thing, Word
 from pali3kit.data.record_tasks import draw_of
 from pali3kit.errors import DataError
@@ -281,7 +281,7 @@ def test_each_expression_of_a_test_file_is_a_record(lines: Lines, tmp_path: Path
     asked = [task.draw("test", index, np.random.default_rng(0)) for index in range(3)]
     assert all(each and expression in each.prompt for each, expression in zip(asked, EXPRESSIONS, strict=True))
     assert all(each and each.mask is not None and each.mask.sum() == 16 for each in asked)
-    with pytest.raises(DataError, match="the test split has 4 images, not 5: lower data.test"):
+    with pytest.raises(DataError, match=r"the test split has 4 images, not 5: lower data\.test"):
         task.where("test", 5)
 
 
