@@ -128,6 +128,58 @@ def test_what_is_wrong_with_the_command_line(
     assert capsys.readouterr().err.startswith(told)
 
 
+PAGE = (Path(__file__).parents[2] / "docs/own-data.md").read_text(encoding="utf-8")
+
+
+def documented(write: Callable[..., None], *more: object) -> None:
+    """The file of the page, with the images that it names, and further lines."""
+    for folder in ("images", "masks"):
+        Path(folder).mkdir()
+    for name in ("cat.png", "schöne-tür.png"):
+        Image.new("RGB", (40, 20), "white").save(Path("images", name))
+    inside = np.zeros((20, 40), np.uint8)
+    inside[5:13, 8:18] = 1
+    Image.fromarray(inside).save("masks/cat.png")
+    Image.fromarray(inside[:4, :4]).save("masks/small.png")
+    Path("images/text.png").write_text("text!")
+    [block] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    write(*(more or block.splitlines()))
+
+
+def test_the_page_shows_what_the_command_prints(
+    own: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    documented(own)
+    assert main(["check-data", "own.jsonl"]) == 0
+    [shown] = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    assert shown == capsys.readouterr().out.rstrip("\n") + "\n"
+
+
+WRONG: dict[str, object] = {
+    "no JSON": '{"image": "images/cat.png", "caption": "a',
+    "a misspelt field": {"captoin": "a cat"},
+    "one within a thing": {"things": [{"label": "cat", "box": [8, 5, 10, 8]}]},
+    "a field is missing": {"questions": [{"question": "what?"}]},
+    "a wrong type": {"captions": {"en": 7}},
+    "a box outside its image": {"things": [{"label": "cat", "bbox": [50, 5, 10, 8]}]},
+    "a mask of another size": {"things": [{"label": "cat", "bbox": [8, 5, 10, 8], "mask": "masks/small.png"}]},
+    "a damaged mask": {"things": [{"label": "cat", "bbox": [8, 5, 10, 8], "mask": [[1, 2, 3, 4, 5]]}]},
+    "no image": {"image": "images/dog.png", "caption": "a dog"},
+    "not an image": {"image": "images/text.png", "caption": "a text"},
+}
+
+
+def test_the_page_quotes_the_messages(own: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    table = dict(re.findall(r"^\| (\w[^|]+) \| `(own[^`]+)` \|$", PAGE, re.MULTILINE))
+    assert table.keys() == WRONG.keys()
+    lines = [{"image": "images/cat.png", **line} if isinstance(line, dict) else line for line in WRONG.values()]
+    documented(own, {"image": "images/cat.png", "caption": "a"}, *lines)
+    assert main(["check-data", "own.jsonl"]) == 1
+    told = capsys.readouterr().out
+    for number, message in enumerate(table.values(), start=2):
+        assert f"  {message.replace('own.jsonl:2:', f'own.jsonl:{number}:')}\n" in told, message
+
+
 def test_torch_is_not_imported(own: Callable[..., None]) -> None:
     own(LINE)
     code = "import sys; from pali3kit.run import main; main(sys.argv[1:]); print('torch' in sys.modules)"

@@ -84,8 +84,9 @@ class RecordsReader(Files):
             except DataError:
                 entry = {}  # reported when this record is asked for
             else:
-                if entry is None or not self._selects(entry.get("split")):
-                    splits |= {str(entry.get("split"))} if entry else set()
+                split = None if entry is None else entry.get("split")
+                if entry is None or not self._selects(split):
+                    splits |= set() if split is None else {str(split)}
                     continue
             asked, expressions = entry.get("questions"), count_expressions(entry)
             here = max(1, len(asked) if isinstance(asked, list) else 0, expressions) if self.single else 1
