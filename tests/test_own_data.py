@@ -1,5 +1,5 @@
-"""Own data from one file to a report: images of six formats with Unicode names, captions in two languages, boxes, masks,
-expressions and words; and a line that cannot be used.
+"""Own data from one file to a report: images of six formats with Unicode names, captions in two languages, boxes,
+masks, expressions and words; and a line that cannot be used.
 """
 
 from __future__ import annotations

@@ -114,11 +114,11 @@ def decode_mask(data: bytes, where: str) -> np.ndarray:
         if image.format != "PNG":
             raise DataError(f"a mask should be a PNG, not {image.format}")
         image.load()
-        values = np.asarray(image)
+        values = np.asarray(image).reshape(image.height, image.width, -1)
         if image.mode in ("LA", "RGBA"):
             values = values[..., :-1] * (values[..., -1:] > 0)
-        inside: np.ndarray = values > 0
-        return inside.any(-1) if inside.ndim == 3 else inside
+        inside: np.ndarray = values.max(-1) > 0
+        return inside
 
 
 def read_image(path: Path, max_pixels: int = MAX_PIXELS, upright: bool = True) -> Image.Image:

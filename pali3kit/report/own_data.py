@@ -13,6 +13,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import track
 
+from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.survey import COUNTED, Survey, survey_records
 from pali3kit.durable import write_atomically
@@ -203,6 +204,7 @@ def _experiment(survey: Survey, file: str, images: str | None) -> list[str]:
     options = {"path": file, "images": images, "test_split": survey.test_split}
     options = {key: value for key, value in options.items() if value}
     source = SOURCE.build("records", **options)
+    assert isinstance(source, AnnotatedSource)
     counts = {split: source.size(split) for split in ("train", "test") if source.size(split)}
     settings: dict[str, object] = {"data": {"source": {"name": "records", **options}, **counts}}
     if absent := {task: 0 for task, reason in survey.tasks().items() if reason}:

@@ -146,9 +146,7 @@ def documented(write: Callable[..., None], *more: object) -> None:
     write(*(more or block.splitlines()))
 
 
-def test_the_page_shows_what_the_command_prints(
-    own: Callable[..., None], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_page_shows_what_the_command_prints(own: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     documented(own)
     assert main(["check-data", "own.jsonl"]) == 0
     [shown] = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
