@@ -218,9 +218,9 @@ def _verify(arguments: list[str], overrides: list[str]) -> int:
 
 
 def _check_data(arguments: list[str], settings: list[str]) -> int:
-    from pali3kit.report.own_data import check_data
+    from pali3kit.report.own_data import print_survey
 
-    return check_data(arguments[0], dict(each.split("=", 1) for each in settings))
+    return print_survey(arguments[0], dict(each.split("=", 1) for each in settings))
 
 
 def _tokenizer(arguments: list[str], settings: list[str]) -> int:

@@ -37,15 +37,18 @@ class SplitCounts:
         counts: of `COUNTED`; `expressions` are those of things with masks.
         captions: texts by language.
         captioned: lines with a caption, by language.
+        paths: of the images, as they are written.
     """
 
     lines: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     captions: Counter[str] = field(default_factory=Counter)
     captioned: Counter[str] = field(default_factory=Counter)
+    paths: dict[str, None] = field(default_factory=dict)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record, paths: Iterable[str]) -> None:
         self.lines += 1
+        self.paths |= dict.fromkeys(paths)
         masked = [thing for thing in record.things if thing.mask]
         self.counts += Counter(
             images=len(record.images),
@@ -65,6 +68,7 @@ class SplitCounts:
         self.counts += other.counts
         self.captions += other.captions
         self.captioned += other.captioned
+        self.paths |= other.paths
 
     def missing(self, task: str) -> str:
         """Why no line is one for a task; "" where some are."""
@@ -114,6 +118,12 @@ class Survey:
     @property
     def test(self) -> SplitCounts:
         return self.splits[self.test_split] if self.test_split is not None else SplitCounts()
+
+    @property
+    def shared(self) -> list[str]:
+        """The images that lines to train on and lines to test on name."""
+        train = self.train.paths
+        return [path for path in self.test.paths if path in train]
 
     def tasks(self) -> dict[str, str]:
         """Why the training lines have no example of a task, by the tasks of mixtures; "" where they have."""
@@ -170,7 +180,7 @@ def survey_records(
         found.unread.update(unread_fields(entry))
         found.usable.append(number)
         found.unmasked += sum(len(thing.expressions) for thing in record.things if thing.mask is None)
-        found.splits.setdefault(_split_of(entry), SplitCounts()).add(record)
+        found.splits.setdefault(_split_of(entry), SplitCounts()).add(record, reader.parser.paths(entry, where))
     return found
 
 

@@ -31,7 +31,7 @@ QUOTED = 20  # problems that the terminal shows; the page has all
 OPTIONS = ("images", "out", "decode")
 
 
-def check_data(file: str, options: Mapping[str, str]) -> int:
+def print_survey(file: str, options: Mapping[str, str]) -> int:
     """The command `check-data`: print what is in a file, and write the page `out`; 1 if a line cannot be used, else 0.
 
     Options: `images`, the folder of the images; `out`; `decode`, which decodes all images instead of reading headers.
@@ -76,6 +76,9 @@ def _summary(survey: Survey) -> Iterator[list[str]]:
     yield [*_image_lines(survey)]
     yield [*_by_reason("trains the tasks", survey.tasks()), *_pretraining(survey)]
     yield [*_by_reason("measures the benchmarks", survey.benchmarks())]
+    if shared := survey.shared:
+        first = ", ".join(shared[:SHOWN])
+        yield [f"images in lines to train on and in lines to test on: {len(shared)}, {first}"]
     if survey.unmasked:
         yield [f"{survey.unmasked} expressions are of things without a mask: no task uses them"]
     if survey.unread:

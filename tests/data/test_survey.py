@@ -46,6 +46,7 @@ def test_everything_is_counted_by_split(look: Look) -> None:
     assert found.test.counts == {
         "images": 2, "questions": 2, "answers": 4, "things": 4, "masks": 2, "expressions": 4, "words": 4, "labels": 2,
     }  # fmt: skip
+    assert found.shared == ["1.png"] and look(FULL, {**FULL, "split": "train"}).shared == []
     assert {(header.format, header.size, header.rotated) for header in found.headers} == {("PNG", (6, 8), False)}
 
 

@@ -53,12 +53,13 @@ def test_the_text_says_what_there_is_and_how_to_train_on_it(
     assert told.startswith("own.jsonl: 14 lines, none of which cannot be used; images below .\n\n")
     for line in (
         "split          (none)     test", "captions, de       12        2", "expressions        12        2",
-        "images: 14 PNG", "measures the benchmarks: coco, mask_tokenizer, refcoco, vqav2, xm3600", "10 of the lines:",
+        "images: 14 PNG",
+        "images in lines to train on and in lines to test on: 1, 画像/Größe.png", "measures the benchmarks: coco, mask_tokenizer, refcoco, vqav2, xm3600", "10 of the lines:",
         "  caption, de: ein Quadrat", "  question, de: Farbe? → rot", "  words: ÖFFEN",
         "  thing: square at x 10, y 4, 8 wide, 8 high, mask of 64 pixels, “the red one”",
     ):  # fmt: skip
         assert f"{line}\n" in told, line
-    assert told.count("画像") == 0 and told.count("own.jsonl:") == 11
+    assert told.count("画像") == 1 and told.count("own.jsonl:") == 11
     settings = yaml.safe_load(told.partition("in an experiment:\n")[2])
     assert settings == {
         "data": {"source": {"name": "records", "path": "own.jsonl", "test_split": "test"}, "train": 12, "test": 2},
@@ -135,7 +136,7 @@ def documented(write: Callable[..., None], *more: object) -> None:
     """The file of the page, with the images that it names, and further lines."""
     for folder in ("images", "masks"):
         Path(folder).mkdir()
-    for name in ("cat.png", "schöne-tür.png"):
+    for name in ("cat.png", "schöne-tür.png", "dog.png", "house.png"):
         Image.new("RGB", (40, 20), "white").save(Path("images", name))
     inside = np.zeros((20, 40), np.uint8)
     inside[5:13, 8:18] = 1
@@ -162,7 +163,7 @@ WRONG: dict[str, object] = {
     "a box outside its image": {"things": [{"label": "cat", "bbox": [50, 5, 10, 8]}]},
     "a mask of another size": {"things": [{"label": "cat", "bbox": [8, 5, 10, 8], "mask": "masks/small.png"}]},
     "a damaged mask": {"things": [{"label": "cat", "bbox": [8, 5, 10, 8], "mask": [[1, 2, 3, 4, 5]]}]},
-    "no image": {"image": "images/dog.png", "caption": "a dog"},
+    "no image": {"image": "images/lion.png", "caption": "a lion"},
     "not an image": {"image": "images/text.png", "caption": "a text"},
 }
 
