@@ -53,8 +53,8 @@ def test_the_text_says_what_there_is_and_how_to_train_on_it(
     assert told.startswith("own.jsonl: 14 lines, none of which cannot be used; images below .\n\n")
     for line in (
         "split          (none)     test", "captions, de       12        2", "expressions        12        2",
-        "images: 14 PNG",
-        "images in lines to train on and in lines to test on: 1, 画像/Größe.png", "measures the benchmarks: coco, mask_tokenizer, refcoco, vqav2, xm3600", "10 of the lines:",
+        "images: 14 PNG", "images in lines to train on and in lines to test on: 1, 画像/Größe.png",
+        "measures the benchmarks: coco, mask_tokenizer, refcoco, vqav2, xm3600", "10 of the lines:",
         "  caption, de: ein Quadrat", "  question, de: Farbe? → rot", "  words: ÖFFEN",
         "  thing: square at x 10, y 4, 8 wide, 8 high, mask of 64 pixels, “the red one”",
     ):  # fmt: skip

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
+from pali3kit.config.available_tasks import TASKS_OF, task_family
 from pali3kit.data.annotated import WORDS, AnnotatedSource, ranges_of
 from pali3kit.data.fields import json_of, mapping
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, require_path
-from pali3kit.data.readers.records_fields import Entry, LineParser, count_expressions, masked_things
+from pali3kit.data.readers.records_fields import Entry, LineParser, count_annotations, things_of
 from pali3kit.data.record import Record
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
 MAX_IMAGES = 16  # the frames that PaLI-3 reads of a video (paper.md §3.5)
-REGIONS = ("instance", "refer")  # tasks that few lines may have an example of
+REGIONS = ("instance", "refer")
+RARE = 0.02  # share of the records: a mixture would give up a task with examples in fewer, sooner or later
 
 
 class _Index(NamedTuple):
@@ -28,7 +31,7 @@ class _Index(NamedTuple):
 
     places: list[tuple[int, int]]  # of each record: its line and, with `single`, which of its questions
     image_counts: list[int]
-    regions: dict[str, list[bool]]  # for each of `REGIONS`, whether a record has an example
+    numbers: dict[str, list[int]]  # of the records with an annotation, as `count_annotations` names it
     classes: tuple[str, ...]
     languages: tuple[str, ...]
 
@@ -74,7 +77,7 @@ class RecordsReader(Files):
 
     @cached_property
     def _index(self) -> _Index:
-        found = _Index([], [], {"instance": [], "refer": []}, (), ())
+        found = _Index([], [], {}, (), ())
         classes: dict[str, None] = {}
         languages = {self.language: None}
         splits = set()
@@ -88,14 +91,12 @@ class RecordsReader(Files):
                 if entry is None or not self._selects(split):
                     splits |= set() if split is None else {str(split)}
                     continue
-            asked, expressions = entry.get("questions"), count_expressions(entry)
-            here = max(1, len(asked) if isinstance(asked, list) else 0, expressions) if self.single else 1
-            masked = bool(masked_things(entry))
-            for number in range(here):
+            counts = count_annotations(entry, self.language)
+            for number in range(max(1, counts["questions"], counts["expressions"]) if self.single else 1):
+                for name in _annotations_at(number, counts):
+                    found.numbers.setdefault(name, []).append(len(found.places))
                 found.places.append((line, number))
                 found.image_counts.append(self._count(entry))
-                found.regions["refer"].append(number < expressions)
-                found.regions["instance"].append(number < expressions or (masked and not number))
             classes |= dict.fromkeys(_labels(entry))
             languages |= dict.fromkeys(_languages(entry))
         if not found.places:
@@ -124,9 +125,11 @@ class RecordsReader(Files):
     def languages(self) -> tuple[str, ...]:
         return self._index.languages
 
-    def has(self, task: str, number: int) -> bool:
-        """Whether a record has an example of one of `REGIONS`."""
-        return self._index.regions[task][number]
+    def having(self, annotation: str) -> np.ndarray:
+        """Which records have an annotation, as `count_annotations` names it: bool `[records]`."""
+        found = np.zeros(len(self), bool)
+        found[self._index.numbers.get(annotation, [])] = True
+        return found
 
     def __len__(self) -> int:
         return len(self._index.places)
@@ -166,11 +169,19 @@ def _single(record: Record, number: int) -> Record:
     )
 
 
+def _annotations_at(number: int, counts: Counter[str]) -> Iterable[str]:
+    """What question and expression `number` of a line are a record of, given how much there is on it."""
+    if not number:
+        return counts
+    asked = ["questions"] * (number < counts["questions"])
+    return [*asked, *(["masks", "expressions"] if number < counts["expressions"] else [])]
+
+
 def _labels(entry: Entry) -> Iterator[str]:
-    things, labels = entry.get("things"), entry.get("labels")
-    for thing in things if isinstance(things, list) else ():
-        if isinstance(thing, dict) and isinstance(thing.get("label"), str):
-            yield thing["label"]
+    for thing in things_of(entry):
+        if isinstance(label := thing.get("label"), str):
+            yield label
+    labels = entry.get("labels")
     for label in labels if isinstance(labels, list) else (labels,):
         if isinstance(label, str) and label.strip():
             yield label
@@ -183,31 +194,38 @@ def _languages(entry: Entry) -> Iterator[str]:
 
 
 class _RecordsSource(AnnotatedSource):
-    """An `AnnotatedSource` that draws regions from the lines that have them: they may be few.
+    """An `AnnotatedSource` whose tasks are drawn from the lines that have them, where those are few.
 
     The task `refer_only` of the test split is `refer`: each of its expressions is a record.
     """
 
     def task(self, name: str, bins: int) -> Task:
-        name = "refer" if name == "refer_only" else name
-        task = super().task(name, bins)
-        return _RegionTask(task, self) if name in REGIONS else task
+        return _RecordsTask(super().task("refer" if name == "refer_only" else name, bins), self)
 
     def places(self, name: str, split: str, count: int) -> Sequence[range]:
-        """The images among the first `count` whose record has an example of one of `REGIONS`."""
-        reader, images = self.readers[split], self._images[split]
+        """The first images of records among the first `count` that may have an example of a task.
+
+        Where many have one, these are all images: what was trained before others were left out stays what it is.
+        """
+        reader, images, everywhere = self.readers[split], self._images[split], self.firsts(split, count)
         assert isinstance(reader, RecordsReader)
-        found = [
-            index
-            for ahead in self.firsts(split, count)
-            for index in ahead
-            if reader.has(name, images.locate(self.number(split, index))[0])
-        ]
+        having = reader.having(_annotation(name))
+        if name not in REGIONS and having.mean() >= RARE:
+            return everywhere
+        places = [index for ahead in everywhere for index in ahead]
+        found = [index for index in places if having[images.locate(self.number(split, index))[0]]]
         return ranges_of(np.array(found, np.int64))
 
 
-class _RegionTask:
-    """One of `REGIONS`, on the images that have an example of it."""
+def _annotation(task: str) -> str:
+    """The annotation that a task needs, as `count_annotations` names it."""
+    if task_family(task) == "caption" and task != "caption_multilingual":
+        return f"captions.{task.partition('_')[2] or 'en'}"
+    return next(kind for kind, tasks in TASKS_OF.items() if task in tasks)
+
+
+class _RecordsTask:
+    """A task on the images that may have an example of it."""
 
     def __init__(self, task: Task, source: _RecordsSource) -> None:
         self.name, self.task, self.source = task.name, task, source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -121,20 +122,34 @@ class LineParser:
             yield Thing(label, box, mask, expressions)
 
 
-def count_expressions(entry: Entry) -> int:
-    """How many expressions of things with masks a line has; of a malformed one, any number."""
-    return sum(
-        isinstance(text, str) and bool(text.strip())
-        for thing in masked_things(entry)
-        for text in _as_list(thing.get("expressions"))
+def count_annotations(entry: Entry, language: str) -> Counter[str]:
+    """How much a line has of each annotation of `available_tasks.TASKS_OF`, as it is written: of a malformed one, any
+    number. Expressions are those of things with masks; captions of a language are `captions.de` too.
+    """
+    found = Counter(
+        questions=len(_listed(entry, "questions")), words=len(_listed(entry, "words")), things=len(things_of(entry))
     )
+    for name in ("caption", "captions"):
+        value = entry.get(name)
+        for code, texts in (value if isinstance(value, dict) else {language: value}).items():
+            count = _count_texts(texts)
+            found += Counter({"captions": count, f"captions.{code}": count})
+    masked = [thing for thing in things_of(entry) if thing.get("mask") is not None]
+    return found + Counter(masks=len(masked), expressions=sum(_count_texts(each.get("expressions")) for each in masked))
 
 
-def masked_things(entry: Entry) -> list[Entry]:
-    """The things of a line that have a mask, as they are written."""
-    things = entry.get("things")
-    listed = things if isinstance(things, list) else ()
-    return [thing for thing in listed if isinstance(thing, dict) and thing.get("mask") is not None]
+def things_of(entry: Entry) -> list[Entry]:
+    """The things of a line, as they are written; of a malformed one, those that are mappings."""
+    return [thing for thing in _listed(entry, "things") if isinstance(thing, dict)]
+
+
+def _listed(entry: Entry, name: str) -> Sequence[object]:
+    value = entry.get(name)
+    return value if isinstance(value, list) else ()
+
+
+def _count_texts(value: object) -> int:
+    return sum(isinstance(text, str) and bool(text.strip()) for text in _as_list(value))
 
 
 def unread_fields(entry: Entry) -> Iterator[str]:

@@ -303,6 +303,29 @@ def test_regions_are_drawn_from_the_lines_that_have_them(lines: Lines, tmp_path:
         Mixture({"refer": (task, 1.0)}, "train", 300, seed=0)
 
 
+@pytest.mark.parametrize(
+    ("name", "rare"),
+    [
+        ("caption", {"caption": "a cat"}), ("caption_de", {"captions": {"de": "eine Katze"}}),
+        ("splitcap", {"captions": {"de": "eine Katze"}}), ("ocr", {"words": ["open"]}),
+        ("vqa", {"questions": [{"question": "what?", "answers": ["cat"]}]}),
+        ("detect", {"things": [{"label": "mat", "bbox": [0, 0, 8, 6]}]}),
+    ],
+)  # fmt: skip
+def test_a_task_that_few_lines_have_is_drawn_from_these(
+    name: str, rare: dict[str, object], lines: Lines, tmp_path: Path
+) -> None:
+    others = [{"image": "2.jpg", "labels": "indoors"}] * 1999
+    common = [{"image": "2.jpg", **rare}] * 60
+    for entries, few in (([*others, {"image": "2.jpg", **rare}], True), ([*others, *common], False)):
+        lines(*entries)
+        source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+        task, count = source.task(name, 1000), source.size("train")
+        assert (sum(map(len, task.where("train", count))) == 1) is few
+        assert [*task.where("train", count)] == [range(count)] or few, "as it was before some were left out"
+        Mixture({name: (task, 1.0)}, "train", count, seed=0).example(0, 0)
+
+
 def test_labels_of_images_are_classes_beside_those_of_things(lines: Lines, tmp_path: Path) -> None:
     lines({"image": "2.jpg", "labels": ["indoors", "cat"]}, {**ALL, "labels": "outdoors"})
     source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
