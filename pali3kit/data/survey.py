@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import TASKS_OF
@@ -13,7 +14,7 @@ from pali3kit.data.readers.records import RecordsReader
 from pali3kit.data.readers.records_fields import unread_fields
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError
-from pali3kit.images.decode import Header, decode_image, read_header
+from pali3kit.images.decode import Size, decode_image, read_header
 
 TEST_SPLITS = ("test", "val", "validation", "dev")  # names that files have for it, the first of these in a file
 WANTED = {
@@ -26,6 +27,14 @@ WANTED = {
 }
 """Why the tasks of an annotation are missing, by the annotations of `TASKS_OF`."""
 COUNTED = ("images", "questions", "answers", "things", "masks", "expressions", "words", "labels")
+
+
+class _Header(NamedTuple):
+    """Of an image: its format, (height, width) as shown, and whether EXIF rotates it."""
+
+    format: str
+    size: Size
+    rotated: bool
 
 
 @dataclass
@@ -96,7 +105,7 @@ class Survey:
     reader: RecordsReader
     splits: dict[str, SplitCounts] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    headers: list[Header] = field(default_factory=list)
+    headers: list[_Header] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
     unmasked: int = 0
     usable: list[int] = field(default_factory=list)
@@ -189,11 +198,11 @@ def _split_of(entry: Mapping[str, object]) -> str:
     return "" if split is None else str(split)
 
 
-def _check_images(record: Record, decode: bool) -> Iterable[Header]:
+def _check_images(record: Record, decode: bool) -> Iterable[_Header]:
     for number, read in enumerate(record.images):
         name = f"{record.name}: images[{number}]" if record.more_images else record.name
         data = read()
-        header = read_header(data, name, record.drawn_on)
+        header = _Header(*read_header(data, name, record.drawn_on))
         if decode:
             decode_image(data, name, size=record.drawn_on)
         yield header

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -84,21 +83,15 @@ def read_size(data: bytes, where: str, upright: bool = True) -> Size:
         return rotated if upright else stored
 
 
-class Header(NamedTuple):
-    """Of an image's file: its format, one of `FORMATS`, (height, width) as shown, and whether EXIF rotates it."""
-
-    format: str
-    size: Size
-    rotated: bool
-
-
-def read_header(data: bytes, where: str, size: Size | None = None) -> Header:
-    """The header of the image that `decode_image` returns for boxes on an image of `size`. Raises DataError as it."""
+def read_header(data: bytes, where: str, size: Size | None = None) -> tuple[str, Size, bool]:
+    """Of the image that `decode_image` returns for boxes on an image of `size`: its format, one of `FORMATS`, its
+    (height, width), and whether EXIF rotates it. Raises DataError as `decode_image` does.
+    """
     with _as_data_error(data, where):
         image = _open(data, MAX_PIXELS)
         rotate = _must_rotate(image, True, size)
         stored, rotated = _stored_and_rotated_size(image)
-        return Header(str(image.format), rotated if rotate else stored, rotate and _orientation(image) != 1)
+        return str(image.format), rotated if rotate else stored, rotate and _orientation(image) != 1
 
 
 def decode_mask(data: bytes, where: str) -> np.ndarray:
