@@ -19,7 +19,7 @@ _pali3kit() {{
     2:run | 2:check | 2:plan | 2:step) choices="{experiments} {keys}" ;;
     2:list) choices="{kinds} experiments" ;;
     2:show) choices="{components}" ;;
-    *:list | *:show | *:report | *:copy | *:tokenizer | *:completion) choices="" ;;
+    *:list | *:show | *:report | *:copy | *:check-data | *:tokenizer | *:completion) choices="" ;;
     *:ask | *:caption | *:segment | *:predict) choices="" ;;
     *) choices="{keys}" ;;
   esac

@@ -31,6 +31,7 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   step FILE LABEL      make one stage that `plan` shows, as one rank of torchrun, srun, a PyTorchJob, or alone
   report RUN_FOLDER    write the report of a finished run again
   verify [WHAT]        verify all artifacts of a store (default: runs/store), a run folder or a FILE, byte by byte
+  check-data FILE      say what is in a .jsonl file of your own: --images FOLDER --out PAGE --decode
   copy NAME [FOLDER]   copy an experiment that ships, with its scales, into the working folder
   ask MODEL IMAGE "?"  answer a question about an image; MODEL: a run folder, a saved folder, a hub id
   caption MODEL IMAGE  describe an image: --language CODE
@@ -101,13 +102,13 @@ def _call(command: Command, rest: list[str], settings: list[str]) -> Call:
     """The checked words of a command."""
     low, high = command.arguments
     pairs = dict(setting.split("=", 1) for setting in settings)
-    options = {key: value for key, value in pairs.items() if key in command.options}
+    options = {key: value for key, value in pairs.items() if key in command.names}
     others = [setting for setting in settings if setting.partition("=")[0] not in options]
     if len(rest) > high:
         raise UsageError(f"'{rest[high]}' is no key=value; usage: python -m pali3kit.run {command.usage}")
-    if others and not command.settings and command.options:
+    if others and not command.settings and command.names:
         key = others[0].partition("=")[0]
-        raise UsageError(f"unknown flag '--{key}'.{choose(key, command.options)}")
+        raise UsageError(f"unknown flag '--{key}'.{choose(key, command.names)}")
     if len(rest) < low or (others and not command.settings) or not options.keys() >= {*command.required}:
         raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
     return Call(rest, others, options)
@@ -115,7 +116,7 @@ def _call(command: Command, rest: list[str], settings: list[str]) -> Call:
 
 def _meant(flag: str, command: Command) -> str:
     """What an unknown flag should perhaps have been."""
-    flags = [*map("--{}".format, command.options), "--help", "--version"]
+    flags = [*map("--{}".format, command.names), "--help", "--version"]
     if command.settings != "experiment":
         return choose(flag, flags)
     renamed = new_key(flag.removeprefix("--"))
@@ -141,11 +142,14 @@ def _verb(words: Sequence[str]) -> str:
 def _joined(words: list[str]) -> list[str]:
     """Join `--key value` to `--key=value`, for the options of commands and the keys of experiments."""
     options = {option for command in COMMANDS.values() for option in command.options}
+    flags = {flag for command in COMMANDS.values() for flag in command.flags}
     joined: list[str] = []
-    ahead = iter(words)
+    ahead = iter("--decode=true" if word == "--decode" else word for word in words)
     for word in ahead:
         key = word.removeprefix("--")
-        if word.startswith("--") and (key in options or exists(Experiment, key) or key.startswith(f"{VARIABLES}.")):
+        if word.startswith("--") and key in flags:
+            word = f"{word}=true"
+        elif word.startswith("--") and (key in options or exists(Experiment, key) or key.startswith(f"{VARIABLES}.")):
             value = next(ahead, None)
             if value is None:
                 raise UsageError(f"{word} needs a value.")

@@ -12,7 +12,7 @@ from pali3kit.run import COMMANDS
 @pytest.mark.parametrize(
     ("words", "completions"),
     [
-        (["ch"], "check"),
+        (["ch"], "check check-data"),
         (["ablate_cl"], "ablate_classif"),
         (["check", "public/siglip_b"], "public/siglip_b16"),
         (["copy", "tabl"], "table6"),

@@ -32,6 +32,7 @@ class Command:
         arguments: the least and the greatest number of arguments.
         settings: what `key=value` sets: keys of an `experiment`, the `cell` of a run's grid, or nothing.
         options: names that may be written `--name value`.
+        flags: names that are written `--name`, without a value; their value is "true".
         required: those that must be given.
         prints: whether printing is its only purpose, so that lost output is a failure.
     """
@@ -41,5 +42,11 @@ class Command:
     arguments: tuple[int, int] = (1, 1)
     settings: Literal["experiment", "cell", ""] = ""
     options: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     prints: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its options and flags."""
+        return (*self.options, *self.flags)

@@ -57,6 +57,12 @@ def _show(call: Call) -> int:
     return 0
 
 
+def _check_data(call: Call) -> int:
+    from pali3kit.report.own_data import print_survey
+
+    return print_survey(call.arguments[0], call.options)
+
+
 def _tokenizer(call: Call) -> int:
     given, corpus = call.options, [Path(each) for each in call.arguments]
     if not re.fullmatch(r"[0-9]{1,9}", given["vocabulary"]):
@@ -76,6 +82,12 @@ def _tokenizer(call: Call) -> int:
 
 
 COMPONENT_COMMANDS = {
+    "check-data": Command(
+        _check_data,
+        "check-data FILE [--images FOLDER] [--out PAGE] [--decode]",
+        options=("images", "out"),
+        flags=("decode",),
+    ),
     "tokenizer": Command(
         _tokenizer,
         "tokenizer CORPUS... --out FILE --vocabulary PIECES [--field NAME]",

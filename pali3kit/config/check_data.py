@@ -92,8 +92,8 @@ def _answerable(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, 
         if (own := source_of(cell, benchmark)) is not None:
             key = f"data.benchmarks.{benchmark.transfer}"
             yield from _has(own, key, name, task_of(cell, benchmark))
-            if not own.options.get("test", True):
-                yield key, f"benchmark '{name}' is measured on test images: name them, {key}.test."
+            if not _has_test(own):
+                yield key, _untested(name, key, own)
         elif name not in cell.data.tasks:
             yield from _has(cell.data.source, "evaluate", name, benchmark.task)
 
@@ -122,12 +122,26 @@ def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     there = [name for name in benchmarks if source_of(cell, BENCHMARK.find(name)) is None]
     if there and not _has_test(source):
-        yield "data.source", f"benchmark '{there[0]}' is measured on test images: name them, data.source.test."
+        yield "data.source", _untested(there[0], "data.source", source)
 
 
 def _has_test(source: Component) -> bool:
     """Whether a source of files, or any source of a union, names test images."""
-    return any(part.options.get("test", part.name != "union") for _, part in _parts_of(source))
+    for _, part in _parts_of(source):
+        named = [part.options[option] for option in _test_options(part) if option in part.options]
+        if any(named) or not (named or part.name == "union"):
+            return True
+    return False
+
+
+def _test_options(source: Component) -> tuple[str, ...]:
+    entry = entry_of(source)
+    return ("test",) if entry is None else entry.test_options
+
+
+def _untested(benchmark: str, key: str, source: Component) -> str:
+    options = " or ".join(f"{key}.{option}" for option in _test_options(source))
+    return f"benchmark '{benchmark}' is measured on test images: name them, {options}."
 
 
 def _own_tasks(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -155,7 +169,7 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield "stages.mask_tokenizer.source", text + f"{', '.join(others)} and {last} have."
     elif alone and tasks is not None and not _has_test(source):
         key = "stages.mask_tokenizer.source" if own else "data.source"
-        yield key, f"benchmark '{alone[0]}' is measured on test images: name them, {key}.test."
+        yield key, _untested(alone[0], key, source)
 
 
 def check_pairs(cell: Experiment) -> Iterator[tuple[str, str]]:

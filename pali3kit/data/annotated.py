@@ -25,7 +25,7 @@ WORDS = 64  # of printed text: about 100 tokens
 class _ImagesOf:
     """The images of a reader's records, numbered from the first record's first one, for a `RecordSource`.
 
-    The text of an image is one of its record's captions, its labels are the classes of the record's things.
+    The text of an image is one of its record's captions; its labels are the record's, and the classes of its things.
     """
 
     TEXTS = "their records have no captions"
@@ -105,7 +105,7 @@ class _ImagesOf:
 
     def labels(self, number: int) -> tuple[int, ...]:
         record = self.record(number)
-        present = {thing.label for thing in record.things}
+        present = {*record.labels, *(thing.label for thing in record.things)}
         if not present:
             raise DataError(f"{record.name}: nothing in it has a class")
         return tuple(label for label, name in enumerate(self.classes) if name in present)
@@ -179,11 +179,11 @@ class AnnotatedSource(RecordSource):
             return (range(count),)
         if split != "train":
             self.number(split, count - 1)  # raises DataError where there are fewer
-            return _ranges(images.firsts(np.arange(len(images)), count))
+            return ranges_of(images.firsts(np.arange(len(images)), count))
         size, found = len(images), []
         for turn in range(-(-count // size)):
             found.append(turn * size + images.firsts(self._order(0, turn), count - turn * size))
-        return _ranges(np.concatenate(found))
+        return ranges_of(np.concatenate(found))
 
     def record(self, split: str, index: int) -> Record:
         """The record that an image is of, without texts that the filter drops."""
@@ -258,7 +258,7 @@ def _named(name: str, error: DataError) -> str:
     return f"{name}: {str(error).removeprefix(f'{name}: ')}"
 
 
-def _ranges(numbers: np.ndarray) -> list[range]:
+def ranges_of(numbers: np.ndarray) -> list[range]:
     """Ascending numbers as ranges of neighbours."""
     starts = np.flatnonzero(np.diff(numbers, prepend=-2) != 1)
     bounds = zip(numbers[starts].tolist(), [*numbers[starts[1:] - 1].tolist(), *numbers[-1:].tolist()], strict=True)
@@ -272,5 +272,6 @@ def _told(record: Record) -> Iterator[str]:
     for question in record.questions:
         yield from (question.text, *dict.fromkeys(question.answers))
     yield ", ".join(dict.fromkeys(thing.label for thing in record.things))
+    yield ", ".join(record.labels)
     for thing in record.things:
         yield from thing.expressions

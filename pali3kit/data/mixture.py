@@ -10,7 +10,7 @@ import numpy as np
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
 
-PATIENCE = 100  # images tried before a task is given up
+PATIENCE = 1000  # images tried before a task is given up
 
 
 def tempered(weights: Mapping[str, float], temperature: float) -> dict[str, float]:

@@ -83,6 +83,7 @@ class Record:
             image as it is shown.
         captions: by language code ("en").
         things, words: their boxes are (y0, x0, y1, x1), half open; they refer to the only image.
+        labels: classes of the whole image, whose objects are not marked.
         stored: boxes refer to the image as it is stored, whatever its EXIF says: some publishers do so.
         more_images: read the files of the images after the first.
     """
@@ -96,10 +97,12 @@ class Record:
     things: tuple[Thing, ...] = ()
     stored: bool = False
     more_images: tuple[Callable[[], bytes], ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}
         object.__setattr__(self, "captions", {language: texts for language, texts in nonblank.items() if texts})
+        object.__setattr__(self, "labels", nonblank_lines(self.labels))
 
     @property
     def images(self) -> tuple[Callable[[], bytes], ...]:

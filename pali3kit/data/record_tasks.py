@@ -156,7 +156,7 @@ def _question(record: Record, rng: np.random.Generator) -> Example | None:
 def _objects(record: Record, rng: np.random.Generator, classes: Sequence[str]) -> Example | None:
     """List the objects, say whether a class is present, or which of some are; the first where no class is absent."""
     present = sorted({thing.label for thing in record.things})
-    absent = [label for label in classes if label not in present]
+    absent = [label for label in classes if label not in present and label not in record.labels]
     if not present:
         return None
     form = int(rng.integers(3)) if absent else 0

@@ -22,6 +22,7 @@ class Facts(TypedDict, total=False):
     elementwise: bool
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    test_options: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class RegistryEntry:
         elementwise: whether an optimizer updates each number on its own, so that it may be sharded; None if unknown.
         files: the options that name files or folders.
         folders: the options that name folders.
+        test_options: the options of a source of files any of which gives it test images.
         wrong: why it cannot be used; "" if it can.
     """
 
@@ -58,6 +60,7 @@ class RegistryEntry:
     elementwise: bool | None = None
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    test_options: tuple[str, ...] = ("test",)
     wrong: str = ""
 
     @property

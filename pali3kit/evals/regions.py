@@ -13,6 +13,7 @@ from pali3kit.errors import DataError
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.masks.crops import paste_mask
 from pali3kit.masks.regions import read_region
+from pali3kit.masks.shapes import row_runs
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.metrics.inputs import require_pairs
 from pali3kit.metrics.segmentation import Segment, box_accuracy, cumulative_iou, mask_iou, mean_iou
@@ -101,17 +102,8 @@ def _decode_segments(
 
 def _drawing(segment: Segment | None, truth: np.ndarray, box: tuple[int, ...]) -> dict[str, Json]:
     """The fields of a prediction that the report draws: the true region and, if valid, the predicted one."""
-    _drawing: dict[str, Json] = {"target_box": list(box), "target_mask": _runs(truth)}
+    _drawing: dict[str, Json] = {"target_box": list(box), "target_mask": row_runs(truth)}
     if segment is not None:
         _drawing["box"] = list(segment.box)
-        _drawing["mask"] = _runs(paste_mask(segment.logits, segment.box, *truth.shape))
+        _drawing["mask"] = row_runs(paste_mask(segment.logits, segment.box, *truth.shape))
     return _drawing
-
-
-def _runs(mask: np.ndarray) -> list[list[int]]:
-    """A bool mask `[H,W]` as its horizontal _runs `[y, x, length]`, in raster order."""
-    padded = np.pad(mask.astype(np.int8), ((0, 0), (1, 1)))
-    steps = np.diff(padded, axis=1)
-    (rows, starts), (_, ends) = np.nonzero(steps == 1), np.nonzero(steps == -1)
-    found: list[list[int]] = np.stack([rows, starts, ends - starts], axis=1).tolist()
-    return found

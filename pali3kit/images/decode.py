@@ -89,6 +89,37 @@ def read_size(data: bytes, where: str, upright: bool = True) -> Size:
         return rotated if upright else stored
 
 
+def read_header(data: bytes, where: str, size: Size | None = None) -> tuple[str, Size, bool]:
+    """Of the image that `decode_image` returns for boxes on an image of `size`: its format, one of `FORMATS`, its
+    (height, width), and whether EXIF rotates it. Raises DataError as `decode_image` does.
+    """
+    with _as_data_error(data, where):
+        image = _open(data, MAX_PIXELS)
+        rotate = _must_rotate(image, True, size)
+        stored, rotated = _stored_and_rotated_size(image)
+        return str(image.format), rotated if rotate else stored, rotate and _orientation(image) != 1
+
+
+def decode_mask(data: bytes, where: str) -> np.ndarray:
+    """A bool mask `[H,W]` from a PNG: whether the stored value is above 0, of a colour any channel's.
+
+    Stored are greys, colours or numbers in a palette. Transparent pixels are outside. EXIF does not rotate it.
+
+    Raises:
+        DataError: as `decode_image`, or for another format: JPEG does not keep zeros.
+    """
+    with _as_data_error(data, where):
+        image = _open(data, MAX_PIXELS)
+        if image.format != "PNG":
+            raise DataError(f"a mask should be a PNG, not {image.format}")
+        image.load()
+        values = np.asarray(image).reshape(image.height, image.width, -1)
+        if image.mode in ("LA", "RGBA"):
+            values = values[..., :-1] * (values[..., -1:] > 0)
+        inside: np.ndarray = values.max(-1) > 0
+        return inside
+
+
 def read_image(path: Path, max_pixels: int = MAX_PIXELS, upright: bool = True) -> Image.Image:
     """`decode_image` for a file."""
     try:

@@ -92,6 +92,15 @@ def polygons_mask(polygons: Sequence[Sequence[float]], height: int, width: int) 
     return mask
 
 
+def row_runs(mask: np.ndarray) -> list[list[int]]:
+    """A bool mask `[H,W]` as its horizontal runs `[y, x, length]`, in raster order: reports draw and keep it so."""
+    padded = np.pad(mask.astype(np.int8), ((0, 0), (1, 1)))
+    steps = np.diff(padded, axis=1)
+    (rows, starts), (_, ends) = np.nonzero(steps == 1), np.nonzero(steps == -1)
+    found: list[list[int]] = np.stack([rows, starts, ends - starts], axis=1).tolist()
+    return found
+
+
 def _check_size(height: int, width: int) -> None:
     if height < 1 or width < 1 or height * width > MOST_PIXELS:
         raise DataError(f"a mask of {height}x{width}: it should have 1 to {MOST_PIXELS // 10**6} million pixels")

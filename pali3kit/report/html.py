@@ -53,7 +53,8 @@ def page(report: Report, timings: Timings, images: _Images | None = None) -> str
     rows = report.tables[0].rows if report.tables else ()
     labels = [row.label for row in rows]
     charts = [(table.title, delta_chart(report, table)) for table in report.tables]
-    return _TEMPLATES.get_template("page.html.j2").render(
+    return render_page(
+        "page.html.j2",
         report=report,
         timings=timings,
         images=_draw_images(report) if images is None else images,
@@ -68,6 +69,11 @@ def page(report: Report, timings: Timings, images: _Images | None = None) -> str
         costs=_costs(timings),
         config=yaml.safe_dump(written(report.config), sort_keys=False, allow_unicode=True),
     )
+
+
+def render_page(template: str, **values: object) -> str:
+    """A page of one of this package's templates, in which every text is escaped."""
+    return _TEMPLATES.get_template(template).render(values)
 
 
 def _details(report: Report, column: str, labels: list[str]) -> list[list[str]]:

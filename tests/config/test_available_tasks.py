@@ -91,8 +91,8 @@ def test_what_sources_declare(name: str, told: tuple[str, ...] | None, part: boo
 
 
 def test_sources_by_what_they_tell() -> None:
-    assert _telling("masks") == ["coco_instances", "open_images", "refcoco"]
-    assert _telling("labels") == ["folder", "pairs"]
+    assert _telling("masks") == ["coco_instances", "open_images", "records", "refcoco"]
+    assert _telling("labels") == ["folder", "pairs", "records"]
 
 
 def test_options_that_only_labels_depend_on_are_left_out_of_the_rest() -> None:

@@ -112,12 +112,16 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
          "source 'tsv' has no task 'vqg'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
         (captions(test=None), asked("coco"), "data.source",
          "benchmark 'coco' is measured on test images: name them, data.source.test."),
+        (Component(name="records", options={"path": "b.json", "test": None, "test_split": None}), asked("coco"),
+         "data.source",
+         "benchmark 'coco' is measured on test images: name them, data.source.test or data.source.test_split."),
         (Component(name="world"), {**asked("refcoco"), "stages.mask_tokenizer.source": captions()},
          "stages.mask_tokenizer.source",
-         "source 'tsv' has no masks of objects, which 'refcoco' needs: coco_instances, open_images and refcoco have."),
+         "source 'tsv' has no masks of objects, which 'refcoco' needs: coco_instances, open_images, records and "
+         "refcoco have."),
         (captions(), asked("mask_tokenizer"), "stages.mask_tokenizer.source",
-         "source 'tsv' has no masks of objects, which 'mask_tokenizer' needs: coco_instances, open_images and refcoco "
-         "have."),
+         "source 'tsv' has no masks of objects, which 'mask_tokenizer' needs: coco_instances, open_images, records and "
+         "refcoco have."),
         (Component(name="world"),
          {**asked("mask_tokenizer"), "stages.mask_tokenizer.source": expressions(test=None)},
          "stages.mask_tokenizer.source",
@@ -248,6 +252,13 @@ def shapes(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
         SOURCE._entries, "shapes", RegistryEntry("shapes", "shapes:create", annotations=("captions", "questions"))
     )
+
+
+def test_own_records_need_neither_a_folder_nor_a_second_file(cell: Cell) -> None:
+    options = {"path": "b.json", "images": None, "test": None, "test_split": "test"}
+    own = Component(name="records", options=options)
+    assert not [*check_data(cell(own, **asked("coco", "refcoco")))]
+    assert not [*check_data(cell(union(own=own, more=captions(test=None)), **asked("coco")))]
 
 
 def test_a_source_that_draws_needs_neither_files_nor_a_test_option(shapes: None) -> None:

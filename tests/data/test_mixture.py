@@ -73,7 +73,7 @@ def test_images_without_an_example_are_passed_over() -> None:
 
 
 def test_a_task_that_fits_no_image_is_an_error() -> None:
-    with pytest.raises(DataError, match="'b' found no example in 100 images of the train split"):
+    with pytest.raises(DataError, match="'b' found no example in 1000 images of the train split"):
         Mixture({"b": (NeverTask(), 1.0)}, "train", 50, 0).example(0, 0)
 
 

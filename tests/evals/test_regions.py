@@ -9,14 +9,7 @@ import pytest
 import torch
 
 from pali3kit.data.task import Example
-from pali3kit.evals.regions import (
-    _by_size,
-    _codec_limits,
-    _decode_segments,
-    _runs,
-    _score_regions,
-    reconstruction,
-)
+from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _score_regions, reconstruction
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.masks.vqvae import MaskVQVAE
 
@@ -60,16 +53,6 @@ def test_a_right_box_with_a_full_mask() -> None:
 @pytest.mark.parametrize("text", ["", "16 0 48", "16 0 48 32", TEXT.rsplit(" <", 1)[0], "48 0 16 32" + TEXT[10:]])
 def test_invalid_answers_give_no_segment(text: str) -> None:
     assert _decode_segments([text], [(64, 64)], MASK_TOKENIZER, bins=65) == [None]
-
-
-def test_runs_are_the_mask() -> None:
-    mask = np.random.default_rng(0).random((9, 13)) > 0.5
-    drawn = np.zeros_like(mask)
-    for y, x, length in _runs(mask):
-        assert not drawn[y, x : x + length].any()
-        drawn[y, x : x + length] = True
-    assert (drawn == mask).all()
-    assert _runs(np.zeros((3, 3), bool)) == []
 
 
 def test_thirds_by_the_size_of_the_mask() -> None:

@@ -24,7 +24,15 @@ import pali3kit
 from pali3kit.data.folder import FolderSource
 from pali3kit.data.sets.folders import Folders
 from pali3kit.errors import DataError
-from pali3kit.images.decode import BYTES_PER_PIXEL, FORMATS, decode_image, read_image, read_size
+from pali3kit.images.decode import (
+    BYTES_PER_PIXEL,
+    FORMATS,
+    decode_image,
+    decode_mask,
+    read_header,
+    read_image,
+    read_size,
+)
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -287,3 +295,42 @@ def test_no_image_of_a_source_or_a_set_starts_a_process(tmp_path: Path, monkeypa
     for look in looks:
         with pytest.raises(DataError, match=r"x\.jpg: not an image in a known format"):
             look()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA", "I;16"])
+def test_a_mask_is_what_a_png_stores_above_zero(mode: str) -> None:
+    """The smallest values count: number 1 of a palette whose colour is black, 1 of 65535, a blue of 1."""
+    expected = np.array([[False, True, False], [True, False, False]])
+    if mode in ("LA", "RGB", "RGBA"):
+        values = np.zeros((2, 3, len(mode)), np.uint8)
+        values[expected, 2 if mode != "LA" else 0] = 1
+        if mode != "RGB":
+            values[..., -1] = 255
+            values[0, 0] = 255  # white,
+            values[0, 0, -1] = 0  # but transparent
+        mask = Image.fromarray(values, mode)
+    else:
+        mask = Image.fromarray(expected.astype(np.uint16 if mode == "I;16" else np.uint8) * (255 if mode == "1" else 1))
+        mask = mask.convert(mode) if mode == "1" else mask
+    if mode == "P":
+        mask.putpalette([0, 0, 0, 0, 0, 0])
+    assert mask.mode == mode
+    np.testing.assert_array_equal(decode_mask(encoded(mask), "x"), expected)
+
+
+def test_the_header_tells_format_size_and_rotation() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(Image.new("RGB", (8, 6)), "JPEG", exif=exif)
+    assert read_header(turned, "x") == ("JPEG", (8, 6), True)
+    assert read_header(turned, "x", size=(6, 8)) == ("JPEG", (6, 8), False)
+    assert read_header(encoded(Image.new("L", (8, 6)), "WEBP"), "x") == ("WEBP", (6, 8), False)
+    with pytest.raises(DataError, match="x: boxes are for an image of 9x9"):
+        read_header(turned, "x", size=(9, 9))
+
+
+def test_masks_are_png_files() -> None:
+    with pytest.raises(DataError, match="x: a mask should be a PNG, not WEBP"):
+        decode_mask(encoded(Image.new("L", (2, 2)), "WEBP"), "x")
+    with pytest.raises(DataError, match=r"x: .*pixel"):
+        decode_mask(bomb(20000, 20000), "x")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco
 
 from pali3kit.errors import DataError
-from pali3kit.masks.shapes import polygons_mask, read_runs, runs_mask
+from pali3kit.masks.shapes import polygons_mask, read_runs, row_runs, runs_mask
 
 SIDES = st.integers(1, 40)
 SQUARE = [1.0, 1.0, 3.0, 1.0, 3.0, 3.0, 1.0, 3.0]
@@ -151,3 +151,13 @@ def test_a_polygon_of_a_million_points() -> None:
     with pytest.raises(DataError, match=r"polygons whose edges cross \d+ columns of pixels, more than"):
         polygons_mask([to_and_fro.ravel().tolist()], 480, 640)
     assert polygons_mask([SQUARE] * 100_000, 480, 640).sum() == 4
+
+
+def test_runs_of_rows_are_the_mask() -> None:
+    mask = np.random.default_rng(0).random((9, 13)) > 0.5
+    again = np.zeros_like(mask)
+    for y, x, length in row_runs(mask):
+        assert not again[y, x : x + length].any()
+        again[y, x : x + length] = True
+    assert (again == mask).all()
+    assert row_runs(np.zeros((3, 3), bool)) == []

@@ -89,7 +89,7 @@ class Instances:
             raise DataError(f"{where}: 'category_id' {category} is no category of the file.")
         corners = numbers(field(entry, "bbox", list, where), 4, f"{where}: 'bbox'")
         shape = entry.get("segmentation")
-        mask = partial(_read_mask, shape, size, f"{where}: 'segmentation'") if shape else None
+        mask = partial(read_mask, shape, size, f"{where}: 'segmentation'") if shape else None
         box, crowd = to_pixel_box(corners, size, where), _is_crowd(entry, where)
         return Thing(self.classes[category], box, mask, tuple(expressions), crowd)
 
@@ -177,7 +177,7 @@ def _round_side(low: float, high: float, side: int) -> tuple[int, int]:
     return (start, end) if start < end else (min(start, side - 1), min(start, side - 1) + 1)
 
 
-def _read_mask(shape: object, size: Size, where: str) -> np.ndarray:
+def read_mask(shape: object, size: Size, where: str) -> np.ndarray:
     """A bool mask `[H,W]`: a polygon, a run-length encoding (compressed or not), or the union of several of either.
 
     Raises:

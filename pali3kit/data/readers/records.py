@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from pali3kit.data.annotated import WORDS, AnnotatedSource
-from pali3kit.data.fields import each, field, json_of, mapping, nonblank, numbers, typed
+from pali3kit.config.available_tasks import TASKS_OF, task_family
+from pali3kit.data.annotated import WORDS, AnnotatedSource, ranges_of
+from pali3kit.data.fields import json_of, mapping
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, image_in, require_path
-from pali3kit.data.readers.coco import read_image_size
-from pali3kit.data.readers.coco_instances import to_pixel_box
-from pali3kit.data.record import Asked, Record, Thing, Word
-from pali3kit.data.task import Box
+from pali3kit.data.reader import Files, require_path
+from pali3kit.data.readers.records_fields import Entry, LineParser, count_annotations, things_of
+from pali3kit.data.record import Record
+from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, choose
-from pali3kit.images.decode import Size, read_size
 from pali3kit.registry import SOURCE
 
 MAX_IMAGES = 16  # the frames that PaLI-3 reads of a video (paper.md §3.5)
-ANNOTATIONS = ("caption", "captions", "questions", "things", "words")
-Entry = Mapping[str, object]
+REGIONS = ("instance", "refer")
+RARE = 0.02  # share of the records: a mixture would give up a task with examples in fewer, sooner or later
 
 
 class _Index(NamedTuple):
@@ -30,74 +31,86 @@ class _Index(NamedTuple):
 
     places: list[tuple[int, int]]  # of each record: its line and, with `single`, which of its questions
     image_counts: list[int]
+    numbers: dict[str, list[int]]  # of the records with an annotation, as `count_annotations` names it
     classes: tuple[str, ...]
     languages: tuple[str, ...]
 
 
-class _RecordsReader(Files):
-    """Each line of a `.jsonl` file is a mapping with at least one of the last four fields:
+class RecordsReader(Files):
+    """Each line of a `.jsonl` file is a mapping with at least one of the last five fields:
 
     - `image`: the image's path below the folder `images`; or `images`: a list of up to `max_images` paths.
-    - `split`: selected by the option `split`.
+    - `split`: selected by the option `split`; `held_out` selects all others.
     - `height` and `width` in pixels; read from the image if they are missing.
     - `caption` or `captions`: a text, a list of texts, or a mapping from language codes to either.
     - `questions[]: question, answers[]`, optionally `language`; the first answer is the training target.
-    - `things[]: label, bbox`: x, y, width and height in pixels of the image as shown (after EXIF rotation).
+    - `things[]: label, bbox`: x, y, width and height in pixels of the image as shown (after EXIF rotation). Optionally
+      `mask`: polygons or run lengths as COCO's, or the path of a PNG whose pixels above 0 are inside; and
+      `expressions`: texts that refer to it.
     - `words[]`: strings, or `text, bbox`. Boxes need a record of a single image.
+    - `labels[]`: classes of the whole image.
 
-    Other fields are ignored. With `single` each question is a record: accuracy is a mean over questions.
+    Other fields are ignored, except those that look like a misspelt one. With `single` each question is a record, and
+    so is each expression: scores are means over them.
     """
 
     def __init__(
         self,
         path: str,
-        images: str,
+        images: str | None = None,
         language: str = "en",
         split: str | None = None,
         single: bool = False,
         max_images: int = MAX_IMAGES,
+        held_out: str | None = None,
     ) -> None:
         super().__init__(require_path(path))
-        self.path, self.image_folder = self.files[0], require_path(images, "folder")
-        self.language, self.split, self.single, self.max_images = language, split, single, max_images
-        self.lines = Lines(self.files)
+        self.path = self.files[0]
+        self.image_folder = self.path.parent if images is None else require_path(images, "folder")
+        self.language, self.split, self.single, self.held_out = language, split, single, held_out
+        self.lines, self.parser = Lines(self.files), LineParser(self.image_folder, language, max_images)
 
-    def _entry(self, line: int) -> Entry:
+    def entry(self, line: int) -> Entry:
+        """The mapping on a line, from 0. Raises DataError where it is none."""
         where = self.lines.where(line)
         return mapping(json_of(self.lines[line], where), where)
 
     @cached_property
     def _index(self) -> _Index:
-        places: list[tuple[int, int]] = []
-        counts: list[int] = []
+        found = _Index([], [], {}, (), ())
         classes: dict[str, None] = {}
         languages = {self.language: None}
         splits = set()
         for line in range(len(self.lines)):
             try:
-                entry = self._entry(line) if self.lines[line].strip() else None
+                entry = self.entry(line) if self.lines[line].strip() else None
             except DataError:
-                places.append((line, 0))  # reported when this record is asked for
-                counts.append(1)
-                continue
-            if entry is None or self.split not in (None, entry.get("split")):
-                splits |= {str(entry.get("split"))} if entry else set()
-                continue
-            asked = entry.get("questions")
-            here = len(asked) if self.single and isinstance(asked, list) and asked else 1
-            places += [(line, number) for number in range(here)]
-            counts += [self._count(entry)] * here
-            classes |= dict.fromkeys(_labels(entry.get("things")))
+                entry = {}  # reported when this record is asked for
+            else:
+                split = None if entry is None else entry.get("split")
+                if entry is None or not self._selects(split):
+                    splits |= set() if split is None else {str(split)}
+                    continue
+            counts = count_annotations(entry, self.language)
+            for number in range(max(1, counts["questions"], counts["expressions"]) if self.single else 1):
+                for name in _annotations_at(number, counts):
+                    found.numbers.setdefault(name, []).append(len(found.places))
+                found.places.append((line, number))
+                found.image_counts.append(self._count(entry))
+            classes |= dict.fromkeys(_labels(entry))
             languages |= dict.fromkeys(_languages(entry))
-        if not places:
+        if not found.places:
             hint = f" of split '{self.split}'.{choose(self.split, splits)}" if self.split else ""
             raise DataError(f"{self.path}: no image{hint}")
-        return _Index(places, counts, tuple(classes), tuple(languages))
+        return found._replace(classes=tuple(classes), languages=tuple(languages))
+
+    def _selects(self, split: object) -> bool:
+        return split == self.split if self.split is not None else self.held_out is None or split != self.held_out
 
     def _count(self, entry: Entry) -> int:
         """The number of images of an entry; 1 where it is malformed, which reading its record reports."""
         images = entry.get("images")
-        return len(images) if isinstance(images, list) and 0 < len(images) <= self.max_images else 1
+        return len(images) if isinstance(images, list) and 0 < len(images) <= self.parser.max_images else 1
 
     @property
     def image_counts(self) -> np.ndarray | None:
@@ -112,94 +125,66 @@ class _RecordsReader(Files):
     def languages(self) -> tuple[str, ...]:
         return self._index.languages
 
+    def having(self, annotation: str) -> np.ndarray:
+        """Which records have an annotation, as `count_annotations` names it: bool `[records]`."""
+        found = np.zeros(len(self), bool)
+        found[self._index.numbers.get(annotation, [])] = True
+        return found
+
     def __len__(self) -> int:
         return len(self._index.places)
 
+    def line(self, number: int) -> int:
+        """The line of a record, from 0."""
+        return self._index.places[number][0]
+
     def record(self, number: int) -> Record:
         line, asked = self._index.places[number]
-        entry, where = self._entry(line), self.lines.where(line)
-        if not any(entry.get(name) for name in ANNOTATIONS):
-            raise DataError(f"{where}: none of {', '.join(ANNOTATIONS)}.{choose(ANNOTATIONS[0], map(str, entry))}")
-        read_image, *more = (image_in(self.image_folder, path) for path in self._paths(entry, where))
-        boxes = bool(entry.get("things")) or any(isinstance(word, dict) for word in _list(entry, "words", where))
-        if boxes and more:
-            raise DataError(f"{where}: boxes need a record of one image, 'images' has {len(more) + 1}.")
-        has_size = entry.get("height") is not None and entry.get("width") is not None
-        size = read_image_size(entry, where) if has_size else read_size(read_image(), where) if boxes else None
-        questions = tuple(self._questions(entry, where))
-        if self.single:
-            questions = questions[asked : asked + 1]
-        if asked:
-            return Record(where, read_image, size, questions=questions, more_images=tuple(more))
-        captions, words = self._captions(entry, where), tuple(_words(entry, size, where))
-        things = tuple(_things(entry, size, where))
-        record = Record(where, read_image, size, captions, words, questions, things, more_images=tuple(more))
-        if not (record.captions or record.questions or record.things or any(word.text for word in words)):
-            raise DataError(f"{where}: all of its annotations are blank.")
-        return record
-
-    def _paths(self, entry: Entry, where: str) -> list[str]:
-        if "images" not in entry:
-            return [field(entry, "image", str, where)]
-        if "image" in entry:
-            raise DataError(f"{where}: it has 'image' and 'images': one of them is enough.")
-        paths = field(entry, "images", list, where)
-        if not 0 < len(paths) <= self.max_images:
-            bound = f"{where}: 'images' should name 1 to {self.max_images} images, not {len(paths)}"
-            raise DataError(f"{bound}: raise max_images." if paths else f"{bound}.")
-        return [typed(path, str, f"{where}: 'images[{number}]'") for number, path in enumerate(paths)]
-
-    def _captions(self, entry: Entry, where: str) -> dict[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] = {}
-        for name in ("caption", "captions"):
-            value = entry.get(name)
-            by_language = value if isinstance(value, dict) else {self.language: value}
-            for language, texts in by_language.items():
-                listed = texts if isinstance(texts, list) else [] if texts is None else [texts]
-                what = f"{where}: '{name}'"
-                if not language.strip():
-                    raise DataError(f"{what}: a language code is blank.")
-                found[language] = (*found.get(language, ()), *(typed(text, str, what) for text in listed))
-        return found
-
-    def _questions(self, entry: Entry, where: str) -> Iterator[Asked]:
-        for at, asked in each(entry, "questions", where) if entry.get("questions") is not None else ():
-            answers = [typed(answer, str, f"{at}: an answer") for answer in field(asked, "answers", list, at)]
-            language = nonblank(asked, "language", at) if "language" in asked else self.language
-            if not any(answer.strip() for answer in answers):
-                raise DataError(f"{at}: 'answers' should hold at least one that is not empty.")
-            yield Asked(nonblank(asked, "question", at), tuple(answers), language)
+        record = self.parser.record(self.entry(line), self.lines.where(line))
+        return _single(record, asked) if self.single else record
 
 
-def _things(entry: Entry, size: Size | None, where: str) -> Iterator[Thing]:
-    for at, thing in each(entry, "things", where) if entry.get("things") is not None else ():
-        yield Thing(nonblank(thing, "label", at), _box(thing, size, at))
+def _single(record: Record, number: int) -> Record:
+    """The record of question and expression `number`; all other annotations are those of the first."""
+    questions = record.questions[number : number + 1]
+    expressed = [(place, text) for place, thing in enumerate(record.things) if thing.mask for text in thing.expressions]
+    things = record.things
+    if number < len(expressed):
+        referred, text = expressed[number]
+        things = tuple(
+            replace(thing, expressions=(text,) if place == referred else ())
+            for place, thing in enumerate(record.things)
+            if place == referred or not number
+        )
+    if not number:
+        return replace(record, questions=questions, things=things)
+    things = things if number < len(expressed) else ()
+    return Record(
+        record.name,
+        record.read_image,
+        record.size,
+        questions=questions,
+        things=things,
+        more_images=record.more_images,
+    )
 
 
-def _words(entry: Entry, size: Size | None, where: str) -> Iterator[Word]:
-    for number, word in enumerate(_list(entry, "words", where)):
-        at = f"{where}: words[{number}]"
-        if isinstance(word, str):
-            yield Word(word)
-        else:
-            found = mapping(word, at)
-            yield Word(field(found, "text", str, at), _box(found, size, at))
+def _annotations_at(number: int, counts: Counter[str]) -> Iterable[str]:
+    """What question and expression `number` of a line are a record of, given how much there is on it."""
+    if not number:
+        return counts
+    asked = ["questions"] * (number < counts["questions"])
+    return [*asked, *(["masks", "expressions"] if number < counts["expressions"] else [])]
 
 
-def _box(entry: Entry, size: Size | None, where: str) -> Box:
-    assert size is not None, "record() reads it if there are boxes"
-    return to_pixel_box(numbers(field(entry, "bbox", list, where), 4, f"{where}: 'bbox'"), size, where)
-
-
-def _list(entry: Entry, name: str, where: str) -> Sequence[object]:
-    value = entry.get(name)
-    return () if value is None else typed(value, list, f"{where}: '{name}'")
-
-
-def _labels(things: object) -> Iterator[str]:
-    for thing in things if isinstance(things, list) else ():
-        if isinstance(thing, dict) and isinstance(thing.get("label"), str):
-            yield thing["label"]
+def _labels(entry: Entry) -> Iterator[str]:
+    for thing in things_of(entry):
+        if isinstance(label := thing.get("label"), str):
+            yield label
+    labels = entry.get("labels")
+    for label in labels if isinstance(labels, list) else (labels,):
+        if isinstance(label, str) and label.strip():
+            yield label
 
 
 def _languages(entry: Entry) -> Iterator[str]:
@@ -208,16 +193,61 @@ def _languages(entry: Entry) -> Iterator[str]:
         yield from map(str, value) if isinstance(value, dict) else ()
 
 
+class _RecordsSource(AnnotatedSource):
+    """An `AnnotatedSource` whose tasks are drawn from the lines that have them, where those are few.
+
+    The task `refer_only` of the test split is `refer`: each of its expressions is a record.
+    """
+
+    def task(self, name: str, bins: int) -> Task:
+        return _RecordsTask(super().task("refer" if name == "refer_only" else name, bins), self)
+
+    def places(self, name: str, split: str, count: int) -> Sequence[range]:
+        """The first images of records among the first `count` that may have an example of a task.
+
+        Where many have one, these are all images: what was trained before others were left out stays what it is.
+        """
+        reader, images, everywhere = self.readers[split], self._images[split], self.firsts(split, count)
+        assert isinstance(reader, RecordsReader)
+        having = reader.having(_annotation(name))
+        if name not in REGIONS and having.mean() >= RARE:
+            return everywhere
+        places = [index for ahead in everywhere for index in ahead]
+        found = [index for index in places if having[images.locate(self.number(split, index))[0]]]
+        return ranges_of(np.array(found, np.int64))
+
+
+def _annotation(task: str) -> str:
+    """The annotation that a task needs, as `count_annotations` names it."""
+    if task_family(task) == "caption" and task != "caption_multilingual":
+        return f"captions.{task.partition('_')[2] or 'en'}"
+    return next(kind for kind, tasks in TASKS_OF.items() if task in tasks)
+
+
+class _RecordsTask:
+    """A task on the images that may have an example of it."""
+
+    def __init__(self, task: Task, source: _RecordsSource) -> None:
+        self.name, self.task, self.source = task.name, task, source
+
+    def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
+        return self.task.draw(split, index, rng)
+
+    def where(self, split: str, count: int) -> Sequence[range]:
+        return self.source.places(self.name, split, count)
+
+
 @SOURCE.register(
     "records",
-    "your own: JSON lines of images with captions, questions, things, words",
-    annotations=("captions", "questions", "things", "words"),
+    "your own: JSON lines of images with captions, questions, things, masks, words",
+    annotations=("captions", "questions", "things", "words", "masks", "expressions", "labels"),
     files=("path", "test"),
     folders=("images", "test_images"),
+    test_options=("test", "test_split"),
 )
 def _create(
     path: str,
-    images: str,
+    images: str | None = None,
     language: str = "en",
     split: str | None = None,
     filter: bool = False,
@@ -230,9 +260,17 @@ def _create(
 ) -> AnnotatedSource:
     """The registry's `records`: images of `split`; `language` is that of captions and questions that name none.
 
-    `filter` drops poor captions; the task ocr asks for at most `words` of an image. `test` may be the same file, with
-    its `test_split`. A record may name up to `max_images` images. `image_size` is ignored: images keep their size, and
-    encoders resize them.
+    `images` is the folder of the images, by default that of the file. `test` is another file; without it, the lines of
+    `test_split` in `path` are the test split, and all others the train split if `split` does not select some of them.
+    With `test`, `test_split` selects lines of that file. `filter` drops poor captions; the task ocr asks for at most
+    `words` of an image. A record may name up to `max_images` images. `image_size` is ignored: images keep their size,
+    and encoders resize them.
     """
-    held = _RecordsReader(test, test_images or images, language, test_split, True, max_images) if test else None
-    return AnnotatedSource(_RecordsReader(path, images, language, split, max_images=max_images), held, filter, words)
+    own, same = test or path, test is None and test_split is not None
+    if same and split == test_split:
+        raise DataError(f"{path}: split and test_split are both '{split}': the test images would be trained on.")
+    train = RecordsReader(path, images, language, split, max_images=max_images, held_out=test_split if same else None)
+    if not (test or same):
+        return _RecordsSource(train, None, filter, words)
+    folder = images if same else test_images or images
+    return _RecordsSource(train, RecordsReader(own, folder, language, test_split, True, max_images), filter, words)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from pali3kit.data.readers.coco_instances import _read_mask
+from pali3kit.data.readers.coco_instances import read_mask
 from pali3kit.errors import DataError
 
 NUMBERS = st.one_of(
@@ -29,7 +29,7 @@ SHAPES = st.one_of(
 @settings(max_examples=150, deadline=None)
 def test_any_json_is_a_mask_or_a_data_error(shape: Any) -> None:
     try:
-        assert _read_mask(shape, (20, 30), "here").shape == (20, 30)
+        assert read_mask(shape, (20, 30), "here").shape == (20, 30)
     except DataError as error:
         assert str(error).startswith("here: ")
 
@@ -44,7 +44,7 @@ def test_run_lengths_of_both_notations(seed: int, height: int, width: int) -> No
     size = [height, width]
     for shape in ({"size": size, "counts": packed["counts"].decode()}, {"size": size, "counts": counts}):
         for written in (shape, [shape], [shape, shape]):
-            np.testing.assert_array_equal(_read_mask(written, (height, width), "here"), mask)
+            np.testing.assert_array_equal(read_mask(written, (height, width), "here"), mask)
 
 
 @given(st.lists(st.lists(st.integers(0, 30), min_size=0, max_size=9), min_size=1, max_size=4))
@@ -55,7 +55,7 @@ def test_polygons_with_several_parts(parts: list[list[int]]) -> None:
     taken = [part for part in parts if len(part) >= 6]
     if not taken:
         with pytest.raises(DataError, match=r"here: a polygon of \d numbers: it needs x and y of three points"):
-            _read_mask(parts, (30, 30), "here")
+            read_mask(parts, (30, 30), "here")
         return
     expected = coco.decode(coco.merge([coco.frPyObjects([part], 30, 30)[0] for part in taken])).astype(bool)
-    np.testing.assert_array_equal(_read_mask(parts, (30, 30), "here"), expected)
+    np.testing.assert_array_equal(read_mask(parts, (30, 30), "here"), expected)

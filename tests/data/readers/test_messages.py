@@ -23,7 +23,7 @@ from pali3kit.data.readers.ocr import _OcrReader
 from pali3kit.data.readers.open_images import _OpenImagesReader
 from pali3kit.data.readers.parquet import _ParquetReader
 from pali3kit.data.readers.pdf import _PdfReader
-from pali3kit.data.readers.records import _RecordsReader
+from pali3kit.data.readers.records import RecordsReader
 from pali3kit.data.readers.refs import _read_plain_pickle
 from pali3kit.data.readers.tsv import _create as tsv
 from pali3kit.data.readers.tsv import _TsvReader
@@ -162,7 +162,7 @@ def too_few(image: Callable[..., Path]) -> None:
 
 def of_images(**told: object) -> None:
     Path("clips.jsonl").write_text(json.dumps({"caption": "a", **told}))
-    _RecordsReader("clips.jsonl", ".").record(0)
+    RecordsReader("clips.jsonl", ".").record(0)
 
 
 CASES: dict[str, Callable[..., None]] = {

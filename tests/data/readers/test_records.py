@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pali3kit.data.mixture import Mixture
 from pali3kit.data.reader import Reader
-from pali3kit.data.readers.records import _create, _RecordsReader
+from pali3kit.data.readers.records import RecordsReader, _create
 from pali3kit.data.record import Asked, Thing, Word
+from pali3kit.data.record_tasks import draw_of
 from pali3kit.errors import DataError
 
 ALL = {
@@ -26,7 +28,7 @@ ALL = {
     "words": ["open", {"text": "house", "bbox": [4.2, 1, 3, 1]}],
     "id": 7,
 }  # fmt: skip
-Lines = Callable[..., _RecordsReader]
+Lines = Callable[..., RecordsReader]
 
 
 @pytest.fixture
@@ -34,10 +36,10 @@ def lines(tmp_path: Path, image: Callable[..., Path]) -> Lines:
     for name in ("a/1.jpg", "2.jpg"):
         image(tmp_path / "images" / name)
 
-    def write(*entries: object, **options: object) -> _RecordsReader:
+    def write(*entries: object, **options: object) -> RecordsReader:
         found = (entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
         (tmp_path / "r.jsonl").write_text("\n".join(found))
-        return _RecordsReader(str(tmp_path / "r.jsonl"), str(tmp_path / "images"), **options)  # type: ignore[arg-type]
+        return RecordsReader(str(tmp_path / "r.jsonl"), str(tmp_path / "images"), **options)  # type: ignore[arg-type]
 
     return write
 
@@ -46,7 +48,7 @@ def test_all_fields(lines: Lines) -> None:
     reader: Reader = lines(ALL, "", {"image": "2.jpg", "captions": ["a dog", "a hound"]})
     assert len(reader) == 2 and reader.classes == ("cat", "mat") and reader.languages == ("en", "de")
     record = reader.record(0)
-    assert record.name.endswith("r.jsonl:1") and record.size == (6, 8) and record.read_image()
+    assert record.name.endswith("r.jsonl:1") and record.size is None and record.read_image()
     assert record.captions == {"en": ("a cat", "a cat on a mat"), "de": ("eine Katze", "ein Tier")}
     assert record.questions == (Asked("what is it?", ("cat", "", "a cat")), Asked("was?", ("Katze",), "de"))
     assert record.things == (Thing("cat", (2, 1, 4, 4)), Thing("mat", (0, 0, 6, 8)))
@@ -64,7 +66,7 @@ def test_splits_and_a_record_for_each_question_of_a_test_file(lines: Lines, tmp_
     assert [[question.text for question in questions] for questions in asked] == [["what is it?"], ["was?"], []]
     assert not source.record("test", 1).captions and source.record("test", 2).captions == {"en": ("a dog",)}
     with pytest.raises(DataError, match=r"r\.jsonl: no image of split 'tests'\. Did you mean 'test'\?"):
-        len(_RecordsReader(path, images, split="tests"))
+        len(RecordsReader(path, images, split="tests"))
 
 
 def test_all_supported_tasks_are_drawn(lines: Lines, tmp_path: Path) -> None:
@@ -84,7 +86,29 @@ def test_boxes_refer_to_the_image_as_shown(lines: Lines, tmp_path: Path) -> None
     turned[0x0112] = 6
     Image.new("RGB", (8, 6)).save(tmp_path / "images/2.jpg", exif=turned)
     record = lines({"image": "2.jpg", "things": [{"label": "cat", "bbox": [0, 0, 6, 8]}]}).record(0)
-    assert record.size == (8, 6) and record.things[0].box == (0, 0, 8, 6)
+    assert record.things[0].box == (0, 0, 8, 6)
+    detected = draw_of("detect", 1000, ("cat",), 64)(record, np.random.default_rng(0))
+    assert detected is not None and detected.target.startswith("0 0 999 999")
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_without_a_written_size_every_image_with_boxes_is_rotated(
+    orientation: int, lines: Lines, tmp_path: Path
+) -> None:
+    """Upside down or square, its size does not tell; with a size in the file, that would be ambiguous."""
+    turned = Image.Exif()
+    turned[0x0112] = orientation
+    stored = Image.new("RGB", (8, 8))
+    stored.paste("white", (0, 0, 8, 2))  # the upper edge as stored
+    stored.save(tmp_path / "images/2.jpg", exif=turned, quality=100, subsampling=0)
+    entry = {"image": "2.jpg", "things": [{"label": "edge", "bbox": [0, 6, 8, 2]}]}
+    path, images = str(tmp_path / "r.jsonl"), str(tmp_path / "images")
+    lines(entry)
+    shown = _create(path, images).image("train", 0)
+    assert (shown[6:].min() > 200) if orientation == 3 else (shown[:, 6:].min() > 200)
+    lines({**entry, "height": 8, "width": 8})
+    with pytest.raises(DataError, match="its EXIF rotates it"):
+        _create(path, images).image("train", 0)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +139,7 @@ def test_malformed_lines_are_errors_with_their_line(changes: object, expected: s
 
 def test_lines_without_annotations_and_paths_that_lead_out(lines: Lines) -> None:
     reader = lines({"image": "2.jpg", "captoin": "a cat"}, {"image": "../r.jsonl", "caption": "a cat"})
-    with pytest.raises(DataError, match=r"r\.jsonl:1: none of caption, .*Did you mean 'captoin'\?"):
+    with pytest.raises(DataError, match=r"r\.jsonl:1: unknown field 'captoin'\. Did you mean 'caption'\?$"):
         reader.record(0)
     with pytest.raises(DataError, match=r"images: '\.\./r\.jsonl' is no file in it"):
         reader.record(1).read_image()
@@ -205,3 +229,112 @@ def test_one_lost_image_of_several_is_named(lines: Lines, tmp_path: Path) -> Non
     lost = source.images_with("train", 0)[1]
     with pytest.raises(DataError, match=r"r\.jsonl:1: images\[1\]: .*there is no image 3\.jpg"):
         source.image("train", lost)
+
+
+SQUARE = [[1, 1, 5, 1, 5, 5, 1, 5]]  # a polygon
+MASKED = {"label": "cat", "bbox": [1, 1, 4, 4], "mask": SQUARE}
+REFERRED = [
+    {**MASKED, "expressions": ["the left one", " ", "the cat"]},
+    {**MASKED, "label": "dog", "expressions": "a dog"},
+    {"label": "mat", "bbox": [0, 0, 8, 6], "expressions": ["what it lies on"]},
+]
+EXPRESSIONS = ("the left one", "the cat", "a dog")  # of things with a mask
+
+
+def test_the_split_of_the_test_is_named_in_the_same_file(lines: Lines, tmp_path: Path) -> None:
+    def told(number: int, **more: str) -> dict[str, object]:
+        return {"image": "2.jpg", "caption": str(number), **more}
+
+    lines(told(0), told(1, split="train"), told(2, split="test"), told(3, split="val"))
+    path, images = str(tmp_path / "r.jsonl"), str(tmp_path / "images")
+
+    def captions(of: str, **options: str) -> set[str]:
+        source = _create(path, images, **options)  # type: ignore[arg-type]
+        return {source.record(of, index).captions["en"][0] for index in range(source.size(of))}
+
+    assert captions("train", test_split="test") == {"0", "1", "3"} and captions("test", test_split="test") == {"2"}
+    assert captions("train", test_split="test", split="train") == {"1"}
+    assert captions("train") == {"0", "1", "2", "3"} and not captions("test")
+    assert captions("train", test=path, test_split="test") == {"0", "1", "2", "3"}, "as it is named"
+    with pytest.raises(DataError, match="split and test_split are both 'test': the test images would be trained on"):
+        _create(path, images, split="test", test_split="test")
+
+
+def test_images_lie_beside_the_file_unless_another_folder_is_named(lines: Lines, tmp_path: Path) -> None:
+    lines({"image": "images/2.jpg", "caption": "a"})
+    assert _create(str(tmp_path / "r.jsonl")).image("train", 0).shape == (6, 8, 3)
+
+
+def test_each_expression_of_a_test_file_is_a_record(lines: Lines, tmp_path: Path) -> None:
+    entry = {**ALL, "things": REFERRED, "split": "test"}
+    lines(entry, {"image": "2.jpg", "caption": "a dog", "split": "test"}, {**ALL, "things": REFERRED})
+    source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"), test_split="test")
+    assert source.size("test") == 4 and source.size("train") == 1
+    found = [source.record("test", index) for index in range(4)]
+    assert [[t.expressions for t in record.things] for record in found] == [
+        [("the left one",), (), ()], [("the cat",)], [("a dog",)], [],
+    ]  # fmt: skip
+    assert [len(record.questions) for record in found] == [1, 1, 0, 0]
+    assert [bool(record.captions) for record in found] == [True, False, False, True]
+    task = source.task("refer_only", 1000)
+    assert [*task.where("test", 4)] == [range(3)]
+    asked = [task.draw("test", index, np.random.default_rng(0)) for index in range(3)]
+    assert all(each and expression in each.prompt for each, expression in zip(asked, EXPRESSIONS, strict=True))
+    assert all(each and each.mask is not None and each.mask.sum() == 16 for each in asked)
+    with pytest.raises(DataError, match=r"the test split has 4 images, not 5: lower data\.test"):
+        task.where("test", 5)
+
+
+def test_regions_are_drawn_from_the_lines_that_have_them(lines: Lines, tmp_path: Path) -> None:
+    """A mixture gives a task up after a hundred images without an example."""
+    plain = [{"image": "2.jpg", "caption": str(number)} for number in range(300)]
+    lines(*plain, {"image": "2.jpg", "things": REFERRED}, {"image": "2.jpg", "things": [MASKED]})
+    source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    for name, expected in (("refer", 1), ("instance", 2)):
+        task = source.task(name, 1000)
+        [*places] = [index for ahead in task.where("train", 604) for index in ahead]
+        assert len(places) == 2 * expected and all(
+            task.draw("train", index, np.random.default_rng(0)) is not None for index in places
+        )
+        Mixture({name: (task, 1.0)}, "train", 302, seed=0).example(0, 0)
+    lines(*plain)
+    task = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images")).task("refer", 1000)
+    with pytest.raises(DataError, match="none of the 300 images of the train split is one for task 'refer'"):
+        Mixture({"refer": (task, 1.0)}, "train", 300, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "rare"),
+    [
+        ("caption", {"caption": "a cat"}), ("caption_de", {"captions": {"de": "eine Katze"}}),
+        ("splitcap", {"captions": {"de": "eine Katze"}}), ("ocr", {"words": ["open"]}),
+        ("vqa", {"questions": [{"question": "what?", "answers": ["cat"]}]}),
+        ("detect", {"things": [{"label": "mat", "bbox": [0, 0, 8, 6]}]}),
+    ],
+)  # fmt: skip
+def test_a_task_that_few_lines_have_is_drawn_from_these(
+    name: str, rare: dict[str, object], lines: Lines, tmp_path: Path
+) -> None:
+    others = [{"image": "2.jpg", "labels": "indoors"}] * 1999
+    common = [{"image": "2.jpg", **rare}] * 60
+    for entries, few in (([*others, {"image": "2.jpg", **rare}], True), ([*others, *common], False)):
+        lines(*entries)
+        source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+        task, count = source.task(name, 1000), source.size("train")
+        assert (sum(map(len, task.where("train", count))) == 1) is few
+        assert [*task.where("train", count)] == [range(count)] or few, "as it was before some were left out"
+        Mixture({name: (task, 1.0)}, "train", count, seed=0).example(0, 0)
+
+
+def test_labels_of_images_are_classes_beside_those_of_things(lines: Lines, tmp_path: Path) -> None:
+    lines({"image": "2.jpg", "labels": ["indoors", "cat"]}, {**ALL, "labels": "outdoors"})
+    source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    assert source.classes == ("indoors", "cat", "mat", "outdoors")
+    assert {source.record("train", n).name[-1]: source.labels("train", n) for n in range(2)} == {
+        "1": (0, 1), "2": (1, 2, 3),
+    }  # fmt: skip
+    assert "indoors, cat" in set(source.sentences(0, 1000))
+    number = next(n for n in range(2) if source.record("train", n).things)
+    task = source.task("object_vqa", 1000)
+    prompts = {task.draw("train", number, np.random.default_rng(seed)).prompt for seed in range(40)}  # type: ignore[union-attr]
+    assert any("indoors" in prompt for prompt in prompts) and not any("outdoors" in prompt for prompt in prompts)
