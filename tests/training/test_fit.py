@@ -27,14 +27,16 @@ from pali3kit.training import modules
 from pali3kit.training.checkpoints import Checkpoints
 from pali3kit.training.context import CHECKPOINTS, Execution, StageContext
 from pali3kit.training.modules import Batch, ClassifierModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.vision.vit import ViT
 
 BUDGET = Training(examples=80, batch_size=8, optimizer=Optimizer(name="muon", learning_rate=1e-2))
 
 
-def module(dropout: float = 0.0) -> ClassifierModule:
+def module(dropout: float = 0.0, optimizer: Optimizer = BUDGET.optimizer, freeze: Sequence[str] = ()) -> ClassifierModule:
     torch.manual_seed(0)
-    made = ClassifierModule(Classifier(ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8), classes=4, head_bias=-2))
+    classifier = Classifier(ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8), classes=4, head_bias=-2)
+    made = ClassifierModule(classifier, **module_options(optimizer, freeze))
     made.model.vision.head = torch.nn.Sequential(made.model.vision.head, torch.nn.Dropout(dropout))
     return made
 
@@ -243,8 +245,7 @@ def test_the_state_of_other_optimizers_is_restored(name: str, tmp_path: Path) ->
     budget = replace(BUDGET, optimizer=Optimizer(name=name, learning_rate=1e-2))
 
     def made(probe: float = 0.0) -> ClassifierModule:
-        built = module(0.1)
-        built.hold(["vision.embed.*"])
+        built = module(0.1, budget.optimizer, ["vision.embed.*"])
         built.model.register_buffer("count", torch.full((2,), probe))
         return built
 
