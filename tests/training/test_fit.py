@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -299,6 +300,7 @@ def test_numbers_that_are_no_tensors_are_restored(tmp_path: Path, monkeypatch: p
 
 def test_a_parameter_without_gradient_so_far_has_no_state(tmp_path: Path) -> None:
     """As the projector of a mixture whose first batches are text alone."""
+    budget = replace(BUDGET, optimizer=Optimizer(name="adamw", learning_rate=1e-2))
 
     class Late(ClassifierModule):
         def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -307,7 +309,7 @@ def test_a_parameter_without_gradient_so_far_has_no_state(tmp_path: Path) -> Non
 
     def made() -> Late:
         torch.manual_seed(0)
-        built = Late(module().model)
+        built = Late(module().model, **module_options(budget.optimizer))
         built.model.late = torch.nn.Parameter(torch.ones(3))
         return built
 
@@ -319,7 +321,6 @@ def test_a_parameter_without_gradient_so_far_has_no_state(tmp_path: Path) -> Non
             raise KeyboardInterrupt
         return some(step)
 
-    budget = replace(BUDGET, optimizer=Optimizer(name="adamw", learning_rate=1e-2))
     whole, again = made(), made()
     loop.fit(whole, some, budget, context(tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):
