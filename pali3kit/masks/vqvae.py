@@ -146,7 +146,7 @@ class _Codebook(nn.Module):
 
     @torch.no_grad()
     def update(self, vectors: Tensor, assigned: Tensor) -> None:
-        """Move the averages one step towards `vectors [...,C]` of all ranks, which are assigned to the codes `[...]`."""
+        """Move the averages one step towards all ranks' `vectors [...,C]`, which are assigned to the codes `[...]`."""
         one_hot_codes = one_hot(assigned.flatten(), len(self.codes)).to(self.sizes.dtype)
         with without_autocast(vectors):
             added = one_hot_codes.T @ vectors.flatten(0, -2).to(self.sums.dtype)

@@ -37,9 +37,7 @@ class VisionEncoder(nn.Module):
 
     @property
     def transform(self) -> Callable[[Image.Image], Tensor]:
-        """The preprocessing of one PIL image, to float32 `[3,H,W]`: the `transform` of a torchvision data set. It can be
-        pickled, and needs no weights.
-        """
+        """The preprocessing of one PIL image, to float32 `[3,H,W]`: the `transform` of a torchvision data set."""
         return self.image_spec.transform
 
     if TYPE_CHECKING:

@@ -34,7 +34,9 @@ from pali3kit.vision.vit import ViT
 BUDGET = Training(examples=80, batch_size=8, optimizer=Optimizer(name="muon", learning_rate=1e-2))
 
 
-def module(dropout: float = 0.0, optimizer: Optimizer = BUDGET.optimizer, freeze: Sequence[str] = ()) -> ClassifierModule:
+def module(
+    dropout: float = 0.0, optimizer: Optimizer = BUDGET.optimizer, freeze: Sequence[str] = ()
+) -> ClassifierModule:
     torch.manual_seed(0)
     classifier = Classifier(ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8), classes=4, head_bias=-2)
     made = ClassifierModule(classifier, **module_options(optimizer, freeze))

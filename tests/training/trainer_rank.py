@@ -111,9 +111,9 @@ def plain(folder: Path, *callbacks: L.Callback, **options: Any) -> L.Trainer:
 def train(name: str, tokenizer: pk.Tokenizer, folder: Path, **options: Any) -> Trained:
     """Train a module, in as many processes as the trainer has."""
     torch.manual_seed(0)
-    module, logged = MODULES[name](tokenizer), Logged()
-    trainer = plain(folder, logged, **options)
-    if (batches := data(name, tokenizer)) is not None:
+    module, logged, batches = MODULES[name](tokenizer), Logged(), data(name, tokenizer)
+    trainer = plain(folder, logged, use_distributed_sampler=batches is not None, **options)
+    if batches is not None:
         trainer.fit(module, datamodule=batches)
     else:
         rank, ranks = trainer.global_rank, trainer.world_size
@@ -127,8 +127,7 @@ def main(rank: int, folder: Path) -> None:
     os.environ.update(LOCAL_RANK=str(rank), RANK=str(rank), NODE_RANK="0", WORLD_SIZE="2")
     dist.init_process_group("gloo", f"file://{folder}/rendezvous", timedelta(seconds=60), 2, rank)
     tokenizer = pk.Tokenizer(folder / "pieces.model")
-    ddp = {"devices": 2, "strategy": "ddp", "use_distributed_sampler": False}
-    found = {name: train(name, tokenizer, folder, **ddp) for name in MODULES}
+    found = {name: train(name, tokenizer, folder, devices=2, strategy="ddp") for name in MODULES}
     if rank == 0:
         torch.save(found, folder / "found.pt")
     dist.barrier()

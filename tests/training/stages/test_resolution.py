@@ -72,7 +72,9 @@ def test_the_start_runs_no_encoder_and_images_are_uint8(chain: Any, monkeypatch:
     parents = {role: chain.make(parent) for role, parent in stage_2.parents.items()}
     forward = ViT.forward
     monkeypatch.setattr(ViT, "forward", lambda vit, images: run.append(images.device.type) or forward(vit, images))
-    monkeypatch.setattr("pali3kit.training.stages.resolution.train_pali", lambda *given: seen.append((given[0], given[-1])))
+    monkeypatch.setattr(
+        "pali3kit.training.stages.resolution.train_pali", lambda *given: seen.append((given[0], given[-1]))
+    )
     monkeypatch.setattr("pali3kit.training.stages.resolution.save_weights", lambda *_: None)
     monkeypatch.setattr("pali3kit.training.stages.resolution.save_model", lambda *_, **__: None)
     resolution_stage.run(stage_2.config, StageContext(chain.root, parents, 0, lambda *_, **__: None, threads=1))
