@@ -96,7 +96,7 @@ class StageModule(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         numbers = self.losses(batch)
         detached = {name: value.detach() for name, value in numbers.items()}
-        if self.trainer.log_every_n_steps:
+        if self.trainer.log_every_n_steps:  # type: ignore[attr-defined]  # Lightning sets it without declaring it
             self._log(detached, batch_idx)
         return detached | {"loss": numbers["loss"]}
 

@@ -56,7 +56,7 @@ class TimmEncoder(Adapter):
 
     def __init__(self, name: str, image_size: int | None = None, pretrained: bool = False) -> None:
         _require_known(name)
-        size = image_size or int(timm.get_pretrained_cfg(name.partition(".")[0]).input_size[-1])
+        size = image_size or _own_size(name)
         model = _create(name, size, pretrained)
         super().__init__(model.num_features, patch_of(model), _image_spec(model, name, size), f"timm's {name}")
         self.model = model
@@ -114,6 +114,14 @@ def _require_known(name: str) -> None:
     architecture = name.partition(".")[0]
     if not timm.is_model(architecture):
         raise RegistryError(f"timm has no model '{architecture}'.{nearest(architecture, timm.list_models())}")
+
+
+def _own_size(name: str) -> int:
+    """The side of the images of a model's weights, pixels."""
+    known = timm.get_pretrained_cfg(name.partition(".")[0])
+    if known is None:
+        raise ConfigError([f"timm does not say for which image size {name} was made: give image_size"])
+    return int(known.input_size[-1])
 
 
 def _create(name: str, image_size: int, pretrained: bool) -> _FeatureModel:
