@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pali3kit import registry
 
 if TYPE_CHECKING:
-    from pali3kit import evals, metrics
+    from pali3kit import evals, losses, metrics
     from pali3kit.config.load import load as load_experiment
     from pali3kit.config.schema import Experiment
     from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
@@ -22,30 +22,65 @@ if TYPE_CHECKING:
     from pali3kit.inference.pali import PaLI
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
+    from pali3kit.models.classifier import Classifier
     from pali3kit.models.dual_encoder import DualEncoder
     from pali3kit.models.pali import PaLIModel
+    from pali3kit.models.text_tower import TextTower
+    from pali3kit.models.two_towers import TwoTowers
     from pali3kit.projector.contract import Projector
     from pali3kit.text import prompts
+    from pali3kit.text.tokenizer import Tokenizer
+    from pali3kit.training.data_modules import MixtureDataModule, PretrainingDataModule
+    from pali3kit.training.modules import (
+        ClassifierModule,
+        DenoisingModule,
+        MaskTokenizerModule,
+        PaLIModule,
+        SigLIPModule,
+    )
     from pali3kit.vision.contract import VisionEncoder
 
 __version__ = "0.2.0.dev0"
 
 _LAZY = {
+    "Classifier": "pali3kit.models.classifier:Classifier",
+    "ClassifierModule": "pali3kit.training.modules:ClassifierModule",
+    "DenoisingModule": "pali3kit.training.modules:DenoisingModule",
     "Experiment": "pali3kit.config.schema:Experiment",
+    "MaskTokenizerModule": "pali3kit.training.modules:MaskTokenizerModule",
+    "MixtureDataModule": "pali3kit.training.data_modules:MixtureDataModule",
     "PaLI": "pali3kit.inference.pali:PaLI",
     "PaLIModel": "pali3kit.models.pali:PaLIModel",
+    "PaLIModule": "pali3kit.training.modules:PaLIModule",
+    "PretrainingDataModule": "pali3kit.training.data_modules:PretrainingDataModule",
+    "SigLIPModule": "pali3kit.training.modules:SigLIPModule",
+    "TextTower": "pali3kit.models.text_tower:TextTower",
+    "Tokenizer": "pali3kit.text.tokenizer:Tokenizer",
+    "TwoTowers": "pali3kit.models.two_towers:TwoTowers",
     "World": "pali3kit.data.world.world:World",
     "evals": "pali3kit.evals",
     "load": "pali3kit.inference.load:load_pali",
     "load_experiment": "pali3kit.config.load:load",
+    "losses": "pali3kit.losses",
     "metrics": "pali3kit.metrics",
     "prompts": "pali3kit.text.prompts",
 }
 
 __all__ = [
+    "Classifier",
+    "ClassifierModule",
+    "DenoisingModule",
     "Experiment",
+    "MaskTokenizerModule",
+    "MixtureDataModule",
     "PaLI",
     "PaLIModel",
+    "PaLIModule",
+    "PretrainingDataModule",
+    "SigLIPModule",
+    "TextTower",
+    "Tokenizer",
+    "TwoTowers",
     "World",
     "create_captioned",
     "create_dual_encoder",
@@ -66,6 +101,7 @@ __all__ = [
     "list_vision",
     "load",
     "load_experiment",
+    "losses",
     "metrics",
     "prompts",
 ]

@@ -104,6 +104,10 @@ class ImageSpec:
         """Images uint8 `[H,W,3]` of any sizes to uint8 `[B,3,size,size]`: fitted, to be normalised on the device."""
         return _channels_first(np.stack([self.fitted(image) for image in images]))
 
+    def transform(self, image: Image.Image) -> Tensor:
+        """An image of any size and mode to float32 `[3,size,size]`: fitted, then normalised."""
+        return self.normalise(self.fit(image)[None])[0]
+
     def normalise(self, images: np.ndarray) -> Tensor:
         """uint8 `[B,H,W,3]` to float32 `[B,3,H,W]`."""
         return self.normalise_batch(_channels_first(images))

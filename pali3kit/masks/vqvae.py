@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.functional import embedding, mse_loss, one_hot
 
@@ -145,11 +146,15 @@ class _Codebook(nn.Module):
 
     @torch.no_grad()
     def update(self, vectors: Tensor, assigned: Tensor) -> None:
-        """Move the averages one step towards `vectors [...,C]`, which are assigned to the codes `[...]`."""
+        """Move the averages one step towards all ranks' `vectors [...,C]`, which are assigned to the codes `[...]`."""
         one_hot_codes = one_hot(assigned.flatten(), len(self.codes)).to(self.sizes.dtype)
         with without_autocast(vectors):
             added = one_hot_codes.T @ vectors.flatten(0, -2).to(self.sums.dtype)
-        self.sizes.lerp_(one_hot_codes.sum(0), 1 - self.decay)
+        found = one_hot_codes.sum(0)
+        if dist.is_initialized():
+            for moved in (found, added):
+                dist.all_reduce(moved)
+        self.sizes.lerp_(found, 1 - self.decay)
         self.sums.lerp_(added, 1 - self.decay)
         total = self.sizes.sum()
         smoothed = (self.sizes + self.epsilon) / (total + len(self.sizes) * self.epsilon) * total

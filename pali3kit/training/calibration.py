@@ -33,7 +33,6 @@ def training_cost(module: StageModule, make: Callable[[int], Batch], budget: Tra
 
     The optimizer's time, which does not depend on the batch size, is measured separately.
     """
-    module.prepare(budget.optimizer, steps=1)
     optimizer = module.configure_optimizers()["optimizer"]
     if in_dry_run():
         with torch.device("cpu"):  # the batch is real

@@ -34,7 +34,7 @@ def fit(
     not saved yet.
 
     Args:
-        module: what to train.
+        module: what to train, with the optimizer of `training`.
         make: from a step to its batch, or to a list of its `microbatches`, whose mean gradient is applied once.
         training: the budget.
         context: of the stage.
@@ -48,7 +48,6 @@ def fit(
     """
     steps = count_steps(training)
     L.seed_everything(context.seed, verbose=False)
-    module.prepare(training.optimizer, steps)
     with warnings.catch_warnings(), closing(TrainingCheckpoints(context)) as checkpoints:
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
         start = checkpoints.find()

@@ -12,6 +12,7 @@ from torch import Tensor
 from pali3kit.config.stages import Training
 from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
+from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.pali import TextConfig
@@ -22,8 +23,10 @@ from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens
+from pali3kit.training.loader import MakeBatch
 from pali3kit.training.microbatches import count_microbatches, count_target_tokens, part
 from pali3kit.training.modules import Batch, PaLIModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.training.pretraining_images import fitted
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stream import ImageSource, Stream
@@ -36,18 +39,18 @@ def frozen_images(config: TextConfig, context: StageContext) -> ImageSource:
         kept = FrozenTokens(context.parents["features"], "train")
         shape = kept.array.shape[1:]
         return ImageSource("tokens", lambda n: kept[torch.tensor([n])], shape, len(kept), kept.grid, bad=kept.bad)
-    return pixel_images(config, Artifact(context.parents["vision"]).vision().requires_grad_(False))
+    vision = Artifact(context.parents["vision"]).vision().requires_grad_(False)
+    return pixel_images(build_source(config.source, config.image_size), config.count, vision)
 
 
-def pixel_images(config: TextConfig, vision: VisionEncoder) -> ImageSource:
-    """The images of the source as uint8 pixels, of the size of the encoder `vision`."""
-    source = build_source(config.source, config.image_size)
+def pixel_images(source: Source, count: int, vision: VisionEncoder) -> ImageSource:
+    """The first `count` images of the training split as uint8 pixels, of the size of the encoder `vision`."""
 
     def read(number: int) -> Tensor:
         return vision.image_spec.to_batch([fitted(source, vision.image_spec, "train", number)])
 
     side = vision.image_spec.size
-    return ImageSource("images", read, (3, side, side), config.count, vision.native_grid, vision)
+    return ImageSource("images", read, (3, side, side), count, vision.native_grid, vision)
 
 
 def train_pali(
@@ -77,22 +80,34 @@ def train_pali(
     visual = source.max_images * model.projector.out_tokens(image_source.grid)
     model.language.require_positions(visual + config.prompt_length, config.target_length)
 
+    make = mixture_batches(stream, mine, tokenizer, (config.prompt_length, config.target_length), count)
+    model.vision = image_source.vision
+    skipped = Skipped(context, context.execution.max_bad_fraction, source.damages)
+    with limit_skipped(source, context, gathered=True):
+        module = PaLIModule(model, image_source.grid, label_smoothing, **module_options(budget.optimizer))
+        fit(module, make, budget, context, [skipped, *recorders], count)
+    model.vision = None  # an artifact of its own
+
+
+def mixture_batches(
+    stream: Stream, positions: Sequence[int], tokenizer: Tokenizer, lengths: tuple[int, int], count: int
+) -> MakeBatch:
+    """The batches of the examples at some `positions` of each step, as `count` microbatches.
+
+    `lengths` are the largest ones of a prompt and of a target, in tokens.
+    """
+
     def make(step: int) -> list[dict[str, Any]]:
-        drawn = stream.draw(step, mine)
+        drawn = stream.draw(step, positions)
         batches: list[dict[str, Any]] = []
-        for batch in _microbatches(drawn.examples, tokenizer, config, count):
+        for batch in _microbatches(drawn.examples, tokenizer, lengths, count):
             numbers = batch.pop("image_numbers")
-            batches.append({image_source.name: image_source.stack(numbers, drawn.images), **batch})
+            batches.append({stream.image_source.name: stream.image_source.stack(numbers, drawn.images), **batch})
         if drawn.skipped:
             batches[0]["skipped"] = drawn.skipped
         return batches
 
-    model.vision = image_source.vision
-    skipped = Skipped(context, context.execution.max_bad_fraction, source.damages)
-    with limit_skipped(source, context, gathered=True):
-        module = PaLIModule(model, image_source.grid, label_smoothing)
-        fit(module, make, budget, context, [skipped, *recorders], count)
-    model.vision = None  # an artifact of its own
+    return make
 
 
 def _longest(model: PaLIModel, image_source: ImageSource, prompt_length: int, images: int = 1) -> int:
@@ -105,14 +120,15 @@ def _longest(model: PaLIModel, image_source: ImageSource, prompt_length: int, im
     return max(read, images * grid[0] * grid[1]) if learns else read
 
 
-def _microbatches(examples: Sequence[Example], tokenizer: Tokenizer, config: TextConfig, count: int) -> list[Batch]:
+def _microbatches(
+    examples: Sequence[Example], tokenizer: Tokenizer, lengths: tuple[int, int], count: int
+) -> list[Batch]:
     """A rank's `examples` of a step as `count` microbatches.
 
     Texts of similar length share one, which saves padding: with the embedded world's mixture, where answers have 6
     tokens on average and the longest of a batch 18, four microbatches of 16 take 20% fewer multiplications than 64 at
     once.
     """
-    lengths = config.prompt_length, config.target_length
     if count > 1:
         examples = sorted(examples, key=lambda example: len(example.prompt) + len(example.target))
     batches = [collate(part(examples, i, count), tokenizer, *lengths) for i in range(count)]
@@ -130,7 +146,8 @@ def stage_cost(
     cached = {"tokens": texts.pop("tokens")}
     image_source = None
     if config.count:
-        image_source = pixel_images(config, build_vision(sizes.vision, sizes.image_size).requires_grad_(learns))
+        vision = build_vision(sizes.vision, sizes.image_size).requires_grad_(learns)
+        image_source = pixel_images(build_source(config.source, config.image_size), config.count, vision)
         model.vision = image_source.vision
 
     def make(step: int) -> Batch:
@@ -142,4 +159,5 @@ def stage_cost(
 
     tokens = images * model.projector.out_tokens(grid) + PROMPT + TARGET
     most = max(tokens, images * grid[0] * grid[1]) if learns else tokens
-    return training_cost(PaLIModule(model, grid), make, budget, most)
+    module = PaLIModule(model, grid, **module_options(budget.optimizer))
+    return training_cost(module, make, budget, most)

@@ -73,14 +73,21 @@ def _loader(steps: _Steps, processes: int) -> DataLoader[object]:
     )
 
 
-@contextmanager
-def loading(make: MakeBatch, start: int, total: int, num_workers: int) -> Iterator[Iterable[object]]:
+def load_batches(make: MakeBatch, start: int, total: int, num_workers: int) -> Iterable[object]:
     """The batches of all steps from `start` to `total`, microbatches one by one, made in `num_workers` processes.
 
-    These are killed at the end: after an error they live as long as its traceback is referenced.
+    A Pali3Error in the place of a batch is to be raised.
+    """
+    return _Microbatches(_loader(_Steps(make, start, total), num_workers))
+
+
+@contextmanager
+def loading(make: MakeBatch, start: int, total: int, num_workers: int) -> Iterator[Iterable[object]]:
+    """`load_batches`, whose processes are killed at the end: after an error they live as long as its traceback is
+    referenced.
     """
     try:
-        yield _Microbatches(_loader(_Steps(make, start, total), num_workers))
+        yield load_batches(make, start, total, num_workers)
     finally:
         for process in multiprocessing.active_children():
             if process.daemon:

@@ -1,16 +1,17 @@
 """LightningModules, one for each kind of training: the batches that it takes and the loss that it minimises.
 
-They can be used outside this harness: build the model, pass it to the module, call `Trainer.fit`. The learning rate
-schedule then spans the trainer's steps, unless `prepare` sets their number.
+They work in any `Trainer` (docs/own-trainer.md). The learning rate's schedule spans the trainer's optimizer steps.
+Gradients are clipped as the trainer is told (`gradient_clip_val`).
 
 Images of a batch may be uint8, which are normalised on the device as the encoder's `image_spec` says, or floats, which
-are taken as they are.
+are taken as they are: `encoder.transform` makes them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import lightning as L
 import torch
@@ -20,7 +21,6 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.optim import Optimizer
 
-from pali3kit.config.component import Optimizer as Options
 from pali3kit.errors import StageError
 from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
@@ -32,9 +32,12 @@ from pali3kit.models.pali import PaLIModel, shift_right
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid
 from pali3kit.training.freeze import freeze, keep_frozen_in_eval_mode
-from pali3kit.training.optimizers import build_optimizer, build_schedule
+from pali3kit.training.optimizers import ModuleOptions, build_optimizer, build_schedule, optimizer_of
 from pali3kit.training.shard import average_and_clip, shard
-from pali3kit.vision.contract import VisionEncoder
+from pali3kit.vision.contract import VisionEncoder, freeze_unread
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Batch = dict[str, Tensor]
 CLASSIFICATION: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sigmoid": multilabel_loss, "softmax": softmax_loss}
@@ -42,21 +45,26 @@ CONTRASTIVE: dict[str, Callable[..., Tensor]] = {"gather": gathered_sigmoid_loss
 
 
 class StageModule(L.LightningModule):
-    """A model with its optimizer. Subclasses define `losses`, from a batch to named scalars; `loss` is minimised."""
+    """A model with its optimizer. Subclasses define `losses`, from a batch to named scalars; `loss` is minimised.
 
-    def __init__(self, model: nn.Module) -> None:
+    All keyword arguments are hyperparameters: loggers record them, and checkpoints of a `Trainer` hold them as plain
+    values, so that `load_from_checkpoint(path, model=model, weights_only=True)` needs the model alone.
+
+    Args:
+        model: what is trained.
+        options: `ModuleOptions`.
+
+    Raises:
+        StageError: a pattern of `freeze` matches nothing, or all parameters.
+        TypeError: an unknown option.
+    """
+
+    def __init__(self, model: nn.Module, **options: Unpack[ModuleOptions]) -> None:
         super().__init__()
-        self.model = model
-        self.options = Options()
-        self.steps: int | None = None
-
-    def prepare(self, options: Options, steps: int) -> None:
-        """Set the optimizer's options and the number of steps that the schedule spans."""
-        self.options, self.steps = options, steps
-
-    def hold(self, patterns: Sequence[str]) -> None:
-        """Freeze the parameters whose names match, and keep fully frozen modules in eval mode."""
-        freeze(self.model, patterns)
+        self.save_hyperparameters(ignore="model")
+        self.model, self.options = model, optimizer_of(options)
+        if patterns := options.get("freeze"):
+            freeze(self.model, patterns)
         keep_frozen_in_eval_mode(self.model)
 
     def train(self, mode: bool = True) -> StageModule:
@@ -87,11 +95,24 @@ class StageModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         numbers = self.losses(batch)
-        return {"loss": numbers["loss"]} | {k: v.detach() for k, v in numbers.items() if k != "loss"}
+        detached = {name: value.detach() for name, value in numbers.items()}
+        if self.trainer.log_every_n_steps:  # type: ignore[attr-defined]  # Lightning sets it without declaring it
+            self._log(detached, batch_idx)
+        return detached | {"loss": numbers["loss"]}
+
+    def _log(self, numbers: dict[str, Tensor], batch_idx: int) -> None:
+        """Log means over all ranks and accumulated batches of a step, and its learning rate."""
+        count = self.trainer.accumulate_grad_batches
+        if batch_idx % count == 0:
+            self._sums = dict.fromkeys(numbers, torch.zeros((), device=self.device))
+        self._sums = {name: self._sums[name] + value / count for name, value in numbers.items()}
+        if (batch_idx + 1) % count == 0:
+            self.log_dict({f"train/{name}": value for name, value in self._sums.items()}, sync_dist=True)
+            self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.model, self.options)
-        schedule = build_schedule(optimizer, self.options, self.steps or self._steps_of_trainer())
+        schedule = build_schedule(optimizer, self.options, self._steps_of_trainer())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _steps_of_trainer(self) -> int:
@@ -99,8 +120,8 @@ class StageModule(L.LightningModule):
         if self._trainer is None:
             return 1
         steps = self.trainer.estimated_stepping_batches
-        if not math.isfinite(steps):
-            raise StageError("a schedule needs an end: give the Trainer max_steps, or call prepare(options, steps)")
+        if not 0 < steps < math.inf:  # -1 for epochs of a loader without a length
+            raise StageError("a schedule needs an end: give the Trainer max_steps")
         return int(steps)
 
 
@@ -123,8 +144,8 @@ class ClassifierModule(StageModule):
 
     model: Classifier
 
-    def __init__(self, model: Classifier, loss: str = "sigmoid") -> None:
-        super().__init__(model)
+    def __init__(self, model: Classifier, loss: str = "sigmoid", **options: Unpack[ModuleOptions]) -> None:
+        super().__init__(model, **options)
         self.loss = CLASSIFICATION[loss]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -137,13 +158,14 @@ class SigLIPModule(StageModule):
     """Stage 0a, the contrastive arm. Batch: `images [B,3,H,W]`, `ids [B,L]`, one caption for each image.
 
     The loss compares every image with the texts of all ranks, which `over_ranks` gathers ("gather") or passes around
-    ("ring"); `retrieval` is the accuracy within a rank.
+    ("ring"); `retrieval` is the accuracy within a rank. Batches whose gradients the trainer accumulates are not
+    compared with each other.
     """
 
     model: TwoTowers
 
-    def __init__(self, model: TwoTowers, over_ranks: str = "gather") -> None:
-        super().__init__(model)
+    def __init__(self, model: TwoTowers, over_ranks: str = "gather", **options: Unpack[ModuleOptions]) -> None:
+        super().__init__(model, **options)
         self.loss_over_ranks = CONTRASTIVE[over_ranks]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -163,8 +185,8 @@ class DenoisingModule(StageModule):
 
     model: LanguageModel
 
-    def __init__(self, model: LanguageModel, z_loss: float = 0.0) -> None:
-        super().__init__(model)
+    def __init__(self, model: LanguageModel, z_loss: float = 0.0, **options: Unpack[ModuleOptions]) -> None:
+        super().__init__(model, **options)
         self.z_loss = z_loss
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -174,7 +196,7 @@ class DenoisingModule(StageModule):
         return _packed_loss(self.model, states, batch, z_loss=self.z_loss)
 
 
-class MaskModule(StageModule):
+class MaskTokenizerModule(StageModule):
     """Stage 0c. Batch: `masks [B,1,64,64]` in [0, 1]."""
 
     model: MaskVQVAE
@@ -189,23 +211,37 @@ class MaskModule(StageModule):
 class PaLIModule(StageModule):
     """Stages 1 and 2 and the transfers.
 
-    Batch: `prompts [B,P]`, `prompt_mask [B,P]`, `targets [B,T]`, `target_mask [B,T]`; with a frozen encoder its `tokens
-    [B,F,N,Dv]` on the `grid`, otherwise `images [B,F,3,H,W]`, of F images an example (without F, one). `image_mask
-    [B,F]`, True for images that are there, where some examples have fewer; of a part of a batch `step_tokens` and
-    `parts` (`training.microbatches`).
+    Batch: `prompts [B,P]`, `prompt_mask [B,P]`, `targets [B,T]`, `target_mask [B,T]`, `images [B,F,3,H,W]` of F images
+    an example (without F, one), or `tokens [B,F,N,Dv]` that an encoder made of them, on the `grid`. `image_mask [B,F]`,
+    True for images that are there, where some examples have fewer; of a part of a batch `step_tokens` and `parts`
+    (`training.microbatches`).
+
+    An encoder that is trained keeps its head as it is, which PaLI does not read (`freeze_unread`).
     """
 
     model: PaLIModel
 
-    def __init__(self, model: PaLIModel, grid: Grid, label_smoothing: float = 0.0) -> None:
-        super().__init__(model)
+    def __init__(
+        self,
+        model: PaLIModel,
+        grid: Grid | None = None,
+        label_smoothing: float = 0.0,
+        **options: Unpack[ModuleOptions],
+    ) -> None:
+        super().__init__(model, **options)
         self.grid, self.label_smoothing = grid, label_smoothing
+        if model.vision is not None and any(weight.requires_grad for weight in model.vision.parameters()):
+            freeze_unread(model.vision)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        tokens, grid, image_mask = batch.get("tokens"), self.grid, batch.get("image_mask")
-        if tokens is None:
+        image_mask, grid = batch.get("image_mask"), self.grid
+        if "tokens" in batch:
+            tokens = batch["tokens"]
+        else:
             images = _normalised(batch["images"], self.model.vision, image_mask)
             tokens, grid = self.model.encode_images(images, image_mask)
+        if grid is None:
+            raise StageError("batches have tokens of images: give PaLIModule their grid=(rows, columns)")
         texts = batch["prompts"], batch["prompt_mask"], batch["targets"]
         states = self.model.states(tokens, grid, *texts, image_mask)
         return _packed_loss(self.model.language, states, batch, self.label_smoothing)
@@ -232,9 +268,10 @@ def _share(batch: Batch) -> Tensor | float:
     Gradients are averaged over microbatches and ranks, so with this factor they are those of the mean loss over all
     target tokens of the step. A rank knows its own number of them: an all-reduce adds them up, without a host sync.
     """
-    if "step_tokens" not in batch:
+    if "step_tokens" not in batch and _ranks() == 1:
         return 1.0
-    total = batch["step_tokens"].clone()
+    own = batch["target_mask"].sum()
+    total = batch.get("step_tokens", own).clone()
     if _ranks() > 1:
         dist.all_reduce(total)
-    return batch["target_mask"].sum() * batch["parts"] * _ranks() / total
+    return own * batch.get("parts", 1) * _ranks() / total

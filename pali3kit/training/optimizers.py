@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Any, TypedDict
 
 from timm.optim.adafactor_bv import AdafactorBigVision
 from torch import nn
@@ -14,10 +14,60 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from pali3kit.config.component import Optimizer as Options
+from pali3kit.config.component import Schedule
+from pali3kit.errors import choose
 from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
 
 OUTER = ("head", "logits")  # output layers, which Muon leaves to AdamW, like embeddings
+
+
+class ModuleOptions(TypedDict, total=False):
+    """Keyword arguments of all LightningModules. Defaults are those of an experiment's `optimizer`.
+
+    Attributes:
+        freeze: patterns of names of the model's parameters that are not trained, such as `vision.*`.
+        optimizer: `adamw`, `adafactor`, `muon` or a plug-in's; weight decay is for matrices only.
+        optimizer_options: further keyword arguments of the optimizer.
+        learning_rate: the peak.
+        schedule: of the learning rate after the warm-up, to the end of the training: `cosine`, `rsqrt` or `constant`.
+        warmup, cooldown: fractions of all steps (`build_schedule`).
+    """
+
+    freeze: Sequence[str]
+    optimizer: str
+    optimizer_options: dict[str, Any]
+    learning_rate: float
+    weight_decay: float
+    beta2: float
+    schedule: Schedule
+    warmup: float
+    cooldown: float
+
+
+def module_options(optimizer: Options, freeze: Sequence[str] = ()) -> ModuleOptions:
+    """The keyword arguments of a module for the optimizer of an experiment; `clip_norm` is the trainer's."""
+    return {
+        "freeze": freeze,
+        "optimizer": optimizer.name,
+        "optimizer_options": optimizer.options,
+        "learning_rate": optimizer.learning_rate,
+        "weight_decay": optimizer.weight_decay,
+        "beta2": optimizer.beta2,
+        "schedule": optimizer.schedule,
+        "warmup": optimizer.warmup,
+        "cooldown": optimizer.cooldown,
+    }
+
+
+def optimizer_of(options: ModuleOptions) -> Options:
+    """The optimizer that a module's keyword arguments describe. Raises TypeError for an unknown one."""
+    known: dict[str, Any] = {**options}
+    for name in known.keys() - ModuleOptions.__annotations__.keys():
+        raise TypeError(f"a module takes no option '{name}'.{choose(name, ModuleOptions.__annotations__)}")
+    known.pop("freeze", None)
+    renamed = {"optimizer": "name", "optimizer_options": "options"}
+    return Options(**{renamed.get(name, name): value for name, value in known.items()})
 
 
 class _Chained(Optimizer):

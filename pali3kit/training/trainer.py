@@ -37,6 +37,7 @@ def build_trainer(
         accumulate_grad_batches=microbatches,
         callbacks=callbacks,
         logger=False,
+        log_every_n_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

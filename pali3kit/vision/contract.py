@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, first_line
@@ -32,6 +34,11 @@ class VisionEncoder(nn.Module):
     image_spec: ImageSpec
     native_grid: Grid
     load_report: LoadReport | None = None
+
+    @property
+    def transform(self) -> Callable[[Image.Image], Tensor]:
+        """The preprocessing of one PIL image, to float32 `[3,H,W]`: the `transform` of a torchvision data set."""
+        return self.image_spec.transform
 
     if TYPE_CHECKING:
 

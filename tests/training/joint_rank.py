@@ -29,7 +29,8 @@ from pali3kit.training.shard import average_and_clip, shard
 from pali3kit.vision.vit import ViT
 
 WORLD = 2
-LENGTHS = TextConfig(source={}, image_size=16, bins=9, prompt_length=20, target_length=80)
+CONFIG = TextConfig(source={}, image_size=16, bins=9, prompt_length=20, target_length=80)
+LENGTHS = CONFIG.prompt_length, CONFIG.target_length
 TARGETS = [" ".join(["one two three"] * (1 + i % 4)) for i in range(10)]
 SEVERAL = [  # of one to three images, and one about text alone
     Example(tuple((i + n) % 10 for n in range(1 + i % 3)) if i != 4 else (), "how many ?", text)

@@ -22,7 +22,6 @@ from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.utils.data import DataLoader
 
-from pali3kit.config.component import Optimizer
 from pali3kit.language.contract import LanguageModel
 from pali3kit.language.prefix_lm import PrefixLM
 from pali3kit.language.ul2 import UL2
@@ -34,12 +33,14 @@ from pali3kit.projector.linear import LinearProjector
 from pali3kit.registry import VISION
 from pali3kit.training.context import Execution
 from pali3kit.training.modules import Batch, ClassifierModule, DenoisingModule, PaLIModule, SigLIPModule, StageModule
+from pali3kit.training.optimizers import ModuleOptions
 from pali3kit.training.shard import average_and_clip
 from pali3kit.training.trainer import _strategy
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.vit import ViT
 
 VOCABULARY, STEPS, PARTS = 96, 3, 4
+OPTIMIZER: ModuleOptions = {"optimizer": "adamw", "learning_rate": 1e-3}
 Make = Callable[[], StageModule]
 
 
@@ -59,14 +60,11 @@ def prefix_lm(tied: bool = False) -> PrefixLM:
 def pali(language: LanguageModel, vision: VisionEncoder | None = None) -> PaLIModule:
     if vision is None:
         vision = vit()
-        vision.head.requires_grad_(False)  # PaLI does not use it
-    return PaLIModule(PaLIModel(vision, LinearProjector(vision.width, language.width), language), vision.native_grid)
+    return PaLIModule(PaLIModel(vision, LinearProjector(vision.width, language.width), language), **OPTIMIZER)
 
 
 def frozen_encoder() -> PaLIModule:
-    module = pali(ul2())
-    module.hold(["vision.*"])
-    return module
+    return PaLIModule(pali(ul2()).model, freeze=["vision.*"])
 
 
 def recomputing() -> PaLIModule:
@@ -241,13 +239,13 @@ def trained(execution: Execution, make: Make) -> tuple[dict[str, Tensor], list[d
     """The weights after STEPS steps of PARTS microbatches, and the collectives of each step."""
     torch.manual_seed(0)
     module, count, world = make(), Count(), execution.world_size
-    module.prepare(Optimizer(name="adamw", learning_rate=1e-3), STEPS)
     parts = [batch_of(number, 4) for number in range(STEPS * PARTS)]
     mine = [{name: part.chunk(world)[execution.rank] for name, part in batch.items()} for batch in parts]
     trainer = L.Trainer(
         accelerator="cpu", devices=execution.devices, num_nodes=execution.nodes,
         strategy=_strategy(execution), plugins=[LightningEnvironment()], precision="32-true",
         use_distributed_sampler=False, max_steps=STEPS, gradient_clip_val=0.5, accumulate_grad_batches=PARTS,
+        log_every_n_steps=0,
         callbacks=[count], logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
     )  # fmt: skip

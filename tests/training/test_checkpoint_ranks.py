@@ -20,6 +20,7 @@ from pali3kit.models.classifier import Classifier
 from pali3kit.training.context import CHECKPOINTS, Execution, StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, ClassifierModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import save_weights
 
@@ -32,7 +33,7 @@ Stage = tuple[str, int, str]
 def module() -> ClassifierModule:
     torch.manual_seed(0)
     vit = ViT(16, width=18, depth=2, heads=2, mlp=30, patch=8)  # widths that four ranks do not divide
-    return ClassifierModule(Classifier(vit, classes=4, head_bias=-2))
+    return ClassifierModule(Classifier(vit, classes=4, head_bias=-2), **module_options(BUDGET.optimizer))
 
 
 def batch(step: int, rank: int = 0, ranks: int = 1) -> Batch:

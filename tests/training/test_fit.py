@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,18 @@ from pali3kit.training import modules
 from pali3kit.training.checkpoints import TrainingCheckpoints
 from pali3kit.training.context import CHECKPOINTS, Execution, StageContext
 from pali3kit.training.modules import Batch, ClassifierModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.vision.vit import ViT
 
 BUDGET = Training(examples=80, batch_size=8, optimizer=Optimizer(name="muon", learning_rate=1e-2))
 
 
-def module(dropout: float = 0.0) -> ClassifierModule:
+def module(
+    dropout: float = 0.0, optimizer: Optimizer = BUDGET.optimizer, freeze: Sequence[str] = ()
+) -> ClassifierModule:
     torch.manual_seed(0)
-    made = ClassifierModule(Classifier(ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8), classes=4, head_bias=-2))
+    classifier = Classifier(ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8), classes=4, head_bias=-2)
+    made = ClassifierModule(classifier, **module_options(optimizer, freeze))
     made.model.vision.head = torch.nn.Sequential(made.model.vision.head, torch.nn.Dropout(dropout))
     return made
 
@@ -243,8 +248,7 @@ def test_the_state_of_other_optimizers_is_restored(name: str, tmp_path: Path) ->
     budget = replace(BUDGET, optimizer=Optimizer(name=name, learning_rate=1e-2))
 
     def made(probe: float = 0.0) -> ClassifierModule:
-        built = module(0.1)
-        built.hold(["vision.embed.*"])
+        built = module(0.1, budget.optimizer, ["vision.embed.*"])
         built.model.register_buffer("count", torch.full((2,), probe))
         return built
 
@@ -298,6 +302,7 @@ def test_numbers_that_are_no_tensors_are_restored(tmp_path: Path, monkeypatch: p
 
 def test_a_parameter_without_gradient_so_far_has_no_state(tmp_path: Path) -> None:
     """As the projector of a mixture whose first batches are text alone."""
+    budget = replace(BUDGET, optimizer=Optimizer(name="adamw", learning_rate=1e-2))
 
     class Late(ClassifierModule):
         def losses(self, batch: Batch) -> dict[str, torch.Tensor]:
@@ -306,7 +311,7 @@ def test_a_parameter_without_gradient_so_far_has_no_state(tmp_path: Path) -> Non
 
     def made() -> Late:
         torch.manual_seed(0)
-        built = Late(module().model)
+        built = Late(module().model, **module_options(budget.optimizer))
         built.model.late = torch.nn.Parameter(torch.ones(3))
         return built
 
@@ -318,7 +323,6 @@ def test_a_parameter_without_gradient_so_far_has_no_state(tmp_path: Path) -> Non
             raise KeyboardInterrupt
         return some(step)
 
-    budget = replace(BUDGET, optimizer=Optimizer(name="adamw", learning_rate=1e-2))
     whole, again = made(), made()
     loop.fit(whole, some, budget, context(tmp_path / "whole"))
     with pytest.raises(KeyboardInterrupt):

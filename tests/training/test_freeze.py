@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from pali3kit.config.component import Optimizer
 from pali3kit.errors import StageError
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
@@ -22,9 +21,7 @@ def towers() -> TwoTowers:
 
 def test_only_the_text_tower_of_lit_is_trained() -> None:
     """The image tower is frozen, the text tower is not."""
-    module = SigLIPModule(towers())
-    module.hold(["vision.*"])
-    module.prepare(Optimizer(name="adamw", learning_rate=1e-2), steps=4)
+    module = SigLIPModule(towers(), freeze=["vision.*"], optimizer="adamw", learning_rate=1e-2)
     before = {name: tensor.clone() for name, tensor in module.model.state_dict().items()}
     optimizer = module.configure_optimizers()["optimizer"]
     module.losses({"images": torch.randn(3, 3, 16, 16), "ids": torch.randint(20, (3, 4))})["loss"].backward()
@@ -41,8 +38,7 @@ def test_frozen_modules_stay_in_eval_mode() -> None:
     keep_frozen_in_eval_mode(model)
     assert [module.training for module in model] == [False, True]
     assert not model[0][1].training and model[1][1].training
-    module = SigLIPModule(towers())
-    module.hold(["vision.*"])
+    module = SigLIPModule(towers(), freeze=["vision.*"])
     module.train()
     assert not module.model.vision.training and module.model.text.training
 

@@ -34,7 +34,7 @@ from pali3kit.vision.vit import ViT
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from joint_rank import CASES, LENGTHS, SEVERAL, Gradients, gradients, module, with_images
+from joint_rank import CASES, CONFIG, LENGTHS, SEVERAL, Gradients, gradients, module, with_images
 
 BATCH, STEPS, COUNT = 12, 4, 30
 Found = dict[str, tuple[Gradients, dict[str, torch.Tensor]]]
@@ -130,7 +130,7 @@ class _Made:
         )
         images = ImageSource("tokens", self._read, (1, 2), COUNT, (1, 1))
         joint.train_pali(
-            self.model, LENGTHS, context, Training(examples=BATCH * STEPS, batch_size=BATCH), self.tasks, images
+            self.model, CONFIG, context, Training(examples=BATCH * STEPS, batch_size=BATCH), self.tasks, images
         )
         return made[0]
 

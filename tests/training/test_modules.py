@@ -23,7 +23,7 @@ from pali3kit.training.modules import (
     Batch,
     ClassifierModule,
     DenoisingModule,
-    MaskModule,
+    MaskTokenizerModule,
     PaLIModule,
     SigLIPModule,
     StageModule,
@@ -62,7 +62,7 @@ CASES: dict[str, tuple[StageModule, Batch]] = {
         DenoisingModule(ul2()),
         {"inputs": ids(3, 40), "input_mask": mask(3, 40), "targets": ids(3, 40), "target_mask": mask(3, 40)},
     ),
-    "masks": (MaskModule(MaskVQVAE(codes=8, code_width=16, width=4)), {"masks": torch.rand(3, 1, 64, 64)}),
+    "masks": (MaskTokenizerModule(MaskVQVAE(codes=8, code_width=16, width=4)), {"masks": torch.rand(3, 1, 64, 64)}),
     "pali": (
         PaLIModule(PaLIModel(None, LinearProjector(12, 16), ul2()), grid=(5, 8)),
         {

@@ -79,9 +79,9 @@ def test_gradients_are_reduced_once_a_step(two: Any) -> None:
     for step in two["fsdp"][1]:
         assert step["c10d._reduce_scatter_base_"] == UNITS
         assert step["c10d._allgather_base_"] == UNITS + PARTS * BLOCKS
-        assert step["c10d.allreduce_"] == 1  # vectors
+        assert step["c10d.allreduce_"] == 1 + PARTS  # vectors, and the target tokens of each microbatch
         assert step["c10d_functional.all_reduce"] == 1  # the norm that clips
-    assert [step["c10d.allreduce_"] for step in two["ddp"][1]] == [1] * STEPS
+    assert [step["c10d.allreduce_"] for step in two["ddp"][1]] == [1 + PARTS] * STEPS
 
 
 @pytest.mark.slow

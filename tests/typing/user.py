@@ -9,17 +9,18 @@ import sys
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 import pali3kit as pk
 from pali3kit.data.batch import collate
 from pali3kit.data.task import held_out
-from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
+from pali3kit.text.tokenizer import train_tokenizer
 
 folder, file = Path(sys.argv[1]), sys.argv[2]
 
 source = pk.create_source("world", image_size=64)
 train_tokenizer(source.sentences(0, 32, 300), folder / "pieces.model", 800)
-tokenizer = Tokenizer(folder / "pieces.model")
+tokenizer = pk.Tokenizer(folder / "pieces.model")
 
 encoder = pk.create_vision("vit", image_size=64, width=16, depth=1, heads=2, mlp=32, patch=16)
 language = pk.create_language(
@@ -55,6 +56,16 @@ captions = captioned.captions("en")
 world = pk.World(image_size=64)
 scene = world.scene("train", 0)
 names = pk.list_vision("v*")
+
+towers = pk.TwoTowers(encoder, pk.TextTower(len(tokenizer), 8, encoder.width, 16, 1, 2, 32))
+siglip = pk.SigLIPModule(towers, optimizer="adamw", learning_rate=1e-3, freeze=["vision.*"])
+classifier = pk.ClassifierModule(pk.Classifier(encoder, 3), loss="softmax", warmup=0.1)
+module = pk.PaLIModule(model, weight_decay=0.1, schedule="rsqrt")
+mixture = pk.MixtureDataModule(source, {"caption": 1.0}, encoder, tokenizer, 4, images=20)
+pairs = pk.PretrainingDataModule(source, encoder, 4, tokenizer=tokenizer)
+prepared = encoder.transform(Image.fromarray(image))
+prompt = pk.prompts.for_answer("how many?")
+loss = pk.losses.sigmoid_loss(pooled, pooled, towers.log_scale, towers.bias)
 
 score = pk.metrics.vqa_accuracy(["a cat"], [["a cat", "cat"]])
 knn = pk.evals.knn

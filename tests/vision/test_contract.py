@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import transformers
+from PIL import Image
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision.datasets import FakeData
 
 from pali3kit.errors import ConfigError
 from pali3kit.images.spec import ImageSpec
@@ -47,6 +52,25 @@ def test_abstract_methods_raise() -> None:
     ):
         with pytest.raises(NotImplementedError):
             asked(images)
+
+
+@pytest.mark.parametrize("name", ["vit", "timm/test_vit", "open_clip/ViT-S-32-alt"])
+def test_the_transform_is_what_the_weights_were_trained_with(name: str) -> None:
+    """Of images of any mode, in a torchvision data set and pickled for its worker processes."""
+    shape = {"width": 16, "depth": 1, "heads": 2, "mlp": 32, "patch": 32} if name == "vit" else {}
+    encoder = VISION.build(name, image_size=64, **shape)
+    rows = np.random.default_rng(0).integers(0, 256, (60, 90, 3), np.uint8)
+    for image in (Image.fromarray(rows), Image.fromarray(rows).convert("L")):
+        expected = encoder.image_spec.prepare([np.array(image.convert("RGB"))])[0]
+        found = encoder.transform(image)
+        assert found.shape == (3, 64, 64) and found.dtype == torch.float32 and torch.equal(found, expected)
+    loader = DataLoader(FakeData(2, (3, 60, 90), transform=pickle.loads(pickle.dumps(encoder.transform))), batch_size=2)
+    assert next(iter(loader))[0].shape == (2, 3, 64, 64)
+
+
+@pytest.mark.parametrize(("name", "size"), [("timm/test_vit", 160), ("open_clip/ViT-S-32-alt", 224)])
+def test_a_models_own_image_size_is_the_default(name: str, size: int) -> None:
+    assert VISION.build(name).image_spec.size == size
 
 
 def test_the_grid_is_square_by_default() -> None:

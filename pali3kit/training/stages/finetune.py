@@ -14,6 +14,7 @@ from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.fit import fit
 from pali3kit.training.loader import MakeBatch
 from pali3kit.training.modules import ClassifierModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stages.embed import build_labelled
@@ -40,7 +41,8 @@ def _module(
     """A softmax classifier over the set's classes with zero initial logits, and its batches."""
     spec, options = vision.image_spec, {"crop": budget.crop, "flip": budget.flip, "rank": rank, "ranks": ranks}
     images = PretrainingImages(source, spec, seed, budget.batch_size, **options)  # type: ignore[arg-type]
-    module = ClassifierModule(Classifier(vision, len(source.classes), head_bias=0.0), "softmax")
+    classifier = Classifier(vision, len(source.classes), head_bias=0.0)
+    module = ClassifierModule(classifier, "softmax", **module_options(budget.optimizer))
     return module, lambda step: images.with_labels(step, len(source.classes))
 
 

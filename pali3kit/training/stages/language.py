@@ -26,6 +26,7 @@ from pali3kit.training.fit import fit
 from pali3kit.training.loader import MakeBatch
 from pali3kit.training.microbatches import count_microbatches, count_target_tokens, part
 from pali3kit.training.modules import Batch, DenoisingModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.training.token_file import read_windows
 
 
@@ -47,7 +48,11 @@ def _denoise(budget: LanguagePretraining, context: StageContext, language: Langu
     windows = read_windows(context.parents["corpus"], budget.length)
     count = count_microbatches(budget.batch_size, _tokens(budget), context.execution)
     make = _denoising_batches(windows, tokenizer, budget, context, count)
-    fit(DenoisingModule(language, budget.z_loss), make, budget, context, microbatches=count)
+    fit(_module(language, budget), make, budget, context, microbatches=count)
+
+
+def _module(language: LanguageModel, budget: LanguagePretraining) -> DenoisingModule:
+    return DenoisingModule(language, budget.z_loss, **module_options(budget.optimizer))
 
 
 def _tokens(budget: LanguagePretraining) -> int:
@@ -94,4 +99,4 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
         masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
         return {"inputs": inputs, "targets": targets, **masks}
 
-    return training_cost(DenoisingModule(language, budget.z_loss), make, budget, _tokens(budget))
+    return training_cost(_module(language, budget), make, budget, _tokens(budget))

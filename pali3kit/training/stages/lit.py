@@ -17,6 +17,7 @@ from pali3kit.training.components import Artifact, build_source, build_vision, s
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, SigLIPModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.vision.contract import VisionEncoder
@@ -58,9 +59,8 @@ def _module(
     sizes = {"vocabulary": vocabulary, "length": length, "out": vision.width}
     text = TEXT_TOWER.build(options.name, **sizes, **options.options)
     assert budget.bias is not None
-    module = SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias), over_ranks)
-    module.hold(["vision.*"])
-    return module
+    model = TwoTowers(vision, text, budget.temperature, budget.bias)
+    return SigLIPModule(model, over_ranks, **module_options(budget.optimizer, ["vision.*"]))
 
 
 def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:

@@ -21,7 +21,8 @@ from pali3kit.training.components import build_component, build_source, save_loa
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import fit
-from pali3kit.training.modules import MaskModule
+from pali3kit.training.modules import MaskTokenizerModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.training.skipped import Skipped
 
 
@@ -53,7 +54,7 @@ def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
 
     with limit_skipped(source, context):
         fit(
-            MaskModule(model),
+            MaskTokenizerModule(model, **module_options(budget.optimizer)),
             make,
             budget,
             context,
@@ -70,5 +71,6 @@ def _skipped(source: Source) -> dict[str, list[str]]:
 def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per mask."""
     budget = config.training
-    module = MaskModule(build_component(MASK_TOKENIZER, without_pretrained(config.mask_tokenizer)))
+    model = build_component(MASK_TOKENIZER, without_pretrained(config.mask_tokenizer))
+    module = MaskTokenizerModule(model, **module_options(budget.optimizer))
     return training_cost(module, lambda step: {"masks": torch.rand(budget.batch_size, 1, SIDE, SIDE)}, budget, 16)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from pali3kit.data.mixture import tempered
 from pali3kit.plan.kinds.resolution import Config
-from pali3kit.training.components import ENCODER_FILE, Artifact, save_model
+from pali3kit.training.components import ENCODER_FILE, Artifact, build_source, save_model
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.joint import pixel_images, stage_cost, train_pali
-from pali3kit.vision.contract import freeze_unread
 from pali3kit.weights.files import save_weights
 
 
@@ -23,10 +22,10 @@ def run(config: Config, context: StageContext) -> None:
     trained, encoder = Artifact(context.parents["model"]), Artifact(context.parents["vision"])
     model = trained.pali(Artifact(context.parents["tokenizer"]).tokenizer(), context.execution)
     vision = encoder.vision(config.image_size)
-    freeze_unread(vision)  # its head: PaLI reads tokens before pooling
     vision.set_gradient_checkpointing(context.execution.gradient_checkpointing)
     weights = tempered(budget.mixture, budget.temperature)
-    train_pali(model, config, context, budget, weights, pixel_images(config, vision))
+    images = pixel_images(build_source(config.source, config.image_size), config.count, vision)
+    train_pali(model, config, context, budget, weights, images)
     save_weights(vision, context.folder / ENCODER_FILE, context.writes)
     described = {**trained.config, "vision": encoder.config["vision"], "image_size": config.image_size}
     save_model(context.folder, model, context.writes, **described)

@@ -29,6 +29,7 @@ from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.fit import fit
 from pali3kit.training.loader import MakeBatch
 from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
+from pali3kit.training.optimizers import module_options
 from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.types import Json
@@ -51,7 +52,6 @@ def run(config: Config, context: StageContext) -> None:
         for encoder in module.modules():
             if isinstance(encoder, TransformerEncoder):
                 encoder.gradient_checkpointing = context.execution.gradient_checkpointing
-        module.hold(budget.freeze)
         skipped = Skipped(context, context.execution.max_bad_fraction, images.source.damages)
         fit(module, make, budget, context, [skipped])
         if isinstance(module, SigLIPModule):
@@ -93,7 +93,8 @@ def _classification(
     """The classification arm: multi-label over the source's classes."""
     images = images.telling("labels")
     classes = len(images.source.classes)
-    module = ClassifierModule(Classifier(vision, classes, budget.head_bias), budget.loss)
+    options = module_options(budget.optimizer, budget.freeze)
+    module = ClassifierModule(Classifier(vision, classes, budget.head_bias), budget.loss, **options)
     return module, lambda step: images.with_labels(step, classes)
 
 
@@ -103,7 +104,8 @@ def _contrast(
     """The contrastive arm, with a text tower over `vocabulary` ids."""
     shared = {"vocabulary": vocabulary, "length": budget.text_length, "out": vision.width}
     text = TEXT_TOWER.build(budget.text.name, **shared, **budget.text.options)
-    return SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias), over_ranks)
+    model = TwoTowers(vision, text, budget.temperature, budget.bias)
+    return SigLIPModule(model, over_ranks, **module_options(budget.optimizer, budget.freeze))
 
 
 def _source(config: Config) -> Source:

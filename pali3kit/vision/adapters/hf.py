@@ -67,7 +67,7 @@ class HfEncoder(Adapter):
 
     Args:
         source: a repository on the hub, downloaded unless it is cached, or a local folder.
-        image_size: side of the images, pixels.
+        image_size: side of the images, pixels; None: that of the model's positions.
         trust_remote_code: run the Python code beside the weights, for models that are not part of transformers.
 
     Raises:
@@ -75,18 +75,19 @@ class HfEncoder(Adapter):
         WeightsError: there is no such model, or its weights or preprocessing are unreadable or incomplete.
     """
 
-    def __init__(self, source: str, image_size: int, trust_remote_code: bool = False) -> None:
+    def __init__(self, source: str, image_size: int | None = None, trust_remote_code: bool = False) -> None:
         model = _load(source, trust_remote_code)
         config = model.config
         width, patch = (getattr(config, name, 0) for name in ("hidden_size", "patch_size"))
         if not (isinstance(width, int) and isinstance(patch, int) and width * patch):
             raise ConfigError([f"hf/{source}: its config lacks hidden_size and patch_size"])
-        super().__init__(width, patch, hf_image_spec(source, image_size), f"hf/{source}")
+        size = image_size or int(config.image_size)
+        super().__init__(width, patch, hf_image_spec(source, size), f"hf/{source}")
         self.model = model
         for name, parameter in model.named_parameters():
             if name.endswith("mask_token"):  # used in masked pretraining only; DDP fails on unused parameters
                 parameter.requires_grad_(False)
-        self.require_output_shapes(image_size)
+        self.require_output_shapes(size)
 
     def forward(self, images: Tensor) -> Tensor:
         rows, columns = (side // self.patch for side in images.shape[-2:])

@@ -39,7 +39,7 @@ class OpenClipEncoder(Adapter):
 
     Args:
         name: open_clip's name, e.g. `ViT-B-16-SigLIP`.
-        image_size: side of the images, pixels. The tower then takes this resolution only.
+        image_size: side of the images, pixels; None: that of the model's own. The tower takes this resolution only.
         pretrained: a tag of open_clip's weights, which are downloaded, or a file of weights; None: random weights,
             without a download.
 
@@ -48,16 +48,18 @@ class OpenClipEncoder(Adapter):
         ConfigError: the tower has no tokens on a grid, like CoCa's, or cannot take images of this size.
     """
 
-    def __init__(self, name: str, image_size: int, pretrained: str | None = None) -> None:
-        tower = _tower(name, image_size, pretrained)
-        spec = open_clip_image_spec(tower, name, image_size, pretrained)
+    def __init__(self, name: str, image_size: int | None = None, pretrained: str | None = None) -> None:
+        _require_known(name)
+        size = image_size or int(open_clip.get_model_config(name)["vision_cfg"]["image_size"])
+        tower = _tower(name, size, pretrained)
+        spec = open_clip_image_spec(tower, name, size, pretrained)
         if isinstance(tower, VisionTransformer) and tower.attn_pool is not None:
             raise ConfigError(
                 [f"open_clip's {name} has no tokens on a grid: its image tower pools them by learned queries"]
             )
         super().__init__(*_width_and_patch(tower), spec, f"open_clip's {name}")
         self.core = _without_projection(tower)
-        self.require_output_shapes(image_size)
+        self.require_output_shapes(size)
 
     def grid(self, resolution: int) -> Grid:
         if resolution != self.image_spec.size:
@@ -146,7 +148,6 @@ def _tower(name: str, image_size: int, pretrained: str | None) -> Tower:
     if pretrained:
         visual: Tower = create_open_clip(name, pretrained, image_size).visual
         return visual
-    _require_known(name)
     config = open_clip.get_model_config(name)
     vision = config["vision_cfg"] | {"image_size": image_size, "timm_model_pretrained": False}
     try:

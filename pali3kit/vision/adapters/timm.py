@@ -45,7 +45,7 @@ class TimmEncoder(Adapter):
 
     Args:
         name: timm's name, with an optional tag of weights: `vit_base_patch16_224.augreg_in21k`.
-        image_size: side of the images, pixels.
+        image_size: side of the images, pixels; None: that of the model's own weights.
         pretrained: download timm's weights; False: random weights, without a download.
 
     Raises:
@@ -54,12 +54,14 @@ class TimmEncoder(Adapter):
         WeightsError: with `pretrained`, if timm has no weights for it, or they cannot be downloaded.
     """
 
-    def __init__(self, name: str, image_size: int, pretrained: bool = False) -> None:
-        model = _create(name, image_size, pretrained)
-        super().__init__(model.num_features, patch_of(model), _image_spec(model, name, image_size), f"timm's {name}")
+    def __init__(self, name: str, image_size: int | None = None, pretrained: bool = False) -> None:
+        _require_known(name)
+        size = image_size or _own_size(name)
+        model = _create(name, size, pretrained)
+        super().__init__(model.num_features, patch_of(model), _image_spec(model, name, size), f"timm's {name}")
         self.model = model
         self.uses_timm_pooling = getattr(model, "head_hidden_size", self.width) == self.width
-        self.require_output_shapes(image_size)
+        self.require_output_shapes(size)
         if not self.uses_timm_pooling:
             freeze_unread(self)
 
@@ -108,11 +110,22 @@ def _num_prefix_tokens(model: _FeatureModel) -> int:
     return int(getattr(model, "num_prefix_tokens", getattr(model, "cls_token", None) is not None))
 
 
-def _create(name: str, image_size: int, pretrained: bool) -> _FeatureModel:
-    """The model without classifier, built for `image_size` if it has such an option."""
+def _require_known(name: str) -> None:
     architecture = name.partition(".")[0]
     if not timm.is_model(architecture):
         raise RegistryError(f"timm has no model '{architecture}'.{nearest(architecture, timm.list_models())}")
+
+
+def _own_size(name: str) -> int:
+    """The side of the images of a model's weights, pixels."""
+    known = timm.get_pretrained_cfg(name.partition(".")[0])
+    if known is None:
+        raise ConfigError([f"timm does not say for which image size {name} was made: give image_size"])
+    return int(known.input_size[-1])
+
+
+def _create(name: str, image_size: int, pretrained: bool) -> _FeatureModel:
+    """The model without classifier, built for `image_size` if it has such an option."""
     pretrained = pretrained and loads_pretrained()
     for options in SIZE_OPTIONS:
         sizes: dict[str, Any] = {key: image_size if key == "img_size" else True for key in options}

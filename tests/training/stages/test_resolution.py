@@ -10,10 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.kinds import features, resolution
 from pali3kit.plan.step import Step
 from pali3kit.training.components import Artifact
 from pali3kit.training.context import StageContext
+from pali3kit.training.modules import PaLIModule
 from pali3kit.training.stages import resolution as resolution_stage
 from pali3kit.training.stream import ImageSource
 from pali3kit.vision.vit import ViT
@@ -65,16 +67,21 @@ def test_at_the_same_size_the_first_outputs_are_the_parents(chain: Any) -> None:
 
 def test_the_start_runs_no_encoder_and_images_are_uint8(chain: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the paper's size a run of the encoder took 35 GB of memory in every rank."""
-    stage_2, run, seen = step(chain, 96), list[str](), list[ImageSource]()
+    stage_2, run = step(chain, 96), list[str]()
+    seen = list[tuple[PaLIModel, ImageSource]]()
     parents = {role: chain.make(parent) for role, parent in stage_2.parents.items()}
     forward = ViT.forward
     monkeypatch.setattr(ViT, "forward", lambda vit, images: run.append(images.device.type) or forward(vit, images))
-    monkeypatch.setattr("pali3kit.training.stages.resolution.train_pali", lambda *given: seen.append(given[-1]))
+    monkeypatch.setattr(
+        "pali3kit.training.stages.resolution.train_pali", lambda *given: seen.append((given[0], given[-1]))
+    )
     monkeypatch.setattr("pali3kit.training.stages.resolution.save_weights", lambda *_: None)
     monkeypatch.setattr("pali3kit.training.stages.resolution.save_model", lambda *_, **__: None)
     resolution_stage.run(stage_2.config, StageContext(chain.root, parents, 0, lambda *_, **__: None, threads=1))
+    [(model, image_source)] = seen
+    model.vision = image_source.vision
+    PaLIModule(model)
     assert run == ["meta"]
-    [image_source] = seen
     assert image_source.read(0).dtype == torch.uint8 and image_source.read(0).shape == (1, 3, 96, 96)
     held = {name for name, weight in image_source.vision.named_parameters() if not weight.requires_grad}
     assert held == {name for name, _ in image_source.vision.named_parameters() if name.startswith("head.")}

@@ -52,6 +52,7 @@ def test_tokens_and_pooling(name: str, size: int, tmp_path: Path) -> None:
             states = getattr(peer, "vision_model", peer).post_layernorm(states)
         tokens, pooled = encoder(images), encoder.pooled(images)
     assert tokens.shape == (2, (size // 8) ** 2, 32) == (2, encoder.native_grid[0] ** 2, encoder.width)
+    assert VISION.build(f"hf/{tmp_path}").image_spec.size == peer.config.image_size
     torch.testing.assert_close(tokens, states[:, prefix:], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(pooled, output.pooler_output, atol=1e-5, rtol=1e-5)
 
