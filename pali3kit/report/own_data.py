@@ -17,7 +17,7 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.survey import COUNTED, Survey, survey_records
 from pali3kit.durable import write_atomically
-from pali3kit.errors import DataError, choose
+from pali3kit.errors import DataError
 from pali3kit.images.decode import decode_image
 from pali3kit.masks.shapes import row_runs
 from pali3kit.registry import SOURCE
@@ -28,7 +28,6 @@ SHOWN = 10  # records, spread evenly over the usable ones
 QUOTED = 20  # problems that the terminal shows; the page has all
 
 
-OPTIONS = ("images", "out", "decode")
 
 
 def print_survey(file: str, options: Mapping[str, str]) -> int:
@@ -36,8 +35,6 @@ def print_survey(file: str, options: Mapping[str, str]) -> int:
 
     Options: `images`, the folder of the images; `out`; `decode`, which decodes all images instead of reading headers.
     """
-    if unknown := [name for name in options if name not in OPTIONS]:
-        raise DataError(f"check-data has no option '{unknown[0]}'.{choose(unknown[0], OPTIONS)}")
     images, page = options.get("images"), Path(options["out"]).expanduser() if "out" in options else None
     if page is not None and (not page.parent.is_dir() or page.is_dir() or page == Path(file)):
         raise DataError(f"--out should be a new file in a folder that exists, not '{page}'.")

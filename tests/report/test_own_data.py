@@ -112,7 +112,7 @@ def test_the_page_shows_images_with_boxes_and_masks_and_refers_to_nothing_outsid
     ("words", "told"),
     [
         (["own.jsonl", "--image", "x"], "unknown flag '--image'. Did you mean '--images'?"),
-        (["own.jsonl", "oot=x"], "check-data has no option 'oot'. Did you mean 'out'?"),
+        (["own.jsonl", "oot=x"], "unknown flag '--oot'. Did you mean 'out'?"),
         (["own.jsonl", "--out", "absent/x.html"], "--out should be a new file in a folder that exists, not"),
         (["own.jsonl", "--out", "own.jsonl"], "--out should be a new file in a folder that exists, not"),
         (["owm.jsonl"], "there is no file owm.jsonl. Did you mean 'own.jsonl'?"),
