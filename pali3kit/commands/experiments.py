@@ -45,7 +45,8 @@ def _step(call: Call) -> int:
     name, label = call.arguments
     place = Path(name)
     folder = place if place.is_dir() else place.parent
-    if (place / EXPERIMENT).is_file() or (place.name == EXPERIMENT and not (folder / "scales").exists()):
+    is_run = (place / EXPERIMENT).is_file() or (place.is_dir() and name not in shipped_experiments())
+    if is_run or (place.name == EXPERIMENT and not (folder / "scales").exists()):
         if call.settings:
             raise UsageError(f"{place} is the experiment of a run, in which {call.settings[0]} overrides nothing.")
         experiment = read_experiment(folder)

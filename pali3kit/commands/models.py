@@ -136,9 +136,8 @@ def _print_scores(folder: Path, benchmark: str, label: str) -> None:
         found = interval({0: score_of(column, metrics, rows)})
         part = f".{column.part}" if column.part else ""
         between = f", 95% interval {found.low:.1f} to {found.high:.1f} ({found.method})"
-        print(
-            f"{label}{part}: {found.mean:.1f} {column.benchmark.unit}{between if found.method != 'none' else ''}, n {found.n}"
-        )
+        shown = between if found.method != "none" else ""
+        print(f"{label}{part}: {found.mean:.1f} {column.benchmark.unit}{shown}, n {found.n}")
     print(f"predictions, metrics and conditions: {folder}")
 
 

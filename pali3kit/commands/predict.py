@@ -67,7 +67,7 @@ class Predictions:
     model: str
 
     def __post_init__(self) -> None:
-        self.total = sum(1 for _ in _read(self.source))
+        self.total = sum(1 for data in stream_lines(self.source) if data.strip())
         self.failures: list[str] = []
         self.done, size = 0, 0
         lines = _read(self.source)

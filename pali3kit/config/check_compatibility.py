@@ -59,7 +59,8 @@ def _vision(cell: Experiment) -> Iterator[KeyProblem]:
     pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
         yield "model.vision", f"{part.name} is pretrained, not random: pretrain 'pretrained' keeps its weights."
-    if cell.pretrain == "pretrained" and not pretrained and cell.model.dual_encoder is cell.model.from_ is None:
+    trained_elsewhere = cell.model.dual_encoder is not None or cell.model.from_ is not None
+    if cell.pretrain == "pretrained" and not pretrained and not trained_elsewhere:
         text = f"model.vision gives no weights for pretrain 'pretrained': {part.name} would be random: "
         text += "set 'pretrained' or 'weights', or pretrain 'random'."
         yield "model.vision", text

@@ -18,11 +18,11 @@ they belong to: `vision.embed.weight`, `pali.vqav2.projector.linear.weight`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pali3kit import durable
 from pali3kit.config.digest import digest
@@ -34,6 +34,7 @@ CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.model"
 PREPROCESSING_FILE, GENERATION_FILE = "preprocessor_config.json", "generation_config.json"
 CARD_FILE, RECIPE_FILE = "README.md", "recipe.yaml"
 MASKS_PART = "mask_tokenizer"
+Made = TypeVar("Made")
 STAGE_1 = "multimodal"
 """The name of the checkpoint that no transfer has specialised."""
 
@@ -136,6 +137,11 @@ class SavedPaLI:
         if found != self.files.get(name):
             raise WeightsError(f"{path} is damaged: {CONFIG_FILE} has another sha256. Copy or download it again.")
         return path
+
+
+def dataclass_of(kind: Callable[..., Made], options: Mapping[str, object]) -> Made:
+    """A dataclass from the JSON of it, whose lists are tuples there."""
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in options.items()})
 
 
 def is_saved(folder: Path) -> bool:

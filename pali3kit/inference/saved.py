@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TypeVar
 
 import torch
@@ -30,6 +31,7 @@ from pali3kit.config.saved_pali import (
     RECIPE_FILE,
     TOKENIZER_FILE,
     SavedPaLI,
+    dataclass_of,
     is_saved,
     pali_part,
 )
@@ -73,7 +75,6 @@ def save(
     folder.parent.mkdir(parents=True, exist_ok=True)
     durable.remove_partials(folder.parent)
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-    replaced = folder.with_name(f"{folder.name}-replaced.{os.getpid()}.partial")
     try:
         partial.mkdir()
         _Writer(checkpoints, partial, max_shard_size).write(chosen)
@@ -82,13 +83,9 @@ def save(
             path.chmod(mode)  # safetensors makes files that only their owner can read
             durable.sync(path)
         durable.sync(partial)
-        if folder.exists():
-            os.replace(folder, replaced)
-        os.replace(partial, folder)
-        durable.sync(folder.parent)
+        _publish(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def open_saved(folder: Path) -> Checkpoints:
@@ -97,6 +94,17 @@ def open_saved(folder: Path) -> Checkpoints:
     Raises WeightsError, naming the file, where it is no saved PaLI, of another format, damaged or incomplete.
     """
     return _SavedCheckpoints(SavedPaLI(folder))
+
+
+def _publish(partial: Path, folder: Path) -> None:
+    """Rename a folder into place. What was there is removed last: until then it is all there is after a kill."""
+    replaced = Path(mkdtemp(prefix=f"{folder.name}.replaced.", dir=folder.parent)) if folder.exists() else None
+    if replaced is not None:
+        os.replace(folder, replaced)
+    os.replace(partial, folder)
+    durable.sync(folder.parent)
+    if replaced is not None:
+        shutil.rmtree(replaced)
 
 
 def _chosen(checkpoints: Checkpoints, names: Sequence[str] | None) -> tuple[str, ...]:
@@ -223,8 +231,7 @@ class _SavedCheckpoints(Checkpoints):
 
     def _read_encoder(self, part: str) -> VisionEncoder:
         try:
-            options = self.saved.preprocessing[part]
-            spec = ImageSpec(**{key: _immutable(value) for key, value in options.items()})
+            spec = dataclass_of(ImageSpec, self.saved.preprocessing[part])
         except (KeyError, TypeError, AttributeError, DataError) as error:
             raise WeightsError(f"{self.saved.folder / PREPROCESSING_FILE} is damaged: {error!r}") from error
         vision = self._filled(part, lambda: build_vision(self.saved.encoders[part], spec.size))
@@ -242,8 +249,7 @@ class _SavedCheckpoints(Checkpoints):
     def defaults(self, name: str) -> GenerationDefaults:
         self.saved.checkpoint(name)
         try:
-            options = self.saved.generation[name]
-            return GenerationDefaults(**{key: _immutable(value) for key, value in options.items()})
+            return dataclass_of(GenerationDefaults, self.saved.generation[name])
         except (KeyError, TypeError, AttributeError) as error:
             raise WeightsError(f"{self.saved.folder / GENERATION_FILE} is damaged: {error}") from error
 
@@ -270,8 +276,3 @@ class _SavedCheckpoints(Checkpoints):
             raise WeightsError(f"{folder}: its {part} cannot be built: {first_line(error)}") from error
         load_sharded(model, self.saved.part_files(part), part)
         return model.eval().requires_grad_(False)
-
-
-def _immutable(value: Json) -> Json:
-    """A value of JSON as dataclasses have it: lists as tuples."""
-    return tuple(value) if isinstance(value, list) else value

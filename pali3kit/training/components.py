@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from pali3kit.config.component import Component
+from pali3kit.config.saved_pali import dataclass_of
 from pali3kit.data.source import Source
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.images.spec import ImageSpec
@@ -145,8 +146,7 @@ class Artifact:
         else:
             load_weights(vision, file, lambda tensors: vision.resample_positions(tensors, vision.grid(own)))
         if "image_spec" in self.config:  # of a saved PaLI, which no longer has what its encoder was made from
-            spec = {key: tuple(one) if isinstance(one, list) else one for key, one in self.config["image_spec"].items()}
-            vision.image_spec = replace(ImageSpec(**spec), size=size)
+            vision.image_spec = replace(dataclass_of(ImageSpec, self.config["image_spec"]), size=size)
         return vision.eval()
 
     def dual_encoder(self, tokenizer: Tokenizer, images: bool = True) -> TrainedDualEncoder:

@@ -58,7 +58,8 @@ def test_ask_and_caption(opened: list[Any], checkpoints: MemoryCheckpoints, caps
     assert main(["ask", MODEL, "a.png", "what is it?", "pretrain=siglip", "seed=3", "--model.image_size", "64"]) == 0
     assert opened == [(MODEL, {"seed": 3, "pretrain": "siglip", "model.image_size": 64})]
     assert capsys.readouterr().out == PaLI(checkpoints).ask("a.png", "what is it?") + "\n"
-    assert main(["ask", MODEL, "a.png", "what is it?", "--checkpoint", "refcoco"]) == 0
+    assert main(["ask", "me/pali", "a.png", "what is it?", "--checkpoint", "refcoco"]) == 0
+    assert opened[-1] == ("me/pali", {"seed": None}), "a repository of the hub"
     assert capsys.readouterr().out == PaLI(checkpoints).ask("a.png", "what is it?", checkpoint="refcoco") + "\n"
     assert main(["caption", MODEL, "a.png", "--language", "de", "--checkpoint=multimodal"]) == 0
     told = PaLI(checkpoints).caption("a.png", language="de", checkpoint="multimodal")
@@ -100,7 +101,9 @@ def test_predict_answers_a_file(
     assert main(words) == 1 and len(opened) == 1, "nothing is left to do, so no model is opened"
 
 
-def test_evaluate_measures_a_benchmark(opened: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_measures_a_benchmark(
+    opened: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = ["evaluate", MODEL, "vqav2", "data.test=5", "evaluation.beams=1", "--out", "mine"]
     assert main(words) == 0
     told = capsys.readouterr()
@@ -118,7 +121,8 @@ def test_evaluate_measures_a_benchmark(opened: list[Any], capsys: pytest.Capture
         "mine/metrics.json",
         "mine/predictions.jsonl",
     ]
-    assert main(["evaluate", MODEL, "xm3600", "evaluation.limit=2", "data.test=4"]) == 0
+    monkeypatch.setattr("pali3kit.inference.hub.download", lambda repo_id: Path(MODEL))
+    assert main(["evaluate", "me/pali", "xm3600", "evaluation.limit=2", "data.test=4"]) == 0
     english, others, _ = capsys.readouterr().out.splitlines()
     assert english.startswith("embedded/xm3600.en: ") and others.startswith("embedded/xm3600.avg35: ")
     assert english.endswith(", n 2") and "CIDEr × 100" in others

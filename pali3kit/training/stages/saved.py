@@ -33,8 +33,15 @@ def run(config: Config, context: StageContext) -> None:
     elif config.part == "mask_tokenizer":
         _copy(saved, MASKS_PART, context, mask_tokenizer=config.mask_tokenizer)
     else:
-        described = {"projector": config.projector, "language": config.language, "vision_width": start.vision_width}
-        _copy(saved, start.part, context, **described, mixture=saved.generation.get(STAGE_1, {}).get("mixture", []))
+        _copy(
+            saved,
+            start.part,
+            context,
+            projector=config.projector,
+            language=config.language,
+            vision_width=start.vision_width,
+            mixture=saved.generation.get(STAGE_1, {}).get("mixture", []),
+        )
         if (card := saved.folder / CARD_FILE).is_file():  # what is made from it tells whose data it was
             shutil.copyfile(card, context.folder / CARD_FILE)
     context.report(1, 1)
