@@ -30,7 +30,7 @@ class PaLI:
     is not there.
 
     Args:
-        checkpoints: where the models come from.
+        checkpoints: where the models come from, which are moved to the device, and cast, in place.
         device: "cuda", "cpu", ...; by default the GPU if there is one.
         dtype: torch.float32 or torch.bfloat16, of weights and computations. By default weights are fp32, and are
             computed with as in evaluations: in fp32 on CPUs, with bf16 by autocast on GPUs that support it.
