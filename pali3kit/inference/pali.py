@@ -126,19 +126,21 @@ class PaLI:
 
     @overload
     def segment(
-        self, image: ImageInput | Sequence[ImageInput], text: Sequence[str], *, checkpoint: str | None = None
+        self, image: ImageInput | Sequence[ImageInput], text: str | Sequence[str], *, checkpoint: str | None = None
     ) -> list[list[Region]]: ...
 
     def segment(
         self, image: ImageInput | Sequence[ImageInput], text: str | Sequence[str], *, checkpoint: str | None = None
     ) -> list[Region] | list[list[Region]]:
-        """What an expression such as "the red rose" refers to; for several, about one image or as many, a list each.
+        """What an expression such as "the red rose" refers to. For a list of images or of expressions, or two lists of
+        as many, a list each.
 
         Boxes are in pixels of the upright image and masks have its size. A region that cannot be read has no box, and
         the text in its place.
         """
         chosen = checkpoint or choose_checkpoint(self.checkpoints, [REGIONS], "regions")
-        single, images, texts = _paired(image, text)
+        several = [text] * len(as_list(image)) if isinstance(text, str) and not is_single(image) else text
+        single, images, texts = _paired(image, several)
         answers = self.generate(images, [prompts_of.for_region(each) for each in texts], checkpoint=chosen)
         masks, bins = self.checkpoints.mask_tokenizer(), self.checkpoints.bins
         found: list[list[Region]] = []
