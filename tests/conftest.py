@@ -99,8 +99,8 @@ def add_benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Benchmark]:
 
 
 @pytest.fixture(scope="session")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small run, made with the real stages in this process, beside its store; not to be changed."""
+def make_run() -> Callable[[Path, list[str]], Path]:
+    """Make a run of `experiments/pali3.yaml` below a folder, with the real stages in this process, beside its store."""
     from pali3kit.config.load import load
     from pali3kit.config.saved import to_yaml
     from pali3kit.execution.make import make_stage
@@ -108,12 +108,21 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from pali3kit.plan.graph import build
     from pali3kit.training.context import Execution
 
-    root = tmp_path_factory.mktemp("finished")
-    experiment = load(str(Path(__file__).parents[1] / "experiments/pali3.yaml"), [*RUN, f"runtime.store={root}/store"])
-    store = Store.of(experiment.runtime)
-    for step in build(experiment).steps:
-        make_stage(step, store, 1, Execution(), lambda message: None)
-    folder = root / "pali3"
-    folder.mkdir()
-    (folder / "experiment.yaml").write_text(to_yaml(experiment), encoding="utf-8")
-    return folder
+    def made(root: Path, overrides: list[str]) -> Path:
+        recipe = Path(__file__).parents[1] / "experiments/pali3.yaml"
+        experiment = load(str(recipe), [*overrides, f"runtime.store={root}/store"])
+        store = Store.of(experiment.runtime)
+        for step in build(experiment).steps:
+            make_stage(step, store, 1, Execution(), lambda message: None)
+        folder = root / "pali3"
+        folder.mkdir()
+        (folder / "experiment.yaml").write_text(to_yaml(experiment), encoding="utf-8")
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[[Path, list[str]], Path]) -> Path:
+    """The folder of a small run, not to be changed."""
+    return make_run(tmp_path_factory.mktemp("finished"), RUN)

@@ -8,7 +8,7 @@ import torch
 
 from pali3kit.data.batch import ABSENT, collate, place_images
 from pali3kit.data.task import Example
-from pali3kit.evals.features import BATCH, images_per_batch
+from pali3kit.evals.batches import BATCH, images_per_batch
 from pali3kit.language.generate import Constraint, log_probabilities
 from pali3kit.models.pali import PaLIModel
 from pali3kit.nn.positions import Grid

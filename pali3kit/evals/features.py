@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from pali3kit.data.sets.contract import ImageSet
 from pali3kit.errors import DataError
+from pali3kit.evals.batches import BATCH
 from pali3kit.images.spec import ImageSpec
 from pali3kit.metrics.inputs import require_labels
 
-BATCH, TOKENS = 128, 1 << 16  # images of a batch at most, and tokens
 SMALLEST_PATCH = 14  # pixels, of common encoders
 T = TypeVar("T")
 
@@ -114,15 +114,6 @@ def extract(
     if not features:
         raise DataError("there are no images to extract features from")
     return np.concatenate(features)
-
-
-def images_per_batch(tokens: int, max_tokens: int = 0) -> int:
-    """How many images of so many tokens are computed at once: 1 to `BATCH`, with `max_tokens` tokens at most.
-
-    0 is `TOKENS`, for which one layer of ViT-G/14 has 2 x mlp + 6 x width = 26,368 numbers per token at once: 6.9 GB in
-    fp32, whatever the images' size.
-    """
-    return max(1, min(BATCH, (max_tokens or TOKENS) // tokens))
 
 
 class Extractor:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from pali3kit.data.regions import add_mask_tokens, crops
-from pali3kit.data.task import Box, Example
+from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Answered, EvalResult
-from pali3kit.masks.codec import RegionFormat
+from pali3kit.masks.crops import paste_mask
+from pali3kit.masks.regions import read_region
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.metrics.inputs import require_pairs
-from pali3kit.metrics.segmentation import Segment, box_accuracy, cumulative_iou, mask_iou, mean_iou, paste_mask
+from pali3kit.metrics.segmentation import Segment, box_accuracy, cumulative_iou, mask_iou, mean_iou
 from pali3kit.registry import METRIC
 from pali3kit.types import Json
 
@@ -97,26 +97,6 @@ def _decode_segments(
     """The box in pixels and the mask logits of each valid prediction, None for the others."""
     read = (read_region(text, *size, masks, bins) for text, size in zip(predictions, sizes, strict=True))
     return [None if box is None or logits is None else Segment(box, logits) for box, logits in read]
-
-
-@torch.inference_mode()
-def read_region(
-    text: str, height: int, width: int, masks: MaskVQVAE | None, bins: int
-) -> tuple[Box | None, NDArray[np.floating] | None]:
-    """The box (y0, x0, y1, x1) in pixels of an image and the mask logits, float [64,64], that a text begins with.
-
-    The box is None where the text has none, the logits where it has no mask, or there is no tokenizer to decode it.
-    """
-    region_format = RegionFormat(bins) if masks is None else RegionFormat(bins, len(masks.codebook.codes))
-    region, codes = region_format.read(text)
-    if region is None:
-        return None, None
-    y0, x0, y1, x1 = region
-    box = (round(y0 * height), round(x0 * width), round(y1 * height), round(x1 * width))
-    if masks is None or codes is None:
-        return box, None
-    device = masks.codebook.codes.device
-    return box, masks.decode(torch.tensor([codes], device=device))[0, 0].numpy(force=True)
 
 
 def _drawing(segment: Segment | None, truth: np.ndarray, box: tuple[int, ...]) -> dict[str, Json]:

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
-from pali3kit.evals.regions import read_region
+from pali3kit.masks.crops import paste_mask
+from pali3kit.masks.regions import read_region
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.metrics.segmentation import paste_mask
 
 COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167))
 """Distinguishable with any colour vision (Okabe and Ito, 2008)."""

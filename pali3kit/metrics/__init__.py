@@ -3,6 +3,7 @@
 The few-shot probe has no `Metric`, as it fits a classifier on a training set.
 """
 
+from pali3kit.masks.crops import paste_mask
 from pali3kit.metrics.captions import bleu, rouge_l
 from pali3kit.metrics.cider import CIDEr, cider, whitespace
 from pali3kit.metrics.classification import RelabelledAccuracy, relabelled_accuracy
@@ -17,7 +18,6 @@ from pali3kit.metrics.segmentation import (
     box_iou,
     cumulative_iou,
     mean_iou,
-    paste_mask,
 )
 from pali3kit.metrics.vqa import VQAAccuracy, normalize_answer, vqa_accuracy
 

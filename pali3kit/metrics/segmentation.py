@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from pali3kit.errors import DataError
+from pali3kit.masks.crops import paste_mask, require_boxes
 from pali3kit.metrics.base import ExactMetric
 from pali3kit.metrics.inputs import require_pairs
 
@@ -29,30 +29,6 @@ class Segment(NamedTuple):
 
     box: Box
     logits: NDArray[np.floating]
-
-
-def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) -> Mask:
-    """The mask [height,width] of logits that are resized (bilinear) into their box; empty for a degenerate box.
-
-    Raises DataError for logits that are not `[h,w]`, or not finite, as boxes must be.
-    """
-    _check_boxes(box)
-    if np.ndim(logits) != 2 or not np.isfinite(logits).all():
-        raise DataError(f"mask logits should be [h, w] and finite; these are {list(np.shape(logits))}.")
-    mask = np.zeros((height, width), np.bool_)
-    y0, x0, y1, x1 = (int(v) for v in box)
-    if y1 <= y0 or x1 <= x0:
-        return mask
-    top, left, bottom, right = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
-    if bottom <= top or right <= left:
-        return mask
-    # only the part within the image is resized, as a predicted box may be a million times larger
-    y_scale, x_scale = logits.shape[0] / (y1 - y0), logits.shape[1] / (x1 - x0)
-    visible = (left - x0) * x_scale, (top - y0) * y_scale, (right - x0) * x_scale, (bottom - y0) * y_scale
-    crop = Image.fromarray(np.asarray(logits, np.float32))
-    crop = crop.resize((right - left, bottom - top), Image.Resampling.BILINEAR, visible)
-    mask[top:bottom, left:right] = np.asarray(crop) > 0
-    return mask
 
 
 def mask_iou(predicted: Mask, truth: Mask) -> float:
@@ -74,7 +50,7 @@ def _mask_overlap(predicted: Mask, truth: Mask) -> tuple[int, int]:
 
 def box_iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes; 0 where both are empty. Raises DataError where they are not finite."""
-    _check_boxes(a, b)
+    require_boxes(a, b)
     overlap = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
     union = _area(a) + _area(b) - overlap
     return overlap / union if union else 0.0
@@ -127,12 +103,6 @@ def _iou(intersection: int, union: int) -> float:
 def _check_mask(truth: Mask) -> None:
     if truth.ndim != 2 or truth.dtype != np.bool_:
         raise DataError(f"a true mask should be bool [H, W]; it is {truth.dtype} {list(truth.shape)}.")
-
-
-def _check_boxes(*boxes: Box) -> None:
-    for box in boxes:
-        if len(box) != 4 or not np.isfinite(box).all():
-            raise DataError(f"a box is four finite numbers (y0, x0, y1, x1), not {tuple(box)}.")
 
 
 def _area(box: Box) -> float:

@@ -43,7 +43,7 @@ class Execution:
         gradient_checkpointing: whether activations are computed again in the backward pass.
         max_tokens_per_microbatch: tokens per microbatch of the language model: of PaLI's encoder, or of a window of
             text; gradients of a batch's microbatches add up (0: no limit). Without gradients, of a batch of images or
-            answers (0: `evals.features.TOKENS`).
+            answers (0: `evals.batches.TOKENS`).
         rank: of this process.
     """
 

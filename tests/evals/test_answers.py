@@ -11,7 +11,7 @@ from transformers import T5ForConditionalGeneration
 from pali3kit.config.shapes import LanguageShape
 from pali3kit.data.task import Example
 from pali3kit.evals import answers as module
-from pali3kit.evals.features import TOKENS
+from pali3kit.evals.batches import TOKENS
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLIModel
 from pali3kit.projector.linear import LinearProjector

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from pali3kit.errors import DataError
+from pali3kit.evals.batches import BATCH, TOKENS, images_per_batch
 from pali3kit.evals.features import (
-    BATCH,
-    TOKENS,
     Encoder,
     Extractor,
     _batches,
@@ -20,7 +19,6 @@ from pali3kit.evals.features import (
     embed_set,
     embed_texts,
     extract,
-    images_per_batch,
 )
 from pali3kit.images.spec import ImageSpec
 from pali3kit.registry import CAPTIONED, LABELLED

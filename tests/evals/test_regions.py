@@ -15,7 +15,6 @@ from pali3kit.evals.regions import (
     _decode_segments,
     _runs,
     _score_regions,
-    read_region,
     reconstruction,
 )
 from pali3kit.masks.codec import RegionFormat
@@ -61,13 +60,6 @@ def test_a_right_box_with_a_full_mask() -> None:
 @pytest.mark.parametrize("text", ["", "16 0 48", "16 0 48 32", TEXT.rsplit(" <", 1)[0], "48 0 16 32" + TEXT[10:]])
 def test_invalid_answers_give_no_segment(text: str) -> None:
     assert _decode_segments([text], [(64, 64)], MASK_TOKENIZER, bins=65) == [None]
-
-
-def test_a_box_is_read_without_its_mask() -> None:
-    assert read_region(TEXT, 64, 128, None, bins=65) == ((16, 0, 48, 64), None)
-    assert read_region(TEXT.rsplit(" <", 1)[0], 64, 64, MASK_TOKENIZER, bins=65) == (BOX, None)
-    box, logits = read_region(TEXT, 64, 64, MASK_TOKENIZER, bins=65)
-    assert box == BOX and logits is not None and logits.shape == (64, 64)
 
 
 def test_runs_are_the_mask() -> None:

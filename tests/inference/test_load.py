@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,15 @@ def test_a_run_is_loaded_by_its_folder(run_folder: Path) -> None:
         pk.load(str(run_folder), pretrain="classif")
 
 
+def test_evaluations_and_training_are_not_imported() -> None:
+    """torchmetrics takes twice as long as torch."""
+    code = (
+        "import sys, pali3kit; pali3kit.load; print({'lightning', 'torchmetrics', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_a_folder_that_is_not_there_is_no_repository(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError) as refused:
         pk.load(run_folder.with_name("pali4"))
@@ -34,6 +45,12 @@ def test_a_folder_that_is_not_there_is_no_repository(run_folder: Path, monkeypat
         ("nobody-has/this-folder", {"device": None, "dtype": None}),
         (run_folder.parent, {"device": "cpu", "dtype": None}),
     ]
+
+
+def test_a_run_that_is_not_finished_is_told(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").touch()
+    with pytest.raises(DataError, match=r"the run of .* is not finished: it has no experiment\.yaml"):
+        pk.load(tmp_path, pretrain="siglip")
 
 
 def test_only_a_run_has_cells(tmp_path: Path) -> None:

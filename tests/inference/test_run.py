@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,14 +76,11 @@ def test_generated_answers_equal_the_stored_predictions(pali: PaLI, checkpoints:
 
 
 @pytest.mark.slow
-def test_generated_answers_equal_the_stored_predictions_of_the_whole_recipe(tmp_path: Path) -> None:
+def test_generated_answers_equal_the_stored_predictions_of_the_whole_recipe(
+    tmp_path: Path, make_run: Callable[[Path, list[str]], Path]
+) -> None:
     """Stage 2 has an encoder of its own, and other sizes."""
-    places = [f"runtime.runs={tmp_path}", f"runtime.store={tmp_path}/store", "runtime.parallel_stages=1"]
-    command = [sys.executable, "-m", "pali3kit.run", "experiments/pali3.yaml", "scale=smoke", *places]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout
-    checkpoints = RunCheckpoints(tmp_path / "pali3")
+    checkpoints = RunCheckpoints(make_run(tmp_path, ["scale=smoke"]))
     assert checkpoints.models[STAGE_1].kind == "resolution"
     assert checkpoints.defaults("coco").image_size == checkpoints.vision("coco").image_spec.size == 96
     names = ("coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pali3kit.masks.crops import paste_mask
 from pali3kit.metrics.segmentation import (
     Segment,
     SegmentationIoU,
@@ -9,7 +10,6 @@ from pali3kit.metrics.segmentation import (
     box_iou,
     mask_iou,
     mean_iou,
-    paste_mask,
 )
 
 FULL = np.ones((64, 64), np.float32)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from pali3kit.data.records import Skips
 from pali3kit.data.sets.contract import CaptionedSet, ImageSet, LabelledSet
 from pali3kit.errors import DataError
-from pali3kit.evals.features import Extractor, images_per_batch, split_size
+from pali3kit.evals.batches import images_per_batch
+from pali3kit.evals.features import Extractor, split_size
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.dual_encoder import DualEncoder
 from pali3kit.plan.kinds.embed import Config

@@ -16,7 +16,7 @@ from numpy.lib.format import open_memmap
 from pali3kit.data.source import Source
 from pali3kit.durable import reserve, sync
 from pali3kit.errors import Pali3Error
-from pali3kit.evals.features import images_per_batch
+from pali3kit.evals.batches import images_per_batch
 from pali3kit.plan.kinds.features import Config
 from pali3kit.training.calibration import min_seconds, num_parameters
 from pali3kit.training.components import Artifact, build_source, build_vision
