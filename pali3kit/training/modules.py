@@ -10,8 +10,8 @@ are taken as they are: `encoder.transform` makes them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import lightning as L
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.optim import Optimizer
 
-from pali3kit.errors import StageError
+from pali3kit.errors import StageError, choose
 from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
 from pali3kit.losses.sigmoid import gathered_sigmoid_loss, ring_sigmoid_loss, sigmoid_loss
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Batch = dict[str, Tensor]
+_Loss = TypeVar("_Loss", bound=Callable[..., Tensor])
 CLASSIFICATION: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sigmoid": multilabel_loss, "softmax": softmax_loss}
 CONTRASTIVE: dict[str, Callable[..., Tensor]] = {"gather": gathered_sigmoid_loss, "ring": ring_sigmoid_loss}
 
@@ -55,8 +56,8 @@ class StageModule(L.LightningModule):
         options: `ModuleOptions`.
 
     Raises:
-        StageError: a pattern of `freeze` matches nothing, or all parameters.
-        TypeError: an unknown option.
+        StageError: a pattern of `freeze` matches nothing, or all parameters; and, with RegistryError and TypeError, for
+            what `optimizer_of` refuses.
     """
 
     def __init__(self, model: nn.Module, **options: Unpack[ModuleOptions]) -> None:
@@ -135,6 +136,13 @@ def _normalised(images: Tensor, vision: VisionEncoder | None, image_mask: Tensor
     return pixels if image_mask is None else pixels.masked_fill_(~image_mask[..., None, None, None], 0.0)
 
 
+def _choose(option: str, name: str, losses: Mapping[str, _Loss]) -> _Loss:
+    """The loss of that name. Raises StageError, with the nearest one, for an unknown one."""
+    if name not in losses:
+        raise StageError(f"{option} cannot be '{name}'.{choose(name, losses)}")
+    return losses[name]
+
+
 def _ranks() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
@@ -146,7 +154,7 @@ class ClassifierModule(StageModule):
 
     def __init__(self, model: Classifier, loss: str = "sigmoid", **options: Unpack[ModuleOptions]) -> None:
         super().__init__(model, **options)
-        self.loss = CLASSIFICATION[loss]
+        self.loss = _choose("loss", loss, CLASSIFICATION)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         logits = self.model(_normalised(batch["images"], self.model.vision))
@@ -166,7 +174,7 @@ class SigLIPModule(StageModule):
 
     def __init__(self, model: TwoTowers, over_ranks: str = "gather", **options: Unpack[ModuleOptions]) -> None:
         super().__init__(model, **options)
-        self.loss_over_ranks = CONTRASTIVE[over_ranks]
+        self.loss_over_ranks = _choose("over_ranks", over_ranks, CONTRASTIVE)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         image, text = self.model(_normalised(batch["images"], self.model.vision), batch["ids"])

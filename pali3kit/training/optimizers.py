@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
 from timm.optim.adafactor_bv import AdafactorBigVision
 from torch import nn
@@ -15,7 +15,8 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from pali3kit.config.component import Optimizer as Options
 from pali3kit.config.component import Schedule
-from pali3kit.errors import choose
+from pali3kit.config.ranges import out_of_range
+from pali3kit.errors import StageError, choose
 from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
 
@@ -61,13 +62,25 @@ def module_options(optimizer: Options, freeze: Sequence[str] = ()) -> ModuleOpti
 
 
 def optimizer_of(options: ModuleOptions) -> Options:
-    """The optimizer that a module's keyword arguments describe. Raises TypeError for an unknown one."""
+    """The optimizer that a module's keyword arguments describe.
+
+    Raises:
+        TypeError: there is no such argument.
+        RegistryError: there is no such optimizer.
+        StageError: there is no such schedule, or a number is out of range.
+    """
     known: dict[str, Any] = {**options}
     for name in known.keys() - ModuleOptions.__annotations__.keys():
         raise TypeError(f"a module takes no option '{name}'.{choose(name, ModuleOptions.__annotations__)}")
     known.pop("freeze", None)
     renamed = {"optimizer": "name", "optimizer_options": "options"}
-    return Options(**{renamed.get(name, name): value for name, value in known.items()})
+    found = Options(**{renamed.get(name, name): value for name, value in known.items()})
+    OPTIMIZER.describe(found.name)
+    if found.schedule not in get_args(Schedule):
+        raise StageError(f"unknown schedule '{found.schedule}'.{choose(found.schedule, get_args(Schedule))}")
+    for _, problem in out_of_range(found):
+        raise StageError(problem)
+    return found
 
 
 class _Chained(Optimizer):

@@ -142,9 +142,25 @@ def test_epochs_without_an_end_are_refused(tokenizer: pk.Tokenizer, tmp_path: Pa
         plain(tmp_path, max_steps=-1, max_epochs=3).fit(MODULES["pali"](tokenizer), datamodule=data("pali", tokenizer))
 
 
-def test_unknown_options_are_refused_with_the_nearest() -> None:
-    with pytest.raises(TypeError, match=r"a module takes no option 'learning_rates'\..*'learning_rate'"):
-        pk.ClassifierModule(pk.Classifier(encoder(), 3), learning_rates=1e-3)  # type: ignore[call-arg]
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        (
+            {"learning_rates": 1e-3},
+            TypeError,
+            "a module takes no option 'learning_rates'. Did you mean 'learning_rate'?",
+        ),
+        ({"optimizer": "adam"}, RegistryError, "unknown optimizer 'adam'. Did you mean 'adamw'?"),
+        ({"schedule": "cosin"}, StageError, "unknown schedule 'cosin'. Did you mean 'cosine'?"),
+        ({"warmup": 100}, StageError, "warmup should be between 0 and 1, not 100."),
+        ({"loss": "softmix"}, StageError, "loss cannot be 'softmix'. Did you mean 'softmax'?"),
+        ({"freeze": ["vison.*"]}, StageError, "freeze: no parameter is called 'vison.*'."),
+    ],
+)
+def test_wrong_options_are_refused_with_the_nearest(options: Any, error: type[Exception], told: str) -> None:
+    with pytest.raises(error) as refused:
+        pk.ClassifierModule(pk.Classifier(encoder(), 3), **options)
+    assert str(refused.value).startswith(told)
 
 
 def test_cached_tokens_need_their_grid(tokenizer: pk.Tokenizer) -> None:

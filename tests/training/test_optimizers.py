@@ -17,7 +17,15 @@ from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import RegistryError
 from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
-from pali3kit.training.optimizers import Parameters, _Chained, _split_parameters, build_optimizer, build_schedule
+from pali3kit.training.optimizers import (
+    Parameters,
+    _Chained,
+    _split_parameters,
+    build_optimizer,
+    build_schedule,
+    module_options,
+    optimizer_of,
+)
 
 
 class Model(nn.Module):
@@ -30,6 +38,16 @@ class Model(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         return self.head(self.norm(self.inner(self.embedding(ids))))
+
+
+def test_a_modules_arguments_say_all_of_an_experiments_optimizer() -> None:
+    """But the norm to which the trainer clips gradients."""
+    asked = Options(
+        name="adamw", learning_rate=2.0, weight_decay=3.0, beta2=0.4, schedule="rsqrt", warmup=0.5, cooldown=0.6,
+        options={"eps": 1.0},
+    )  # fmt: skip
+    assert optimizer_of(module_options(asked, ["*.bias"])) == asked
+    assert optimizer_of({}) == Options()
 
 
 def test_parameters_are_split_by_role() -> None:
