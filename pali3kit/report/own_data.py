@@ -28,8 +28,6 @@ SHOWN = 10  # records, spread evenly over the usable ones
 QUOTED = 20  # problems that the terminal shows; the page has all
 
 
-
-
 def print_survey(file: str, options: Mapping[str, str]) -> int:
     """The command `check-data`: print what is in a file, and write the page `out`; 1 if a line cannot be used, else 0.
 
