@@ -12,6 +12,8 @@ from pali3kit.errors import ConfigError, DataError, choose
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.run import RunCheckpoints
 
+LOG = "log.txt"  # which a run writes from its beginning
+
 
 def load_pali(
     place: str | os.PathLike[str],
@@ -33,12 +35,14 @@ def load_pali(
             given as `**{"model.image_size": 64}`.
 
     Raises:
-        DataError: there is no such folder, it is neither, or artifacts of the run are missing.
+        DataError: there is no such folder, its run is not finished, or artifacts of the run are missing.
         ConfigError: the grid has no such cell, or several.
     """
     folder = Path(place)
     if (folder / EXPERIMENT).is_file():
         return PaLI(RunCheckpoints(folder, seed, point), device, dtype)
+    if (folder / LOG).is_file():
+        raise DataError(f"the run of {place} is not finished: it has no {EXPERIMENT}. Run its experiment again.")
     if seed is not None or point:
         names = ", ".join([*(["seed"] if seed is not None else []), *point])
         raise ConfigError([f"{names}: only a run folder has cells to choose from, and {place} has no {EXPERIMENT}."])

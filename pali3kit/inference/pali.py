@@ -34,7 +34,7 @@ class PaLI:
     is not there.
 
     Args:
-        checkpoints: where the models come from.
+        checkpoints: where the models come from, which are moved to the device, and cast, in place.
         device: "cuda", "cpu", ...; by default the GPU if there is one.
         dtype: torch.float32 or torch.bfloat16, of weights and computations. By default weights are fp32, and are
             computed with as in evaluations: in fp32 on CPUs, with bf16 by autocast on GPUs that support it.
@@ -130,19 +130,21 @@ class PaLI:
 
     @overload
     def segment(
-        self, image: ImageInput | Sequence[ImageInput], text: Sequence[str], *, checkpoint: str | None = None
+        self, image: ImageInput | Sequence[ImageInput], text: str | Sequence[str], *, checkpoint: str | None = None
     ) -> list[list[Region]]: ...
 
     def segment(
         self, image: ImageInput | Sequence[ImageInput], text: str | Sequence[str], *, checkpoint: str | None = None
     ) -> list[Region] | list[list[Region]]:
-        """What an expression such as "the red rose" refers to; for several, about one image or as many, a list each.
+        """What an expression such as "the red rose" refers to. For a list of images or of expressions, or two lists of
+        as many, a list each.
 
         Boxes are in pixels of the upright image and masks have its size. A region that cannot be read has no box, and
         the text in its place.
         """
         chosen = checkpoint or choose_checkpoint(self.checkpoints, [REGIONS], "regions")
-        single, images, texts = _paired(image, text)
+        several = [text] * len(as_list(image)) if isinstance(text, str) and not is_single(image) else text
+        single, images, texts = _paired(image, several)
         answers = self.generate(images, [prompts_of.for_region(each) for each in texts], checkpoint=chosen)
         masks, bins = self.checkpoints.mask_tokenizer(), self.checkpoints.bins
         found: list[list[Region]] = []

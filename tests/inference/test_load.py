@@ -47,6 +47,12 @@ def test_a_folder_that_is_not_there_is_no_repository(run_folder: Path, monkeypat
     ]
 
 
+def test_a_run_that_is_not_finished_is_told(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").touch()
+    with pytest.raises(DataError, match=r"the run of .* is not finished: it has no experiment\.yaml"):
+        pk.load(tmp_path, pretrain="siglip")
+
+
 def test_only_a_run_has_cells(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         pk.load(tmp_path, seed=1, pretrain="siglip")

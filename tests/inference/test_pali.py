@@ -55,6 +55,7 @@ def test_regions_are_in_pixels_of_the_image(pali: PaLI, checkpoints: RunCheckpoi
     assert region.box == tuple(round(part * side) for part, side in zip(box, (48, 56, 48, 56), strict=True))
     several = pali.segment(IMAGES[:2], ["the rose"] * 2)
     assert [each.box for [each] in several] == [pali.segment(IMAGES[0], "the rose")[0].box, region.box]
+    assert [each.box for [each] in pali.segment(IMAGES[:2], "the rose")] == [each.box for [each] in several]
     assert pali.draw(IMAGES[1], [region]).size == (56, 48)
     [unreadable] = pali.segment(IMAGES[1], "the rose", checkpoint="coco")
     assert unreadable.box is None and unreadable.mask is None and unreadable.text
