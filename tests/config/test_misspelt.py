@@ -14,7 +14,7 @@ import yaml
 from pali3kit.benchmarks.questions import VQAV2
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.component import Optimizer
-from pali3kit.config.kinds import hints, is_component, is_section, keys
+from pali3kit.config.kinds import hints, is_component, is_section, key_of, keys
 from pali3kit.config.load import load
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
@@ -53,7 +53,7 @@ DECLARED = dict(declared())
 OPTIMIZERS = [key for key, form in DECLARED.items() if form is Optimizer]
 CHOICES = [(key, form) for key, form in DECLARED.items() if get_origin(form) is Literal]
 PARTS = {key: KINDS[registry] for key, registry in (
-    (key, next(each.metadata.get("registry") for each in fields(holder) if each.name == key.rpartition(".")[2]))
+    (key, next(each.metadata.get("registry") for each in fields(holder) if key_of(each) == key.rpartition(".")[2]))
     for key, holder in ((key, DECLARED.get(key.rpartition(".")[0], Experiment)) for key in DECLARED)
 ) if registry}  # fmt: skip
 """Registries by the keys that hold one of their components, or several by names of their own."""
