@@ -97,9 +97,12 @@ def sha256_of(*paths: Path) -> str:
     return hasher.hexdigest()
 
 
-def remove_partials(folder: Path) -> None:
-    """Remove temporary files and folders, named as in `write_atomically`, whose processes here were killed."""
-    for path in folder.glob("*.*.partial"):
+def remove_partials(folder: Path, name: str = "*") -> None:
+    """Remove temporary files and folders, named as in `write_atomically`, whose processes here were killed.
+
+    `name` is that of the file or folder that was being written; all by default.
+    """
+    for path in folder.glob(f"{name}.*.partial"):
         number = path.name.split(".")[-2]
         if number.isdigit() and not _is_running(int(number)):
             remove(path)

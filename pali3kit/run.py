@@ -144,7 +144,7 @@ def _joined(words: list[str]) -> list[str]:
     options = {option for command in COMMANDS.values() for option in command.options}
     flags = {flag for command in COMMANDS.values() for flag in command.flags}
     joined: list[str] = []
-    ahead = iter("--decode=true" if word == "--decode" else word for word in words)
+    ahead = iter(words)
     for word in ahead:
         key = word.removeprefix("--")
         if word.startswith("--") and key in flags:

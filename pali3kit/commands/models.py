@@ -18,9 +18,9 @@ from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.config.grid import resolve
 from pali3kit.config.load import overridden
 from pali3kit.config.saved import EXPERIMENT, read_experiment
-from pali3kit.config.saved_pali import RECIPE_FILE
+from pali3kit.config.saved_pali import CONFIG_FILE, GENERATION_FILE, PREPROCESSING_FILE, RECIPE_FILE
 from pali3kit.config.tree import parse
-from pali3kit.durable import write_atomically
+from pali3kit.durable import sha256_of, write_atomically
 from pali3kit.errors import ConfigError, Problem, choose, nearest
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _predict(call: Call) -> int:
     checkpoint = call.options.get("checkpoint")
     seed = [f"seed={call.options['seed']}"] if "seed" in call.options else []
     given = [*sorted(call.settings), *seed, *([f"checkpoint={checkpoint}"] if checkpoint else [])]
-    predictions = Predictions(source, out, " ".join([place, *given]))
+    predictions = Predictions(source, out, " ".join([place, *_content(Path(place)), *given]))
     if predictions.done < predictions.total:
         print(f"{predictions.done} of {predictions.total} lines are in {out}", file=sys.stderr)
         pali = _open(place, call)
@@ -148,6 +148,13 @@ def _folder(place: str) -> Path:
     from pali3kit.inference.hub import download
 
     return download(place)
+
+
+def _content(folder: Path) -> list[str]:
+    """The beginning of a digest of what a run or a saved folder is; nothing for a hub id."""
+    described = [folder / name for name in (EXPERIMENT, CONFIG_FILE, GENERATION_FILE, PREPROCESSING_FILE)]
+    files = [file for file in described if file.is_file()]
+    return [sha256_of(*files)[:12]] if files else []
 
 
 def _split(settings: Sequence[str]) -> tuple[list[str], list[str]]:

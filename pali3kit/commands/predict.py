@@ -76,10 +76,17 @@ class Predictions:
         with self.out.open("rb") as file:
             for data in file:
                 if not data.endswith(b"\n"):
-                    break  # half a line, which was being written as the process ended
+                    self._require_half(data, next(lines, None))
+                    break
                 self._take(data, next(lines, None))
                 size += len(data)
         os.truncate(self.out, size)
+
+    def _require_half(self, data: bytes, line: _Line | None) -> None:
+        """Raise UsageError unless `data` may be half of the answer to `line`, being written as the process ended."""
+        begin = b"" if line is None else _written(_kept(line.fields))[:-1].encode()
+        if line is None or not (begin.startswith(data) or data.startswith(begin + b', "')):
+            raise UsageError(f"{self.out} ends with no answer to a line of {self.source}: choose another --out.")
 
     def _take(self, data: bytes, line: _Line | None) -> None:
         """Count a line of `out` as done."""

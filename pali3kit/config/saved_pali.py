@@ -33,6 +33,11 @@ MODEL_TYPE, FORMAT = "pali3kit", 1
 CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.model"
 PREPROCESSING_FILE, GENERATION_FILE = "preprocessor_config.json", "generation_config.json"
 CARD_FILE, RECIPE_FILE = "README.md", "recipe.yaml"
+FILES = (
+    CONFIG_FILE, TOKENIZER_FILE, PREPROCESSING_FILE, GENERATION_FILE, CARD_FILE, RECIPE_FILE,
+    "model.safetensors.index.json", "vision*.safetensors", "pali.*.safetensors", "mask_tokenizer*.safetensors",
+)  # fmt: skip
+"""Patterns of the files of a saved PaLI; others in its folder or repository are neither replaced nor downloaded."""
 MASKS_PART = "mask_tokenizer"
 Made = TypeVar("Made")
 STAGE_1 = "multimodal"
@@ -129,12 +134,14 @@ class SavedPaLI:
 
     def verify(self, name: str) -> Path:
         """The path of a file whose sha256 is the recorded one. Raises WeightsError for any other."""
+        if name not in self.files:
+            raise WeightsError(f"{self.folder / CONFIG_FILE} is damaged: it has no sha256 of {name}")
         path = self.folder / name
         try:
             found = durable.sha256_of(path)
         except OSError as error:
             raise WeightsError(f"{path} cannot be read: {error.strerror}") from error
-        if found != self.files.get(name):
+        if found != self.files[name]:
             raise WeightsError(f"{path} is damaged: {CONFIG_FILE} has another sha256. Copy or download it again.")
         return path
 

@@ -54,8 +54,10 @@ class Evaluator:
         self.defaults = checkpoints.defaults(self.checkpoint)
         after = "multimodal" if self.checkpoint == STAGE_1 else "transfer"
         size, beams = self.defaults.image_size, beams or self.defaults.beams
+        asked = evaluation_config(experiment, benchmark, after, size, beams)
         self.config: Config = replace(
-            evaluation_config(experiment, benchmark, after, size, beams),
+            asked,
+            constrained=asked.constrained or self.defaults.constrained,
             bins=checkpoints.bins,
             prompt_length=self.defaults.prompt_length,
             target_length=self.defaults.target_length,

@@ -12,13 +12,10 @@ from huggingface_hub import HfApi, constants, get_token, snapshot_download
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from pali3kit import __version__
-from pali3kit.config.saved_pali import CARD_FILE, RECIPE_FILE, TOKENIZER_FILE
+from pali3kit.config.saved_pali import FILES
 from pali3kit.errors import WeightsError, first_line
 from pali3kit.inference.checkpoints import Checkpoints
 from pali3kit.inference.saved import save
-
-FILES = ["*.json", "*.safetensors", TOKENIZER_FILE, CARD_FILE, RECIPE_FILE]
-"""The files of a saved PaLI. Others of a repository are neither downloaded nor replaced."""
 
 _NO_CONNECTION = {"ConnectionError", "TransportError", "LocalEntryNotFoundError"}
 """Of requests and offline mode, of httpx, and of a cache that does not have the files either."""
@@ -59,8 +56,8 @@ def push(
             repo_id=repo_id,
             folder_path=folder,
             commit_message=commit_message,
-            allow_patterns=FILES,
-            delete_patterns=FILES,
+            allow_patterns=[*FILES],
+            delete_patterns=[*FILES],
         )
     return str(address)
 
@@ -78,7 +75,7 @@ def download(repo_id: str, *, revision: str | None = None, token: str | None = N
                 repo_id,
                 revision=revision,
                 token=token,
-                allow_patterns=FILES,
+                allow_patterns=[*FILES],
                 library_name="pali3kit",
                 library_version=__version__,
             )

@@ -179,6 +179,8 @@ class PaLI:
                 short answers.
             checkpoint: a name of `checkpoints.names`.
         """
+        if isinstance(answers, str):
+            raise DataError("score takes a list of answers: [answer].")
         examples, numbered = _examples([image], [prompt])
         return self._checkpoint(checkpoint).score(examples, numbered, [answers], normalize)[0]
 

@@ -61,7 +61,6 @@ class RunCheckpoints(Checkpoints):
         self.models = _models(self._evaluations)
         self.names = tuple(self.models)
         self._vision: dict[str, VisionEncoder] = {}
-        self._pali: dict[str, PaLIModel] = {}
         self._require_artifacts()
 
     def tokenizer(self) -> Tokenizer:
@@ -87,9 +86,7 @@ class RunCheckpoints(Checkpoints):
 
     def model(self, name: str) -> PaLIModel:
         step = self.models[name]
-        if step.digest not in self._pali:
-            self._pali[step.digest] = self._artifact(step).pali(self.tokenizer()).eval().requires_grad_(False)
-        return self._pali[step.digest]
+        return self._artifact(step).pali(self.tokenizer()).eval().requires_grad_(False)
 
     def defaults(self, name: str) -> GenerationDefaults:
         model = self.models[name]
@@ -137,7 +134,7 @@ class RunCheckpoints(Checkpoints):
 
     @property
     def _mask_tokenizer_step(self) -> Step | None:
-        steps = [*self.models.values(), *self._evaluations]
+        steps = ancestry([*self.models.values(), *self._evaluations])
         return next((step.parents["mask_tokenizer"] for step in steps if "mask_tokenizer" in step.parents), None)
 
     def _artifact(self, step: Step) -> Artifact:

@@ -11,7 +11,8 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import cache, cached_property
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TypeVar
@@ -23,6 +24,7 @@ from pali3kit import __version__, durable
 from pali3kit.config.saved_pali import (
     CARD_FILE,
     CONFIG_FILE,
+    FILES,
     FORMAT,
     GENERATION_FILE,
     MASKS_PART,
@@ -68,12 +70,11 @@ def save(
         WeightsError: the folder holds something else than a saved PaLI, there is no checkpoint of a name, or a
             component can only be built from files outside of the folder.
     """
-    folder = folder.absolute()
+    folder = folder.resolve()
     chosen = _chosen(checkpoints, names)
-    if folder.exists() and not is_saved(folder) and (not folder.is_dir() or any(folder.iterdir())):
-        raise WeightsError(f"{folder} is not a saved PaLI, and is not overwritten: name a new folder.")
+    _require_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    durable.remove_partials(folder.parent)
+    durable.remove_partials(folder.parent, folder.name)
     partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
     try:
         partial.mkdir()
@@ -94,6 +95,17 @@ def open_saved(folder: Path) -> Checkpoints:
     Raises WeightsError, naming the file, where it is no saved PaLI, of another format, damaged or incomplete.
     """
     return _SavedCheckpoints(SavedPaLI(folder))
+
+
+def _require_replaceable(folder: Path) -> None:
+    """Raise WeightsError where a folder holds anything that is not of a saved PaLI: it would be lost."""
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not is_saved(folder)):
+        raise WeightsError(f"{folder} is not a saved PaLI, and is not overwritten: name a new folder.")
+    others = sorted(each.name for each in folder.iterdir() if not any(fnmatchcase(each.name, one) for one in FILES))
+    if others:
+        raise WeightsError(f"{folder} also holds {', '.join(others)}, and is not replaced: name a new folder.")
 
 
 def _publish(partial: Path, folder: Path) -> None:
@@ -220,6 +232,10 @@ class _SavedCheckpoints(Checkpoints):
         return Tokenizer(saved.verify(TOKENIZER_FILE), saved.codes, saved.sentinels, saved.rows)
 
     def mask_tokenizer(self) -> MaskVQVAE | None:
+        return self._mask_tokenizer
+
+    @cached_property
+    def _mask_tokenizer(self) -> MaskVQVAE | None:
         described = self.saved.mask_tokenizer
         if described is None:
             return None

@@ -104,7 +104,7 @@ class StageModule(L.LightningModule):
     def _log(self, numbers: dict[str, Tensor], batch_idx: int) -> None:
         """Log means over all ranks and accumulated batches of a step, and its learning rate."""
         count = self.trainer.accumulate_grad_batches
-        if batch_idx % count == 0:
+        if batch_idx % count == 0 or not hasattr(self, "_sums"):  # resumed within an accumulation
             self._sums = dict.fromkeys(numbers, torch.zeros((), device=self.device))
         self._sums = {name: self._sums[name] + value / count for name, value in numbers.items()}
         if (batch_idx + 1) % count == 0:

@@ -135,6 +135,15 @@ def test_answers_to_other_lines_or_of_another_model_are_not_continued(
     assert Path("out.jsonl").read_bytes() == before
 
 
+@pytest.mark.parametrize("content", ['{"my": "only line"}', "notes", '{"image": "a.png"}', "{}"])
+def test_a_file_of_the_users_own_is_kept(source: Path, tmp_path: Path, content: str) -> None:
+    out = tmp_path / "own.json"
+    out.write_text(content)
+    with pytest.raises(UsageError, match="ends with no answer to a line of"):
+        Predictions(source, out, "m")
+    assert out.read_text() == content
+
+
 def test_progress_has_an_estimate(
     source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

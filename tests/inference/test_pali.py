@@ -117,7 +117,8 @@ def test_in_bf16_answers_come_without_autocast(pali: PaLI, run_folder: Path) -> 
     prompt = prompts.for_answer(QUESTION)
     found = half.score(IMAGES[0], prompt, ["two", "a red rose"], normalize=True)
     assert found == pytest.approx(pali.score(IMAGES[0], prompt, ["two", "a red rose"], normalize=True), abs=0.1)
-    assert half.checkpoints.model(STAGE_1).language.embed(torch.zeros(1, 1, dtype=torch.long)).dtype == torch.bfloat16
+    language = half._checkpoint(STAGE_1).model.language
+    assert language.embed(torch.zeros(1, 1, dtype=torch.long)).dtype == torch.bfloat16
     assert len(half.segment(IMAGES[0], "the rose")) == 1
     for wrong in (torch.float16, torch.int8):
         with pytest.raises(DataError, match=r"dtype should be torch.float32 or torch.bfloat16 \(T5 overflows"):
@@ -132,6 +133,8 @@ def test_what_is_wrong_is_told(pali: PaLI) -> None:
     for images, texts in (([IMAGES[0]], "a"), (IMAGES[0], ["a"])):
         with pytest.raises(DataError, match=r"a list of images and a list of prompts: \[image\], \[prompt\]"):
             pali.generate(images, texts)
+    with pytest.raises(DataError, match=r"score takes a list of answers: \[answer\]"):
+        pali.score(IMAGES[0], "a", "yes", normalize=True)
     for options in ({"beams": 0}, {"max_length": 0}):
         with pytest.raises(ConfigError, match=f"{next(iter(options))} should be at least 1, not 0"):
             pali.generate(IMAGES[:1], ["a"], **options)

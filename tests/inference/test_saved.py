@@ -139,6 +139,21 @@ def test_another_folder_is_not_overwritten(memory: MemoryCheckpoints, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_what_lies_beside_a_saved_pali_is_not_lost(memory: MemoryCheckpoints, copy: Path) -> None:
+    for name in (".git", "predictions.jsonl"):
+        (copy / name).touch()
+    with pytest.raises(WeightsError, match=r"also holds \.git, predictions\.jsonl, and is not replaced"):
+        save(memory, copy)
+    assert (copy / ".git").exists() and (copy / "predictions.jsonl").exists()
+
+
+def test_only_partials_of_the_same_folder_are_removed(memory: MemoryCheckpoints, tmp_path: Path) -> None:
+    for name in ("photos.2024999.partial", "pali.2024999.partial"):
+        (tmp_path / name).mkdir()
+    save(memory, tmp_path / "pali")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pali", "photos.2024999.partial"]
+
+
 def test_what_fails_half_way_leaves_the_folder_as_it_was(
     copy: Path, memory: MemoryCheckpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,8 @@ def _make(cell: CellSteps, part: str) -> Step:
         else:
             config = replace(config, projector=start.projector, language=start.language)
             parents = {"vision": cell.step("vision"), "tokenizer": cell.step("tokenizer")}
+            if saved.mask_tokenizer is not None:
+                parents["mask_tokenizer"] = cell.step("mask_tokenizer")
     return cell.new("saved", config, **parents)
 
 

@@ -10,6 +10,7 @@ from pali3kit.plan.kinds.resolution import Config
 from pali3kit.training.components import ENCODER_FILE, Artifact, build_source, save_model
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.joint import pixel_images, stage_cost, train_pali
+from pali3kit.types import Json
 from pali3kit.weights.files import save_weights
 
 
@@ -27,7 +28,8 @@ def run(config: Config, context: StageContext) -> None:
     images = pixel_images(build_source(config.source, config.image_size), config.count, vision)
     train_pali(model, config, context, budget, weights, images)
     save_weights(vision, context.folder / ENCODER_FILE, context.writes)
-    described = {**trained.config, "vision": encoder.config["vision"], "image_size": config.image_size}
+    own: dict[str, Json] = {key: encoder.config[key] for key in ("vision", "image_spec") if key in encoder.config}
+    described = {**trained.config, **own, "image_size": config.image_size}
     save_model(context.folder, model, context.writes, **described)
 
 
