@@ -90,7 +90,9 @@ def start_from(folder: Path, saved: Path, *overrides: str) -> list[str]:
         "name": "own", "scale": "smoke", "model": {"from": str(saved)}, "evaluate": ["vqav2"],
         "data": {"source": {"name": "records", **files}, "train": 3, "test": 2},
         "stages": {
-            "multimodal": {"examples": 8, "batch_size": 4, "mixture": {"vqa": 1, "ocr": 0, "object_vqa": 0, "detect": 0}},
+            "multimodal": {
+                "examples": 8, "batch_size": 4, "mixture": {"vqa": 1, "ocr": 0, "object_vqa": 0, "detect": 0},
+            },
             "resolution": {"steps": []}, "transfer": {"examples": 8, "batch_size": 4},
         },
         "evaluation": {"after": ["multimodal", "transfer"]},
