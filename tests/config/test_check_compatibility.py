@@ -155,8 +155,8 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.mask_tokenizer.source={name: coco_instances, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
         (["stages.mask_tokenizer.source={name: tsv, path: x.yaml, images: .}"],
-         "source 'tsv' has no masks of objects, which 'refcoco' needs: coco_instances, open_images, records and refcoco "
-         "have."),
+         "source 'tsv' has no masks of objects, which 'refcoco' needs: coco_instances, open_images, records and "
+         "refcoco have."),
         (["stages.mask_tokenizer.source=cocoinstances"],
          "stages.mask_tokenizer.source: unknown source 'cocoinstances'. Did you mean 'coco_instances'?"),
         (["grid={}", "baseline={}", "data.source={name: union, parts: {}}"],
