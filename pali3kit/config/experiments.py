@@ -8,15 +8,24 @@ import pali3kit
 from pali3kit.errors import ConfigError, choose
 
 _PACKAGE = Path(pali3kit.__file__).parent
-SUFFIX = ".yaml"
+SUFFIX, SCALES = ".yaml", "scales"
 
 
 def shipped_experiments() -> dict[str, Path]:
     """The files of all shipped experiments by their names, as `ablate_classif` and `public/siglip_b16`."""
-    inside = _PACKAGE / "experiments"
-    folder = inside if inside.is_dir() else _PACKAGE.parent / "experiments"
-    files = [file for file in folder.rglob(f"*{SUFFIX}") if file.parent.name != "scales"]
+    folder = _folder()
+    files = [file for file in folder.rglob(f"*{SUFFIX}") if file.parent.name != SCALES]
     return {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(files)}
+
+
+def find_scales(folder: Path) -> dict[str, Path]:
+    """The files of scales by name: those in `scales/` of an experiment's folder, and shipped ones of other names."""
+    return {file.stem: file for place in (_folder(), folder) for file in sorted((place / SCALES).glob(f"*{SUFFIX}"))}
+
+
+def _folder() -> Path:
+    inside = _PACKAGE / "experiments"
+    return inside if inside.is_dir() else _PACKAGE.parent / "experiments"
 
 
 def find_experiment(place: str) -> Path:

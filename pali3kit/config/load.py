@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
-from pali3kit.config.experiments import shipped_experiments
+from pali3kit.config.experiments import SCALES, find_scales, shipped_experiments
 from pali3kit.config.from_saved import saved_settings
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
@@ -22,7 +22,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
 from pali3kit.config.written import written
-from pali3kit.errors import ConfigError, Problem, brief, choose
+from pali3kit.errors import ConfigError, Problem, brief, choose, nearest
 
 _SECTIONS = {"model", "tokenizer", "data", "stages"}  # those that have keys without defaults
 MOST_SHOWN = 300  # characters of an override that its error messages quote
@@ -191,7 +191,7 @@ def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[N
 
 
 def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
-    """Read the scale's file, which lies in `scales/` beside the experiment's.
+    """Read the scale's file, which lies in `scales/` beside the experiment's, or ships.
 
     Experiments with all sections, as runs and saved models have them (`saved.to_yaml`), need none.
     """
@@ -200,16 +200,15 @@ def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
         problems.append(Problem(str(path), "missing key 'scale': it needs a text."))
     if node is None or not isinstance(node.value, str):
         return None
-    folder = path.parent / "scales"
-    if not folder.is_dir() and top.value.keys() >= _SECTIONS:
+    if not (path.parent / SCALES).is_dir() and top.value.keys() >= _SECTIONS:
         return Node({}, node.where)
-    file = folder / f"{node.value}.yaml"
-    known = [found.stem for found in folder.glob("*.yaml")]
-    if node.value not in known:
-        hint = choose(node.value, known) or f" Scales are the files {folder}/NAME.yaml, and there is none."
+    scales = find_scales(path.parent)
+    if node.value not in scales:
+        own = f" Your own are the files {path.parent / SCALES}/NAME.yaml."
+        hint = nearest(node.value, scales) or choose(node.value, scales) + own
         problems.append(Problem(node.where, f"unknown scale '{brief(node.value)}'.{hint}"))
         return None
-    return _read_file(file, problems)
+    return _read_file(scales[node.value], problems)
 
 
 def _ordered(problems: list[Problem]) -> list[Problem]:
