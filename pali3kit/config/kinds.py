@@ -11,13 +11,14 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 from pali3kit.catalogue import STAGE
 from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.schema import Experiment, StageRuntime
-from pali3kit.config.stages import Stages
+from pali3kit.config.stages import Recipe, Stages
 from pali3kit.config.tree import MOST_DEPTH
 from pali3kit.types import TypeForm
 
 VARIABLES = "variables"  # the key of values that interpolations use, dropped once they are resolved
 PARTS = dict[str, Component]  # the type of the option `parts`: the sources of a union
 RUNTIMES = dict[str, StageRuntime]  # the type of `runtime.stages`
+RECIPES = dict[str, int | Recipe]  # the type of `stages.transfer.benchmarks`
 OPTIONAL_COMPONENT = Component | None
 _SCALARS = (int, float, str, bool, type(None))
 PlainComponent = Annotated[Mapping[str, Any], Component]

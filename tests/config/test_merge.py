@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from pali3kit.config.load import load
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Recipe
 from pali3kit.config.tree import Node
 
 VIT = {"name": "vit", "width": 64, "depth": 2}
@@ -58,3 +60,20 @@ def test_merged_values_keep_their_places() -> None:
 )
 def test_dotted_keys_nest_by_type(key: str, nested: Any) -> None:
     assert nest(Experiment, key, Node.of(1, "here")).plain() == nested
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("vqav2=64", Recipe(examples=64, learning_rate=1e-3)),
+        ("vqav2={examples: 64}", Recipe(examples=64, learning_rate=1e-3)),
+        ("vqav2.examples=64", Recipe(examples=64, learning_rate=1e-3)),
+        ("vqav2.learning_rate=null", Recipe(examples=3072)),
+        ("xm3600.batch_size=64", Recipe(examples=6144, batch_size=64)),
+        ("textvqa.batch_size=64", Recipe(batch_size=64)),
+    ],
+)
+def test_a_recipe_of_a_transfer_keeps_what_is_not_overridden(override: str, expected: Recipe) -> None:
+    name = override.partition("=")[0].partition(".")[0]
+    loaded = load("experiments/ablate_classif.yaml", [f"stages.transfer.benchmarks.{override}"])
+    assert loaded.stages.transfer.benchmarks[name] == expected
