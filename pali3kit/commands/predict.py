@@ -121,7 +121,14 @@ class Predictions:
         more = len(self.failures) - _SHOWN
         listed = [*self.failures[:_SHOWN], *([f"and {more} more"] if more > 0 else [])]
         answered = f"{self.out}: {self.done - len(self.failures)} of {self.total} lines answered"
-        return "\n".join([*listed, f"{answered}, {len(self.failures)} with an error." if listed else f"{answered}."])
+        return "\n".join(
+            [
+                *listed,
+                f"{answered}, {len(self.failures)} with an error, which another --out asks again."
+                if listed
+                else f"{answered}.",
+            ]
+        )
 
 
 def _kept(fields: Mapping[str, object]) -> dict[str, object]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pali3kit.data.task import Example
-from pali3kit.errors import ConfigError, DataError
+from pali3kit.errors import ConfigError, DataError, first_line
 from pali3kit.evals.answers import generate_answers, score_answers
 from pali3kit.inference.checkpoints import GenerationDefaults
 from pali3kit.inference.images import UserImage
@@ -128,3 +128,12 @@ def require_dtype(dtype: torch.dtype | None) -> None:
     """Raise DataError for numbers in which T5 overflows (fp16), or that are none to compute in."""
     if dtype not in (None, torch.float32, torch.bfloat16):
         raise DataError(f"dtype should be torch.float32 or torch.bfloat16 (T5 overflows in float16), not {dtype}.")
+
+
+def require_device(name: str | torch.device) -> torch.device:
+    """The device of a name. Raises DataError where there is none."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise DataError(f"device {name} cannot be used: {first_line(error)}.") from error
+    return torch.device(name)

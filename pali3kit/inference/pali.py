@@ -16,7 +16,7 @@ from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
 from pali3kit.inference.choice import QUESTIONS, REGIONS, caption_tasks, choose_checkpoint, require_checkpoint
 from pali3kit.inference.hub import download, push
 from pali3kit.inference.images import ImageInput, ImageInputs, UserImage, as_list, is_single
-from pali3kit.inference.loaded import LoadedCheckpoint, require_dtype
+from pali3kit.inference.loaded import LoadedCheckpoint, require_device, require_dtype
 from pali3kit.inference.regions import Region, draw_regions, read_regions
 from pali3kit.inference.saved import open_saved, save
 from pali3kit.text import prompts as prompts_of
@@ -45,7 +45,7 @@ class PaLI:
     ) -> None:
         require_dtype(dtype)
         self.checkpoints, self.dtype = checkpoints, dtype
-        self.device = chosen_device() if device is None else torch.device(device)
+        self.device = chosen_device() if device is None else require_device(device)
         self._loaded: dict[str, LoadedCheckpoint] = {}
 
     def __repr__(self) -> str:

@@ -87,7 +87,10 @@ def test_every_line_is_answered_or_says_why_not(source: Path) -> None:
     assert [row.get("prediction") for row in rows[1:6]] == ["de caption", "c which?", "c en ?", None, "c en where?"]
     assert {number: row["error"] for number, row in enumerate(rows, 1) if "error" in row} == ERRORS
     assert rows[-1] == {"line": 12, "error": ERRORS[11], "model": "m"}
-    assert predictions.summary().splitlines()[-1] == "out.jsonl: 5 of 11 lines answered, 6 with an error."
+    assert (
+        predictions.summary().splitlines()[-1]
+        == "out.jsonl: 5 of 11 lines answered, 6 with an error, which another --out asks again."
+    )
     assert predictions.failures == list(ERRORS.values())
 
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from pali3kit.data.task import Example
+from pali3kit.errors import DataError
 from pali3kit.inference.images import UserImage
-from pali3kit.inference.loaded import LoadedCheckpoint
+from pali3kit.inference.loaded import LoadedCheckpoint, require_device
 from pali3kit.inference.run import RunCheckpoints
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 30, 40, 3), dtype=np.uint8)
@@ -44,3 +45,9 @@ def test_an_image_of_several_prompts_is_encoded_once(
     monkeypatch.setattr(vision, "forward", lambda images: encoded.append(len(images)) or forward(images))
     answers = loaded(checkpoints, True).generate([Example((n % 2,), f"{n}", "") for n in range(6)], IMAGES)
     assert encoded == [2] and len(answers) == 6
+
+
+def test_a_device_that_is_not_there_is_told() -> None:
+    assert require_device("cpu") == torch.device("cpu")
+    with pytest.raises(DataError, match="device gpu cannot be used: Expected one of cpu, cuda"):
+        require_device("gpu")
