@@ -31,7 +31,8 @@ from pali3kit.training.context import Execution, StageContext
 ROOT = Path(__file__).parents[1]
 EXPERIMENTS = ROOT / "experiments"
 STAGE_0 = [step for step in build(load(EXPERIMENTS / "embedded_stage0.yaml")).steps if step.kind in KINDS]
-REMAKE = "python -m pali3kit.run experiments/embedded_stage0.yaml, then pali3kit.execution.ship (CONTRIBUTING.md)"
+_TRAIN = "python -m pali3kit.run experiments/embedded_stage0.yaml runtime.read_from=[]"
+REMAKE = f"{_TRAIN}, then pali3kit.execution.ship (CONTRIBUTING.md)"
 FOUND = sorted(folder.name for folder in SHIPPED.glob("*") if ARTIFACT.fullmatch(folder.name))
 something_shipped = pytest.mark.skipif(not FOUND, reason=f"{SHIPPED} is empty: nothing ships yet ({REMAKE})")
 
