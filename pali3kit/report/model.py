@@ -41,12 +41,16 @@ class ResultCell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row."""
+    """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row.
+
+    `encoders` are the digests of its image encoders by seed.
+    """
 
     label: str
     point: Mapping[str, object]
     baseline: str
     cells: Mapping[str, ResultCell]
+    encoders: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

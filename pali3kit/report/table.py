@@ -1,4 +1,4 @@
-"""The tables of results as lines of text, which the terminal, Markdown, LaTeX and HTML share."""
+"""The tables of results as lines of text, which all formats share; the terminal's tables and LaTeX's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from pali3kit.report.arms import ONLY_ARM
-from pali3kit.report.escaping import escape_invisible, escape_markdown
+from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
 from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval
@@ -101,19 +101,6 @@ def _with_interval(interval: Interval, signed: bool = False, digits: int = 1) ->
     return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
-def to_markdown(report: Report) -> str:
-    """The report's tables and notes as Markdown."""
-    blocks = [f"# {escape_markdown(report.name)}", escape_markdown(_setting(report))]
-    for table in report.tables:
-        printed = lines(report, table)
-        header = ["", *(column.title for column in table.columns)]
-        body = [[line.label, *line.cells] for line in printed]
-        rule = ["---", *["---:"] * len(table.columns)]
-        blocks += [f"## {escape_markdown(table.title)}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
-    blocks.append("\n".join(f"- {escape_markdown(note)}" for note in report.notes))
-    return "\n\n".join(blocks) + "\n"
-
-
 def to_latex(report: Report) -> str:
     """The report's tables for a paper that loads booktabs and graphicx."""
     blocks = ["% needs \\usepackage{booktabs,graphicx}"]
@@ -138,7 +125,7 @@ def print_table(report: Report, console: Console | None = None) -> None:
     console = console or Console()
     for table in report.tables:
         printed = lines(report, table)
-        title = f"{report.name}: {table.title.lower()} ({_setting(report)})"
+        title = f"{report.name}: {table.title.lower()} ({describe_setting(report)})"
         upright = _upright(title, table, printed)
         fits = _width(upright, console) <= console.width
         for grid in [upright] if fits else _sideways(title, table, printed, console):
@@ -274,14 +261,11 @@ def _paper_name(published: PaperTable, row: Row) -> str:
     return f"Paper {published.vit} {arm}".strip()
 
 
-def _setting(report: Report) -> str:
+def describe_setting(report: Report) -> str:
+    """The scale and the seeds of a report, and what ± is with several."""
     seeds = ", ".join(map(str, report.seeds))
     seeds = f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}; ± is half of a 95% interval"
     return f"scale {report.config['scale']}, {seeds}"
-
-
-def _piped(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(escape_markdown, cells)) + " |"
 
 
 _TEX = {

@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from pali3kit.report.statistics import Interval
-from pali3kit.report.table import _with_interval, lines, number, print_table, to_latex, to_markdown
+from pali3kit.report.markdown import to_markdown
+from pali3kit.report.table import _with_interval, lines, number, print_table, to_latex
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from pali3kit.report import rebuild, write_report
 from pali3kit.report.write import _as_csv, _as_json
 
 FILES = {
-    "report.json", "report.csv", "report.md", "report.tex", "report.html", "timings.json", "experiment.yaml",
+    "report.json", "report.csv", "report.md", "report.tex", "report.html", "outcomes.json", "timings.json",
+    "experiment.yaml",
 }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_a_changed_score_changes_the_report_and_not_the_experiment(made_up, tmp_
     metrics["value"] = 1.0
     run.rewrite(step, "metrics.json", json.dumps(metrics))
     changed = {path.name for path in written(run, tmp_path / "run")}
-    assert changed == {"report.json", "report.csv", "report.md", "report.tex", "report.html"}
+    assert changed == {"report.json", "report.csv", "report.md", "report.tex", "report.html", "outcomes.json"}
 
 
 def test_the_json_holds_all_that_the_contract_asks_for(report):
