@@ -128,10 +128,8 @@ def test_invalid_requests_are_reported_and_exit_2(
 def test_a_run_folder_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "trial").mkdir()
     assert main(["report", str(tmp_path / "trail")]) == 2
-    assert (
-        capsys.readouterr().err
-        == f"no run folder '{tmp_path}/trail', outcomes file or experiment. Did you mean '{tmp_path}/trial'?\n"
-    )
+    told = f"no run folder '{tmp_path}/trail', outcomes file or experiment. Did you mean '{tmp_path}/trial'?\n"
+    assert capsys.readouterr().err == told
 
 
 def test_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ REMAKE = "python -m pali3kit.run experiments/embedded_stage0.yaml, then pali3kit
 FOUND = sorted(folder.name for folder in SHIPPED.glob("*") if ARTIFACT.fullmatch(folder.name))
 something_shipped = pytest.mark.skipif(not FOUND, reason=f"{SHIPPED} is empty: nothing ships yet ({REMAKE})")
 
-OTHER_STAGE_0 = {"ablate_language": {"language"}, "labels": {"vision"}}
+OTHER_STAGE_0 = {"ablate_language": {"language"}, "data_scaling": {"vision"}, "labels": {"vision"}}
 """Kinds of stage 0 of which an experiment also has others than the shipped: `prefix_lm`, other images and labels."""
 EMBEDDED = [file for file in sorted(EXPERIMENTS.glob("*.yaml")) if load(file).scale == "embedded"]
 

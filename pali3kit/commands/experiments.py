@@ -65,10 +65,7 @@ def _report(call: Call) -> int:
         raise UsageError(f"{place} is not an experiment file, so {call.settings[0]} overrides nothing.")
     from pali3kit.report import print_table, rebuild, redraw, report_store
 
-    if experiment is not None:
-        report = report_store(experiment)
-    else:
-        report = rebuild(place) if place.is_dir() else redraw(place)
+    report = report_store(experiment) if experiment else (rebuild if place.is_dir() else redraw)(place)
     print_table(report)
     return int(report.failed)
 

@@ -1,4 +1,4 @@
-"""A numeric axis of a grid: the values that a table's columns are drawn against, and a line for each of the other rows."""
+"""A numeric axis of a grid, which columns are drawn against: its values, and a line for each combination of others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DECADE = 10.0  # a greater ratio of values needs a logarithmic scale
 
 @dataclass(frozen=True, slots=True)
 class AxisLine:
-    """The rows that differ in the axis alone. `rows` has one for each value of the axis, None where the grid has none."""
+    """Rows that differ in the axis alone: one for each value of the axis, None where the grid has none."""
 
     label: str
     control: bool

@@ -1,4 +1,4 @@
-"""One chart along a numeric axis of the grid: a panel for each column, a line for each combination of the other axes."""
+"""The chart along a numeric axis of the grid: a panel for each column, a line for each combination of the others."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class _Panel:
 
     @cached_property
     def paper(self) -> dict[str, PublishedNumber]:
-        """The paper's number of each line that has one; lines that differ in another axis share it: the first has it."""
+        """The paper's number of each line that has one; the first has it of lines that differ in another axis."""
         found: dict[PublishedNumber, str] = {}
         for label, cells in self.cells.items():
             for cell in cells:

@@ -1,7 +1,7 @@
 """How well measures of the image encoder alone predict the columns inside PaLI: rank correlations over encoders.
 
-Spearman's: Pearson's correlation of ranks, with average ranks for ties. 95% intervals are a bootstrap over encoders, with
-a fixed seed.
+Spearman's: Pearson's correlation of ranks, with average ranks for ties. 95% intervals are a bootstrap over encoders,
+with a fixed seed.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from pali3kit.report.table import ABSENT, number
 FEWEST_ENCODERS = 5
 NOTE = (
     "Spearman's rank correlation of a measure of the encoder alone (rows) with a column of PaLI (columns), n encoders; "
-    "in brackets the 95% interval of a bootstrap over encoders, which is rough for so few. An encoder's numbers are means "
-    "over the seeds and cells that share it; the untrained control counts as one."
+    "in brackets the 95% interval of a bootstrap over encoders, which is rough for so few. An encoder's numbers are "
+    "means over the seeds and cells that share it; the untrained control counts as one."
 )
 
 
@@ -59,8 +59,8 @@ class RankCorrelation:
 def correlation_table(table: ResultTable) -> list[list[str]]:
     """The correlations as lines of text, titles of columns first: a line for each measure of the encoder alone.
 
-    Empty unless both kinds of columns are measured on 5 encoders or more. A measure for which the encoder is trained on,
-    as fine-tuning, is none of the encoder alone.
+    Empty unless both kinds of columns are measured on 5 encoders or more. A measure for which the encoder is trained
+    on, as fine-tuning, is none of the encoder alone.
     """
     cheap = [
         each for each in table.columns if each.benchmark.scored == "features" and not each.benchmark.training_stage
@@ -99,8 +99,8 @@ def _mean(values: list[float]) -> float:
 def _spearman(x: NDArray[np.float64], y: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spearman's correlation of `x` and `y` [n] in each resample, in which item i occurs `counts[:, i]` times [B, n].
 
-    Not finite where a resample is constant. The rank of an item among others is the number of those below it, and half of
-    those equal to it: products with `counts` rank all resamples at once.
+    Not finite where a resample is constant. The rank of an item among others is the number of those below it, and half
+    of those equal to it: products with `counts` rank all resamples at once.
     """
     n = len(x)
     ranks = []

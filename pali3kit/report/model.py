@@ -213,6 +213,6 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether any cell failed: the run then ends with an exit code that is not 0."""
+        """Whether any cell failed, in one seed or more: the exit code of its run and its report is then not 0."""
         cells = [cell for table in self.tables for row in table.rows for cell in row.cells.values()]
-        return any(cell.status in ("failed", "partial") for cell in cells)
+        return any(cell.status in ("failed", "partial") and cell.reasons for cell in cells)

@@ -1,7 +1,7 @@
 """The outcomes of a run in one small file: numbers, intervals, seeds and digests, from which its report is drawn again.
 
-It has no predictions, samples, learning curves or further numbers, so that it can be kept where the artifacts cannot: in a
-repository, beside a paper.
+It has no predictions, samples, learning curves or further numbers, so that it can be kept where the artifacts cannot:
+in a repository, beside a paper.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.errors import DataError
-from pali3kit.report.model import Report, Stage
+from pali3kit.report.model import Report
 from pali3kit.report.paper import PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval
 from pali3kit.types import TypeForm
@@ -27,7 +27,7 @@ _DIGITS = 12  # of a digest, as in the names of artifacts
 
 
 def outcomes_of(report: Report) -> dict[str, object]:
-    """The outcomes as plain JSON values. Fields that have their defaults are left out, and so are stages that only store
+    """The outcomes as plain JSON values. Fields that have their defaults are left out, and stages that only store
     features.
     """
     measured = {benchmark.kind for benchmark in BENCHMARK.all()}

@@ -48,7 +48,7 @@ def write_report(report: Report, folder: Path, experiment: Experiment, timings: 
 
 
 def redraw(file: Path) -> Report:
-    """Write the pages, tables and charts of an outcomes file to the folder beside it that has its name without suffix."""
+    """Write the pages, tables and charts of an outcomes file to the folder that has its name without suffix."""
     report = read_outcomes(file)
     _write(file.with_suffix(""), _pages(report, {"seconds": 0.0, "stages": []}))
     return report

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pali3kit.report.charts import LETTER, WIDTH, nice_ticks, curve_panels, delta_chart
+from pali3kit.report.charts import LETTER, WIDTH, curve_panels, delta_chart, nice_ticks
 
 
 @pytest.mark.parametrize(

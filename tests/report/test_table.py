@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from pali3kit.report.statistics import Interval
 from pali3kit.report.markdown import to_markdown
+from pali3kit.report.statistics import Interval
 from pali3kit.report.table import _with_interval, lines, number, print_table, to_latex
 
 
