@@ -20,8 +20,8 @@ from pali3kit.report.paper import LEGEND, PublishedNumber
 from pali3kit.report.table import number
 
 _ACROSS = 3  # panels beside each other
-_WIDTH, _HEIGHT = 376, 262  # of a panel, in pixels
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 14, 46, 54
+_WIDTH, _HEIGHT = 376, 274  # of a panel, in pixels
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 14, 46, 66
 _PAPER = 52  # right of the panel, for the paper's numbers
 _TITLE = 46  # characters of a line of a title
 _DIGIT = 6.2  # approximate width of a digit of a tick, in pixels
@@ -142,10 +142,10 @@ class _Panel:
         for value, place in zip(self.axis.values, self.axis.places(), strict=True):
             x, half = self.x(place), _DIGIT * len(_value(value)) / 2 + 3
             yield f'<path class="axis" d="M{x:.1f} {self.bottom}v5"/>'
-            row = next((row for row, end in enumerate(ends) if x - half >= end), None)
-            if row is not None:
-                ends[row] = x + half
-                at = f'x="{x:.1f}" y="{self.bottom + 17 + row * _ROW}"'
+            free = next((row for row, end in enumerate(ends) if x - half >= end), None)
+            if free is not None:
+                ends[free] = x + half
+                at = f'x="{x:.1f}" y="{self.bottom + 17 + free * _ROW}"'
                 yield f'<text class="tick" {at} text-anchor="middle">{_value(value)}</text>'
         y = self.bottom + 34 + _ROW * (ends[1] > 0)
         at = f'x="{(_LEFT + self.right) / 2:.1f}" y="{y}"'
@@ -194,7 +194,7 @@ class _Panel:
                 yield f'<g class="{self.styles[label]}">{diamond}</g>'
             arrow = "" if within else "↑" if published.value > self.high else "↓"
             texts.append((y, -published.value, arrow + text, label))
-        below = _TOP - _ROW
+        below = float(_TOP - _ROW)
         texts.sort()
         for count, (y, _, text, label) in enumerate(texts):
             below = max(below + _ROW, min(y, self.bottom - _ROW * (len(texts) - count - 1)))

@@ -109,5 +109,5 @@ def _spearman(x: NDArray[np.float64], y: NDArray[np.float64], counts: NDArray[np
         ranks.append(counts @ above + 0.5 - (n + 1) / 2)  # the mean of ranks is (n + 1) / 2, also with ties
     a, b = ranks
     with np.errstate(invalid="ignore", divide="ignore"):
-        covariance = (counts * a * b).sum(1)
-        return covariance / np.sqrt((counts * a * a).sum(1) * (counts * b * b).sum(1))
+        rho: NDArray[np.float64] = (counts * a * b).sum(1) / np.sqrt((counts * a * a).sum(1) * (counts * b * b).sum(1))
+    return rho

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pali3kit.report.arms import ONLY_ARM
+from pali3kit.report.arms import ONLY_ARM, label_of
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
 from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
@@ -256,9 +256,14 @@ def _name(row: Row, among_systems: bool = False) -> str:
 
 
 def _paper_name(published: PaperTable, row: Row) -> str:
-    """What the paper's numbers for a row are called: with the row's label if the paper's axis is in the grid."""
-    arm = _name(row) if published.axis in row.point else ""
-    return f"Paper {published.vit} {arm}".strip()
+    """What the paper's numbers for a row are called: with the arm, and the settings that they depend on, if the paper's
+    axis is in the grid. Other axes are none of the paper's.
+    """
+    if published.axis not in row.point:
+        return f"Paper {published.vit}"
+    keys = {published.axis, *(key for conditions in published.conditions.values() for key in conditions)}
+    arm = label_of({key: value for key, value in row.point.items() if key in keys})
+    return f"Paper {published.vit} {arm}{f' {DELTA}' * bool(row.baseline)}"
 
 
 def describe_setting(report: Report) -> str:
