@@ -79,6 +79,15 @@ def test_reports_of_outcomes_and_of_what_is_done_of_an_experiment(calls: list[tu
     assert (calls[2][1].seeds, calls[4][1].scale) == ([3], "smoke")
 
 
+def test_a_folder_that_is_no_run_does_not_hide_an_experiment(
+    calls: list[tuple[Any, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ablate_classif").mkdir()
+    monkeypatch.chdir(tmp_path)
+    main(["report", "ablate_classif", "seeds=[3]"])
+    assert [call[0] for call in calls] == ["report_store", "print_table"]
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

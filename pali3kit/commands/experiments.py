@@ -60,12 +60,13 @@ def _step(call: Call) -> int:
 def _report(call: Call) -> int:
     """Of a run folder, of an outcomes file, or of as much of an experiment as its store has; nothing is run."""
     place = Path(call.arguments[0])
-    experiment = None if place.is_dir() or place.suffix == ".json" else _load_reported(place, call.settings)
+    is_run = place.is_dir() and ((place / EXPERIMENT).is_file() or str(place) not in shipped_experiments())
+    experiment = None if is_run or place.suffix == ".json" else _load_reported(place, call.settings)
     if call.settings and experiment is None:
         raise UsageError(f"{place} is not an experiment file, so {call.settings[0]} overrides nothing.")
     from pali3kit.report import print_table, rebuild, redraw, report_store
 
-    report = report_store(experiment) if experiment else (rebuild if place.is_dir() else redraw)(place)
+    report = report_store(experiment) if experiment else (rebuild if is_run else redraw)(place)
     print_table(report)
     return int(report.failed)
 

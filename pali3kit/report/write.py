@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pali3kit import durable
+from pali3kit.catalogue import STAGE
 from pali3kit.config import saved
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
@@ -56,7 +57,7 @@ def redraw(file: Path) -> Report:
 
 def _pages(report: Report, timings: Timings) -> dict[str, str]:
     """What people read, by file name."""
-    drawn = {f"report-{table.after}.svg": axis_chart(report, table) for table in report.tables}
+    drawn = {_chart_name(table.after): axis_chart(report, table) for table in report.tables}
     charts = [name if chart else "" for name, chart in drawn.items()]
     return {
         "report.csv": escape_invisible(_as_csv(report)),
@@ -67,13 +68,17 @@ def _pages(report: Report, timings: Timings) -> dict[str, str]:
     }
 
 
+def _chart_name(after: str) -> str:
+    """The file of the chart of what is measured after a stage."""
+    return f"report-{after}.svg"
+
+
 def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
     """Write files by name, and remove charts of an earlier report; return the files that changed."""
     folder.mkdir(parents=True, exist_ok=True)
     durable.remove_partials(folder)
-    for chart in folder.glob("report-*.svg"):
-        if chart.name not in texts:
-            chart.unlink()
+    for chart in {_chart_name(kind.name) for kind in STAGE.all()} - texts.keys():
+        (folder / chart).unlink(missing_ok=True)
     return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]
 
 
