@@ -215,4 +215,4 @@ class Report:
     def failed(self) -> bool:
         """Whether any cell failed, in one seed or more: the exit code of its run and its report is then not 0."""
         cells = [cell for table in self.tables for row in table.rows for cell in row.cells.values()]
-        return any(cell.status in ("failed", "partial") and cell.reasons for cell in cells)
+        return any(cell.status == "failed" or (cell.status == "partial" and bool(cell.reasons)) for cell in cells)
