@@ -29,7 +29,7 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   check FILE | NAME    list all problems of an experiment, without running anything
   plan FILE | NAME     show the stages: which are done, which will run and why, how long it should take
   step FILE LABEL      make one stage that `plan` shows, as one rank of torchrun, srun, a PyTorchJob, or alone
-  report RUN_FOLDER    write the report of a finished run again
+  report WHAT          write a report again: of a run folder, an outcomes.json, or of what is done of an experiment
   verify [WHAT]        verify all artifacts of a store (default: runs/store), a run folder or a FILE, byte by byte
   check-data FILE      say what is in a .jsonl file of your own: --images FOLDER --out PAGE --decode
   copy NAME [FOLDER]   copy an experiment that ships, with its scales, into the working folder

@@ -41,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     answers = {
         "runner": {"run": 1},
         "execution.forecast": {"plan": None},
-        "report": {"rebuild": report, "print_table": None},
+        "report": {"rebuild": report, "redraw": report, "report_store": report, "print_table": None},
     }
     for module, functions in answers.items():
         fake = ModuleType(f"pali3kit.{module}")
@@ -70,12 +70,31 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
     assert calls[1][1] == tmp_path
 
 
+def test_reports_of_outcomes_and_of_what_is_done_of_an_experiment(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
+    assert main(["report", str(tmp_path / "outcomes.json")]) == 1
+    assert main(["report", TABLE_1, "seeds=[3]"]) == 1
+    assert main(["report", "ablate_classif", "scale=smoke"]) == 1
+    assert [call[0] for call in calls] == ["redraw", "print_table", *["report_store", "print_table"] * 2]
+    assert calls[0][1] == tmp_path / "outcomes.json"
+    assert (calls[2][1].seeds, calls[4][1].scale) == ([3], "smoke")
+
+
+def test_a_folder_that_is_no_run_does_not_hide_an_experiment(
+    calls: list[tuple[Any, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ablate_classif").mkdir()
+    monkeypatch.chdir(tmp_path)
+    main(["report", "ablate_classif", "seeds=[3]"])
+    assert [call[0] for call in calls] == ["report_store", "print_table"]
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
         (["chek", TABLE_1], "'chek' is neither a file, a command nor a shipped experiment. Did you mean 'check'?"),
         (["check"], "usage: python -m pali3kit.run check FILE | NAME [key=value ...]"),
-        (["report"], "usage: python -m pali3kit.run report RUN_FOLDER"),
+        (["report"], "usage: python -m pali3kit.run report RUN_FOLDER | OUTCOMES | FILE | NAME [key=value ...]"),
+        (["report", ".", "seeds=[3]"], ". is not an experiment file, so seeds=[3] overrides nothing."),
         (["step", TABLE_1], "usage: python -m pali3kit.run step FILE | NAME | RUN_FOLDER LABEL [key=value ...]"),
         (["list", "visoin"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["list", "a=1"], "usage: python -m pali3kit.run list [KIND]"),
@@ -118,7 +137,8 @@ def test_invalid_requests_are_reported_and_exit_2(
 def test_a_run_folder_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "trial").mkdir()
     assert main(["report", str(tmp_path / "trail")]) == 2
-    assert capsys.readouterr().err == f"no run folder '{tmp_path}/trail'. Did you mean '{tmp_path}/trial'?\n"
+    told = f"no run folder '{tmp_path}/trail', outcomes file or experiment. Did you mean '{tmp_path}/trial'?\n"
+    assert capsys.readouterr().err == told
 
 
 def test_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ REMAKE = f"{_TRAIN}, then pali3kit.execution.ship (CONTRIBUTING.md)"
 FOUND = sorted(folder.name for folder in SHIPPED.glob("*") if ARTIFACT.fullmatch(folder.name))
 something_shipped = pytest.mark.skipif(not FOUND, reason=f"{SHIPPED} is empty: nothing ships yet ({REMAKE})")
 
-OTHER_STAGE_0 = {"ablate_language": {"language"}, "labels": {"vision"}}
+OTHER_STAGE_0 = {"ablate_language": {"language"}, "data_scaling": {"vision"}, "labels": {"vision"}}
 """Kinds of stage 0 of which an experiment also has others than the shipped: `prefix_lm`, other images and labels."""
 EMBEDDED = [file for file in sorted(EXPERIMENTS.glob("*.yaml")) if load(file).scale == "embedded"]
 

@@ -10,7 +10,7 @@ from pali3kit.config.experiments import SUFFIX, find_experiment, shipped_experim
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.config.saved import EXPERIMENT, read_experiment
-from pali3kit.config.schema import Runtime
+from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.durable import write_atomically
 from pali3kit.errors import choose, nearest
 
@@ -58,15 +58,25 @@ def _step(call: Call) -> int:
 
 
 def _report(call: Call) -> int:
-    folder = Path(call.arguments[0])
-    if not folder.is_dir():
-        near = [str(found) for found in folder.parent.glob("*")] if folder.parent.is_dir() else []
-        raise UsageError(f"no run folder '{folder}'.{nearest(str(folder), near)}")
-    from pali3kit.report import print_table, rebuild
+    """Of a run folder, of an outcomes file, or of as much of an experiment as its store has; nothing is run."""
+    place = Path(call.arguments[0])
+    is_run = place.is_dir() and ((place / EXPERIMENT).is_file() or str(place) not in shipped_experiments())
+    experiment = None if is_run or place.suffix == ".json" else _load_reported(place, call.settings)
+    if call.settings and experiment is None:
+        raise UsageError(f"{place} is not an experiment file, so {call.settings[0]} overrides nothing.")
+    from pali3kit.report import print_table, rebuild, redraw, report_store
 
-    report = rebuild(folder)
+    report = report_store(experiment) if experiment else (rebuild if is_run else redraw)(place)
     print_table(report)
     return int(report.failed)
+
+
+def _load_reported(place: Path, settings: list[str]) -> Experiment:
+    """The experiment of a file or a name; raises UsageError where there is neither, nor a run folder."""
+    if not place.is_file() and str(place) not in shipped_experiments() and not Path(f"{place}{SUFFIX}").is_file():
+        near = [str(found) for found in place.parent.glob("*")] if place.parent.is_dir() else []
+        raise UsageError(f"no run folder '{place}', outcomes file or experiment.{nearest(str(place), near)}")
+    return load(find_experiment(str(place)), settings)
 
 
 def _verify(call: Call) -> int:
@@ -112,7 +122,7 @@ EXPERIMENT_COMMANDS = {
     "step": Command(
         _step, "step FILE | NAME | RUN_FOLDER LABEL [key=value ...]", arguments=(2, 2), settings="experiment"
     ),
-    "report": Command(_report, "report RUN_FOLDER"),
+    "report": Command(_report, "report RUN_FOLDER | OUTCOMES | FILE | NAME [key=value ...]", settings="experiment"),
     "verify": Command(
         _verify, "verify [STORE | RUN_FOLDER | FILE | NAME [key=value ...]]", arguments=(0, 1), settings="experiment"
     ),

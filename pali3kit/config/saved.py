@@ -51,5 +51,5 @@ def find_store(experiment: Experiment, folder: Path) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    looked = " and ".join(map(str, places))
+    looked = " and ".join(map(str, dict.fromkeys(places)))
     raise DataError(f"the store of {folder} is not at {looked}: run the command where the experiment was run.")

@@ -3,9 +3,9 @@
 from pali3kit.report.collect import collect
 from pali3kit.report.model import Report
 from pali3kit.report.table import print_table
-from pali3kit.report.write import rebuild, timings, write_report
+from pali3kit.report.write import rebuild, redraw, report_store, timings, write_report
 
-__all__ = ["Report", "collect", "print_table", "rebuild", "timings", "write_report"]
+__all__ = ["Report", "collect", "print_table", "rebuild", "redraw", "report_store", "timings", "write_report"]
 
 
 def __dir__() -> list[str]:

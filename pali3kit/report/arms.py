@@ -105,6 +105,19 @@ class Arm:
     steps: Mapping[str, Mapping[int, Step]]
     baseline: str = ""
 
+    def encoders(self) -> dict[int, str]:
+        """The digests of its image encoders by seed; of a published dual encoder, which no stage makes, none."""
+        by_seed: dict[int, list[Step]] = {}
+        for steps in self.steps.values():
+            for seed, step in steps.items():
+                by_seed.setdefault(seed, []).append(step)
+        return {
+            seed: one.digest
+            for seed, steps in by_seed.items()
+            for one in ancestry(steps)
+            if one.kind == "vision" or one.plain.get("part") == "vision"  # of a saved PaLI
+        }
+
 
 def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
     """Group the cells by grid point: each baseline, then the arms that are compared with it, the control last."""

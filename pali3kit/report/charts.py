@@ -41,7 +41,7 @@ def delta_chart(report: Report, table: ResultTable) -> Markup:
     values += [cell.paper_delta.value for cell in cells if cell.paper_delta]
     if not any(cell.delta for cell in cells):
         return Markup()
-    ticks = _nice_ticks(min([0.0, *values]), max([0.0, *values]), 7)
+    ticks = nice_ticks(min([0.0, *values]), max([0.0, *values]), 7)
     span = ticks[-1] - ticks[0]
     height = TOP + len(columns) * (len(rows) * BAR + GROUP) + 6
     colours = series([row.label for row in table.rows])
@@ -62,7 +62,7 @@ def delta_chart(report: Report, table: ResultTable) -> Markup:
             parts += _difference(row, column, centre, place, colours[row.label])
         y += len(rows) * BAR + GROUP
     name = f"Differences to the baseline, {table.title.lower()}"
-    return _svg(WIDTH, height, name, parts, "chart differences")
+    return svg_element(WIDTH, height, name, parts, "chart differences")
 
 
 def _difference(
@@ -103,7 +103,7 @@ def curve_panels(report: Report) -> Iterable[Markup]:
 def figure_chart(figure: FigureData, colours: Mapping[str, str]) -> Markup:
     """The chart of a figure; `colours` are the style classes of its rows."""
     values = [value for each in figure.series.values() for value in each]
-    ticks = _nice_ticks(0.0, max(values), 5)
+    ticks = nice_ticks(0.0, max(values), 5)
     width = LINES_WIDTH if figure.kind == "lines" else BARS_WIDTH
 
     def height_of(value: float) -> float:
@@ -135,10 +135,10 @@ def figure_chart(figure: FigureData, colours: Mapping[str, str]) -> Markup:
                 size = f'width="{bar:.1f}" height="{FIGURE_HEIGHT - FIGURE_BOTTOM - y:.1f}"'
                 marks.append(f'<rect class="filled" x="{begin:.1f}" y="{y:.1f}" {size}>{tip}</rect>')
         parts.append(f'<g class="{colours.get(label, "shared")}">{"".join(marks)}</g>')
-    return _svg(width, FIGURE_HEIGHT, figure.title, parts, f"chart {figure.kind}")
+    return svg_element(width, FIGURE_HEIGHT, figure.title, parts, f"chart {figure.kind}")
 
 
-def _nice_ticks(low: float, high: float, count: int) -> list[float]:
+def nice_ticks(low: float, high: float, count: int) -> list[float]:
     """At most `count` + 1 round numbers (1, 2 or 5 times a power of ten apart) that cover `low` to `high`."""
     span = high - low or abs(high) or 1.0
     raw = span / count
@@ -152,7 +152,7 @@ def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> Marku
     left, top, right, bottom = 40, 26, 10, 22
     losses = [loss for curve in curves for _, loss in curve.points]
     steps = [step for curve in curves for step, _ in curve.points]
-    ticks, last = _nice_ticks(min(losses), max(losses), 4), max(steps)
+    ticks, last = nice_ticks(min(losses), max(losses), 4), max(steps)
 
     def place(step: float, loss: float) -> str:
         x = left + step / last * (PANEL_WIDTH - left - right)
@@ -172,7 +172,7 @@ def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> Marku
         tip = f"{curve.label}, seed {curve.seed}: {curve.points[-1][1]:.3f} at the end"
         kind = colours.get(curve.label, "shared")
         parts.append(f'<g class="{kind}"><title>{escape(tip)}</title><path class="curve" d="{path}"/></g>')
-    return _svg(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
+    return svg_element(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
 
 
 def _vertical(x: str, text: str, height: int) -> str:
@@ -183,7 +183,7 @@ def _vertical(x: str, text: str, height: int) -> str:
     )
 
 
-def _svg(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> Markup:
+def svg_element(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> Markup:
     """One SVG element; `name` is its label for screen readers."""
     label = escape(name, quote=True)
     return Markup(  # all texts in it are escaped

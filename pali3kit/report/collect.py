@@ -124,7 +124,7 @@ def _table(
                 which, baseline = (str(_value(published.axis, point, experiment)) for point in points)
                 cell = _beside(cell, published, which, baseline, column.key)
             cells[column.name] = cell
-        rows.append(Row(arm.label, arm.point, arm.baseline, cells))
+        rows.append(Row(arm.label, arm.point, arm.baseline, cells, arm.encoders()))
     return ResultTable(after, columns, tuple(rows))
 
 

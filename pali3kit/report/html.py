@@ -22,7 +22,9 @@ from PIL import Image
 from pali3kit.config.written import written
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
+from pali3kit.report.axis_chart import axis_chart
 from pali3kit.report.charts import curve_panels, delta_chart, figure_chart, series
+from pali3kit.report.correlation import NOTE, correlation_table
 from pali3kit.report.model import Report, Timings
 from pali3kit.report.paper import LEGEND, PublishedNumber
 from pali3kit.report.table import ABSENT, lines, number
@@ -61,6 +63,7 @@ def page(report: Report, timings: Timings, images: _Images | None = None) -> str
         labels=labels,
         compared=[row.label for row in rows if row.baseline],
         colours=series(labels),
+        along=[(table, axis_chart(report, table), correlation_table(table)) for table in report.tables],
         differences=[(title, chart) for title, chart in charts if chart],
         panels=list(curve_panels(report)),
         shared=any(curve.label == "shared" for curve in report.curves),
@@ -147,6 +150,7 @@ _TEMPLATES.filters |= {
     "breakable": _breakable,
 }
 _TEMPLATES.globals |= {
+    "CORRELATION": NOTE,
     "LEGEND": LEGEND,
     "RIGHT_FROM": RIGHT_FROM,
     "lines": lines,

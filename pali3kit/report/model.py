@@ -41,12 +41,16 @@ class ResultCell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row."""
+    """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row.
+
+    `encoders` are the digests of its image encoders by seed.
+    """
 
     label: str
     point: Mapping[str, object]
     baseline: str
     cells: Mapping[str, ResultCell]
+    encoders: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,6 @@ class Report:
 
     @property
     def failed(self) -> bool:
-        """Whether any cell failed: the run then ends with an exit code that is not 0."""
+        """Whether any cell failed, in one seed or more: the exit code of its run and its report is then not 0."""
         cells = [cell for table in self.tables for row in table.rows for cell in row.cells.values()]
-        return any(cell.status in ("failed", "partial") for cell in cells)
+        return any(cell.status == "failed" or (cell.status == "partial" and bool(cell.reasons)) for cell in cells)

@@ -1,4 +1,4 @@
-"""The tables of results as lines of text, which the terminal, Markdown, LaTeX and HTML share."""
+"""The tables of results as lines of text, which all formats share; the terminal's tables and LaTeX's."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pali3kit.report.arms import ONLY_ARM
-from pali3kit.report.escaping import escape_invisible, escape_markdown
+from pali3kit.report.arms import ONLY_ARM, label_of
+from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
 from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval
@@ -101,19 +101,6 @@ def _with_interval(interval: Interval, signed: bool = False, digits: int = 1) ->
     return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
-def to_markdown(report: Report) -> str:
-    """The report's tables and notes as Markdown."""
-    blocks = [f"# {escape_markdown(report.name)}", escape_markdown(_setting(report))]
-    for table in report.tables:
-        printed = lines(report, table)
-        header = ["", *(column.title for column in table.columns)]
-        body = [[line.label, *line.cells] for line in printed]
-        rule = ["---", *["---:"] * len(table.columns)]
-        blocks += [f"## {escape_markdown(table.title)}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
-    blocks.append("\n".join(f"- {escape_markdown(note)}" for note in report.notes))
-    return "\n\n".join(blocks) + "\n"
-
-
 def to_latex(report: Report) -> str:
     """The report's tables for a paper that loads booktabs and graphicx."""
     blocks = ["% needs \\usepackage{booktabs,graphicx}"]
@@ -138,7 +125,7 @@ def print_table(report: Report, console: Console | None = None) -> None:
     console = console or Console()
     for table in report.tables:
         printed = lines(report, table)
-        title = f"{report.name}: {table.title.lower()} ({_setting(report)})"
+        title = f"{report.name}: {table.title.lower()} ({describe_setting(report)})"
         upright = _upright(title, table, printed)
         fits = _width(upright, console) <= console.width
         for grid in [upright] if fits else _sideways(title, table, printed, console):
@@ -269,19 +256,21 @@ def _name(row: Row, among_systems: bool = False) -> str:
 
 
 def _paper_name(published: PaperTable, row: Row) -> str:
-    """What the paper's numbers for a row are called: with the row's label if the paper's axis is in the grid."""
-    arm = _name(row) if published.axis in row.point else ""
-    return f"Paper {published.vit} {arm}".strip()
+    """What the paper's numbers for a row are called: with the arm, and the settings that they depend on, if the paper's
+    axis is in the grid. Other axes are none of the paper's.
+    """
+    if published.axis not in row.point:
+        return f"Paper {published.vit}"
+    keys = {published.axis, *(key for conditions in published.conditions.values() for key in conditions)}
+    arm = label_of({key: value for key, value in row.point.items() if key in keys})
+    return f"Paper {published.vit} {arm}{f' {DELTA}' * bool(row.baseline)}"
 
 
-def _setting(report: Report) -> str:
+def describe_setting(report: Report) -> str:
+    """The scale and the seeds of a report, and what ± is with several."""
     seeds = ", ".join(map(str, report.seeds))
     seeds = f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}; ± is half of a 95% interval"
     return f"scale {report.config['scale']}, {seeds}"
-
-
-def _piped(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(escape_markdown, cells)) + " |"
 
 
 _TEX = {

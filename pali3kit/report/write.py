@@ -5,43 +5,80 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 from pali3kit import durable
+from pali3kit.catalogue import STAGE
 from pali3kit.config import saved
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph, build
+from pali3kit.report.axis_chart import axis_chart, svg_file
 from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.escaping import escape_formula, escape_invisible
 from pali3kit.report.html import page
+from pali3kit.report.markdown import to_markdown
 from pali3kit.report.model import Report, ResultCell, Timings
+from pali3kit.report.outcomes import OUTCOMES, outcomes_of, read_outcomes
 from pali3kit.report.statistics import Interval
-from pali3kit.report.table import to_latex, to_markdown
+from pali3kit.report.table import to_latex
 
 DIGITS = 6
 _MOST = 5  # artifacts that a message names
+_OBJECT = re.compile(r'\{"(label|kind)":')  # begins a row or a stage: within strings, quotes are escaped
 
 
 def write_report(report: Report, folder: Path, experiment: Experiment, timings: Timings) -> list[Path]:
-    """Write report.{json,csv,md,tex,html}, timings.json and experiment.yaml; return the files that changed.
+    """Write report.{json,csv,md,tex,html}, charts along a numeric axis (report-STAGE.svg), outcomes.json, timings.json
+    and experiment.yaml; return the files that changed.
 
     All but timings.json and the cost section of report.html are equal for equal runs.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    durable.remove_partials(folder)
     texts = {
+        **_pages(report, timings),
         "report.json": escape_invisible(_as_json(asdict(report))),
-        "report.csv": escape_invisible(_as_csv(report)),
-        "report.md": to_markdown(report),
-        "report.tex": to_latex(report),
-        "report.html": escape_invisible(page(report, timings)),
+        OUTCOMES: escape_invisible(_as_lines(outcomes_of(report))),
         "timings.json": escape_invisible(_as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
     }
+    return _write(folder, texts)
+
+
+def redraw(file: Path) -> Report:
+    """Write the pages, tables and charts of an outcomes file to the folder that has its name without suffix."""
+    report = read_outcomes(file)
+    _write(file.with_suffix(""), _pages(report, {"seconds": 0.0, "stages": []}))
+    return report
+
+
+def _pages(report: Report, timings: Timings) -> dict[str, str]:
+    """What people read, by file name."""
+    drawn = {_chart_name(table.after): axis_chart(report, table) for table in report.tables}
+    charts = [name if chart else "" for name, chart in drawn.items()]
+    return {
+        "report.csv": escape_invisible(_as_csv(report)),
+        "report.md": to_markdown(report, charts),
+        "report.tex": to_latex(report),
+        "report.html": escape_invisible(page(report, timings)),
+        **{name: escape_invisible(svg_file(chart)) for name, chart in drawn.items() if chart},
+    }
+
+
+def _chart_name(after: str) -> str:
+    """The file of the chart of what is measured after a stage."""
+    return f"report-{after}.svg"
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write files by name, and remove charts of an earlier report; return the files that changed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    durable.remove_partials(folder)
+    for chart in {_chart_name(kind.name) for kind in STAGE.all()} - texts.keys():
+        (folder / chart).unlink(missing_ok=True)
     return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]
 
 
@@ -51,11 +88,25 @@ def rebuild(folder: Path) -> Report:
     Reasons of failures are taken from the report that is there. Raises DataError when the folder is no run's, or
     when artifacts that it rests on are not found: an incomplete report would replace it.
     """
-    experiment = saved.read_experiment(folder)
+    return _report_again(saved.read_experiment(folder), folder)
+
+
+def report_store(experiment: Experiment) -> Report:
+    """Write the report of as much of an experiment as the store has, to the folder of its runs; nothing is trained.
+
+    Raises DataError when there is no store, or when artifacts are not found on which the report that is there rests.
+    """
+    return _report_again(experiment, Path(experiment.runtime.runs) / experiment.name, other=True)
+
+
+def _report_again(experiment: Experiment, folder: Path, other: bool = False) -> Report:
+    """`other`: the report that is there may be of other cells, as it was run with other seeds or another grid."""
     graph, store = build(experiment), Store.of(experiment.runtime, saved.find_store(experiment, folder))
     before = _stages(folder / "report.json", {"digest", "status", "reason"})
     report = collect(graph, store, experiment, {one["digest"]: one["reason"] for one in before if one["reason"]})
     told = {one["digest"] for one in before if one["status"] == "done"}
+    if other:
+        told &= {step.digest for step in graph.steps}
     rested = {one["digest"] for one in _stages(folder / "timings.json", {"digest"})}  # an unneeded one may be lost too
     done = {stage.digest for stage in report.stages if stage.status == "done"}
     if lost := told - (done - (rested - {step.digest for step in graph.steps if store.done(step)})):
@@ -110,6 +161,12 @@ def timings(graph: Graph, store: Store) -> Timings:
 def _as_json(value: object) -> str:
     """Canonical JSON: sorted keys, floats rounded to DIGITS, no NaN (null), one newline at the end."""
     return json.dumps(_rounded(value), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _as_lines(value: object) -> str:
+    """JSON with a line for each row of a table and each stage, rounded as `_as_json`; keys keep their order."""
+    text = json.dumps(_rounded(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _OBJECT.sub(r"\n\g<0>", text) + "\n"
 
 
 def _as_csv(report: Report) -> str:

@@ -34,6 +34,16 @@ def test_two_axes_are_grouped_by_what_they_are_compared_with(made_up):
     assert [arm.baseline for arm in arms] == ["", "Classif, depth 1", "", "Classif, depth 2"]
 
 
+def test_rows_know_their_encoders_by_seed_and_the_control_is_one_for_all_numbers_of_images(made_up):
+    grid = {"pretrain": ["siglip", "random"], "stages.vision.examples": [640, 1280]}
+    run = made_up(["probe", "coco"], grid=grid, seeds=[0, 1], failed=lambda step: True)
+    encoders = {arm.label: arm.encoders() for arm in arms_of(run.graph, run.experiment)}
+    digests = {step.digest for step in run.graph.steps if step.kind == "vision"}
+    assert len(digests) == 6 == len({each for found in encoders.values() for each in found.values()})
+    assert encoders["Random, examples 640"] == encoders["Random, examples 1280"]
+    assert [list(found) for found in encoders.values()] == [[0, 1]] * 4
+
+
 def test_a_failure_is_told_to_all_that_depend_on_it_without_the_place_of_the_store(made_up, tmp_path):
     run = made_up(["refcoco"], failed=lambda step: step.kind == "mask_tokenizer")
     artifacts = ArtifactReader(run.store, run.failures)

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pali3kit.report.charts import LETTER, WIDTH, _nice_ticks, curve_panels, delta_chart
+from pali3kit.report.charts import LETTER, WIDTH, curve_panels, delta_chart, nice_ticks
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from pali3kit.report.charts import LETTER, WIDTH, _nice_ticks, curve_panels, del
     ],
 )
 def test_ticks_are_round_and_cover_the_range(low, high, count, ticks):
-    found = _nice_ticks(low, high, count)
+    found = nice_ticks(low, high, count)
     assert found[0] <= low and found[-1] >= high and len(found) >= 2
     if low != high:
         assert found == ticks

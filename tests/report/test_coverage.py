@@ -10,7 +10,7 @@ from planned import changed
 from pali3kit.plan.graph import build
 from pali3kit.report.arms import arms_of
 from pali3kit.report.coverage import uncovered
-from pali3kit.report.table import to_markdown
+from pali3kit.report.markdown import to_markdown
 from pali3kit.report.write import write_report
 
 FIXED = {"stages.vision.seed": 0, "stages.language.seed": 0, "stages.mask_tokenizer.seed": 0}

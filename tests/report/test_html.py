@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from made_tables import cell, table
+from made_tables import report as made_report
 
 from pali3kit.report.html import _breakable, page
 
@@ -106,3 +108,19 @@ def test_a_run_in_which_everything_failed_still_has_a_page(made_up):
     html = page(report, {"stages": [], "seconds": 0.0}, {})
     assert html.count('<td class="failed">failed</td>') == 8
     assert "Learning curves" not in html
+
+
+def test_columns_along_an_axis_and_what_the_encoder_alone_predicts_are_on_the_page():
+    grid = {"pretrain": ["siglip"], "stages.vision.examples": [10, 20, 40, 80, 160]}
+    along = table(grid, ["probe", "coco"], lambda point, _: cell(float(point["stages.vision.examples"])))
+    html = page(made_report(along), {"seconds": 0.0, "stages": []}, {})
+    parser = Balance()
+    parser.feed(html)
+    assert parser.open == [] and "vision examples (log scale)" in html
+    titles = ["After transfer, along the grid", "What the encoder alone predicts"]
+    assert [html.count(f">{title}</h") for title in titles] == [1, 1]
+    assert "<td>1.00 [1.00, 1.00], n 5</td>" in html
+
+
+def test_without_a_numeric_axis_the_page_has_no_such_section(html):
+    assert "along the grid" not in html and "What the encoder alone predicts" not in html

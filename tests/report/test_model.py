@@ -11,10 +11,19 @@ from pali3kit.report.model import Report, ResultCell, ResultTable, Row, Status
 
 
 @pytest.mark.parametrize(
-    ("status", "failed"), [("done", False), ("missing", False), ("partial", True), ("failed", True)]
+    ("status", "reason", "failed"),
+    [
+        ("done", "", False),
+        ("done", "no difference: no common seed", False),
+        ("missing", "", False),
+        ("partial", "", False),  # a seed that nobody has run
+        ("partial", "seed 1: no memory", True),
+        ("failed", "seed 0: no memory", True),
+    ],
 )
-def test_one_failed_cell_fails_the_run(report: Report, status: Status, failed: bool) -> None:
-    row = Row("Classif", {"pretrain": "classif"}, "", {"probe": ResultCell("done"), "coco": ResultCell(status)})
+def test_one_failed_cell_fails_the_run(report: Report, status: Status, reason: str, failed: bool) -> None:
+    cell = ResultCell(status, reasons=(reason,) if reason else ())
+    row = Row("Classif", {"pretrain": "classif"}, "", {"probe": ResultCell("done"), "coco": cell})
     assert replace(report, tables=(ResultTable("transfer", (), (row,)),)).failed is failed
 
 

@@ -14,11 +14,12 @@ import pytest
 
 from pali3kit.errors import DataError
 from pali3kit.plan.step import Step
-from pali3kit.report import rebuild, write_report
+from pali3kit.report import rebuild, report_store, write_report
 from pali3kit.report.write import _as_csv, _as_json
 
 FILES = {
-    "report.json", "report.csv", "report.md", "report.tex", "report.html", "timings.json", "experiment.yaml",
+    "report.json", "report.csv", "report.md", "report.tex", "report.html", "outcomes.json", "timings.json",
+    "experiment.yaml",
 }  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_a_changed_score_changes_the_report_and_not_the_experiment(made_up, tmp_
     metrics["value"] = 1.0
     run.rewrite(step, "metrics.json", json.dumps(metrics))
     changed = {path.name for path in written(run, tmp_path / "run")}
-    assert changed == {"report.json", "report.csv", "report.md", "report.tex", "report.html"}
+    assert changed == {"report.json", "report.csv", "report.md", "report.tex", "report.html", "outcomes.json"}
 
 
 def test_the_json_holds_all_that_the_contract_asks_for(report):
@@ -171,6 +172,33 @@ def test_a_damaged_artifact_is_told_with_its_path(made_up, tmp_path):
     with pytest.raises(DataError, match=r"1 of the \d+ artifacts") as raised:
         rebuild(folder)
     assert str(raised.value).endswith(f"\n{metrics} has other bytes than were written: its sha256 differs")
+
+
+AXIS = {"pretrain": ["classif", "siglip"], "stages.vision.examples": [640, 1280]}
+
+
+def test_a_report_of_what_the_store_has_of_more_seeds_and_points(made_up, tmp_path):
+    """The cells that nobody has run are missing; one of a smaller experiment replaces it, and its chart goes."""
+    run = made_up(["probe"], grid=AXIS)
+    written(run, tmp_path / "made_up")
+    more = {**AXIS, "stages.vision.examples": [640, 1280, 2560]}
+    report = report_store(replace(run.experiment, seeds=[0, 1], grid=more))
+    statuses = [cell.status for row in report.tables[0].rows for cell in row.cells.values()]
+    assert statuses == ["partial"] * 4 + ["missing"] * 2
+    assert not report.failed and (tmp_path / "made_up" / "report-transfer.svg").exists()
+    assert report_store(replace(run.experiment, grid={"pretrain": ["classif"]})).tables[0].rows[0].label == "Classif"
+    assert not (tmp_path / "made_up" / "report-transfer.svg").exists()
+
+
+def test_a_report_of_an_experiment_never_replaces_what_is_gone(made_up, tmp_path):
+    run = made_up(["probe"])
+    written(run, tmp_path / "made_up")
+    before = (tmp_path / "made_up" / "report.json").read_bytes()
+    (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
+    (run.store.path(step) / "metrics.json").unlink()
+    with pytest.raises(DataError, match=r"probe siglip seed 0: not in .*: the report is left as it is"):
+        report_store(replace(run.experiment, seeds=[0, 1]))
+    assert (tmp_path / "made_up" / "report.json").read_bytes() == before
 
 
 def test_a_report_whose_artifacts_are_gone_is_left_as_it_is(made_up, tmp_path):
