@@ -155,7 +155,8 @@ def _key(benchmark: Benchmark, public: PublicSet) -> tuple[str, ...]:
 
 def _component(public: PublicSet, root: Node) -> Node:
     """The component that reads a public set, with its paths below the root."""
-    options = {"name": public.component, **{option: os.path.join(root.value, path) for option, path in public.paths}}
+    paths = {option: os.path.join(root.value, path) for option, path in public.paths}
+    options = {"name": public.component, **paths, **dict(public.options)}
     return Node({option: Node(value, root.where) for option, value in options.items()}, root.where)
 
 

@@ -34,12 +34,14 @@ class Word:
 class Asked:
     """A question about the image and the answers of its annotators, the most frequent first.
 
-    Metrics count empty answers as annotators; the first answer that is not empty is the target of training.
+    Metrics count empty answers as annotators; the first answer that is not empty is the target of training. `group` is
+    the part of the data set that the question belongs to, if scores are told by part ("human", "simple").
     """
 
     text: str
     answers: tuple[str, ...]
     language: str = "en"
+    group: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text))
