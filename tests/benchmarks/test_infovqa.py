@@ -15,9 +15,9 @@ def of(*entries: Any) -> dict[str, Any]:
 
 def entry(number: int, *answers: str, **told: Any) -> dict[str, Any]:
     return {
-        "questionId": number, "question": f"Which {number}?", "image_local_name": f"{number}.jpeg", "answers": [*answers],
-        "image_url": "https://x", "ocr_output_file": f"{number}.json", "answer_type": ["multiple spans"],
-        "evidence": ["text"], "operation/reasoning": [], **told,
+        "questionId": number, "question": f"Which {number}?", "image_local_name": f"{number}.jpeg",
+        "answers": [*answers], "image_url": "https://x", "ocr_output_file": f"{number}.json",
+        "answer_type": ["multiple spans"], "evidence": ["text"], "operation/reasoning": [], **told,
     }  # fmt: skip
 
 

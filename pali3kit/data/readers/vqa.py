@@ -61,7 +61,7 @@ class _VqaReader(SkippingFiles):
         annotations: str | None = None,
         language: str = "en",
         split: str = "train",
-        hold_out: int = 0,
+        hold_out: int | None = None,
     ) -> None:
         self.groups = _groups(path)
         super().__init__(*self.groups, *([require_path(annotations)] if annotations else []))
@@ -81,8 +81,10 @@ class _VqaReader(SkippingFiles):
 
     def _is_ours(self, names: Names) -> bool:
         """Whether an image is of this split, where one in `hold_out` is held out."""
-        held_out = self.hold_out and zlib.crc32(names[0].encode(errors="replace")) % self.hold_out == 0
-        return not self.hold_out or bool(held_out) == (self.split == "test")
+        if self.hold_out is None:
+            return True
+        held_out = zlib.crc32(names[0].encode(errors="replace")) % self.hold_out == 0
+        return held_out == (self.split == "test")
 
     def _entries(self) -> Iterator[Question]:
         seen: dict[Id, str] = {}
@@ -229,7 +231,7 @@ def _create(
     test: str | None = None,
     test_images: str | None = None,
     test_annotations: str | None = None,
-    hold_out: int = 0,
+    hold_out: int | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file, or a pattern of
