@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from PIL.Image import Image
 
 from pali3kit.data.task import Box
 from pali3kit.text.plain import one_line
@@ -88,6 +89,8 @@ class Record:
         labels: classes of the whole image, whose objects are not marked.
         stored: boxes refer to the image as it is stored, whatever its EXIF says: some publishers do so.
         more_images: read the files of the images after the first.
+        edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
+            turned. Raises DataError. Not for records with boxes.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Record:
     stored: bool = False
     more_images: tuple[Callable[[], bytes], ...] = ()
     labels: tuple[str, ...] = ()
+    edit: Callable[[Image], Image] | None = None
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}
