@@ -18,6 +18,7 @@ from pali3kit.data.folder import IMAGES
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import TYPES, Id, by_id, coco_files, read_id
+from pali3kit.data.readers.rotations import Rotations
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.readers.vqa_questions import ANSWERS, PATHS, Names, Question, image_mismatch, read_asked
 from pali3kit.data.record import Asked, Record
@@ -62,12 +63,13 @@ class _VqaReader(SkippingFiles):
         language: str = "en",
         split: str = "train",
         hold_out: int | None = None,
+        rotations: str | None = None,
     ) -> None:
-        self.groups = _groups(path)
-        super().__init__(*self.groups, *([require_path(annotations)] if annotations else []))
+        self.groups, self._annotations = _groups(path), require_path(annotations) if annotations else None
+        self.rotations = Rotations(rotations) if rotations else None
+        super().__init__(*self.groups, *filter(None, (self._annotations, self.rotations and self.rotations.path)))
         self.path, self.image_folder, self.language = self.files[0], require_path(images, "folder"), language
         self.split, self.hold_out = split, hold_out
-        self._annotations = self.files[-1] if annotations else None
 
     @cached_property
     def entries(self) -> list[Entry | DataError]:
@@ -181,7 +183,11 @@ class _VqaReader(SkippingFiles):
     def record(self, number: int) -> Record:
         names, questions = valid_or_raise(self.entries[number])
         files = dict.fromkeys(file for name in names for file in _files(name))
-        return Record(f"{self.path}: image {names[0]}", image_in(self.image_folder, *files), questions=questions)
+        turn = self.rotations.turn(names) if self.rotations else None
+        read_image = image_in(self.image_folder, *files)
+        return Record(
+            f"{self.path}: image {names[0]}", read_image, questions=questions, stored=turn is not None, edit=turn
+        )
 
 
 def _entry(names: Names, questions: Sequence[Asked | DataError]) -> Entry | DataError:
@@ -220,7 +226,7 @@ def _are_books(layout: Mapping[str, object]) -> bool:
     "vqa",
     "questions and answers: VQAv2, OKVQA, TextVQA, DocVQA, ChartQA, ...",
     annotations=("questions",),
-    files=("path", "annotations", "test", "test_annotations"),
+    files=("path", "annotations", "test", "test_annotations", "rotations"),
     folders=("images", "test_images"),
 )
 def _create(
@@ -232,17 +238,19 @@ def _create(
     test_images: str | None = None,
     test_annotations: str | None = None,
     hold_out: int | None = None,
+    rotations: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file, or a pattern of
     files, of the other sets.
 
     OCR-VQA's file contains its test split: `test` is then the same file. So it is where one image of `hold_out` is held
-    out of training to test on, as ST-VQA has no validation split.
+    out of training to test on, as ST-VQA has no validation split. `rotations` is Open Images' list of turned images, for
+    TextVQA's.
     """
-    reader = _VqaReader(path, images, annotations, language, hold_out=hold_out)
+    reader = _VqaReader(path, images, annotations, language, hold_out=hold_out, rotations=rotations)
     if test is None:
         return AnnotatedSource(reader)
     return AnnotatedSource(
-        reader, _VqaReader(test, test_images or images, test_annotations, language, "test", hold_out)
+        reader, _VqaReader(test, test_images or images, test_annotations, language, "test", hold_out, rotations)
     )
