@@ -26,7 +26,7 @@ from pali3kit.registry import SOURCE
 LIMIT = 100
 
 
-class Measured(NamedTuple):
+class FromFiles(NamedTuple):
     """A benchmark on its own files: the source, and the test examples, whose images can all be read."""
 
     name: str
@@ -70,10 +70,10 @@ def put(sets: Path) -> Callable[[str, Any], Path]:
 
 
 @pytest.fixture
-def measured(tmp_path: Path, sets: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Measured]:
+def measured(tmp_path: Path, sets: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], FromFiles]:
     """Loads an experiment that measures a benchmark below the root, and reads its test examples."""
 
-    def measure(name: str) -> Measured:
+    def measure(name: str) -> FromFiles:
         monkeypatch.chdir(tmp_path)
         experiment = {"name": "x", "scale": "smoke", "pretrain": "siglip", "evaluate": [name], "data": {"root": "sets"}}
         (tmp_path / "x.yaml").write_text(yaml.safe_dump(experiment))
@@ -84,6 +84,6 @@ def measured(tmp_path: Path, sets: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         task, size = task_of(cell, benchmark), source.size("test")  # type: ignore[attr-defined]
         examples = benchmark_examples(source, name, 32, size, LIMIT, task)
         assert source.skips is not None
-        return Measured(name, source, [replace(example) for example in examples])
+        return FromFiles(name, source, [replace(example) for example in examples])
 
     return measure

@@ -20,7 +20,7 @@ from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import TYPES, Id, by_id, coco_files, read_id
 from pali3kit.data.readers.rotations import Rotations
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid, valid_or_raise
-from pali3kit.data.readers.vqa_questions import ANSWERS, PATHS, Names, Question, image_mismatch, read_asked
+from pali3kit.data.readers.vqa_questions import ANSWERS, PATHS, Names, RawQuestion, image_mismatch, read_asked
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
@@ -88,7 +88,7 @@ class _VqaReader(SkippingFiles):
         held_out = zlib.crc32(names[0].encode(errors="replace")) % self.hold_out == 0
         return held_out == (self.split == "test")
 
-    def _entries(self) -> Iterator[Question]:
+    def _entries(self) -> Iterator[RawQuestion]:
         seen: dict[Id, str] = {}
         for row in zip_longest(*(self._of_file(file, group) for file, group in self.groups.items())):
             for entry in filter(None, row):
@@ -96,7 +96,7 @@ class _VqaReader(SkippingFiles):
                     _require_new(entry, seen)
                 yield entry
 
-    def _of_file(self, file: Path, group: str) -> Iterator[Question]:
+    def _of_file(self, file: Path, group: str) -> Iterator[RawQuestion]:
         content = read_json(file)
         if isinstance(content, list):  # VizWiz-VQA, A-OKVQA, ChartQA, TallyQA
             return self._listed({"": content}, "", file, group)
@@ -107,7 +107,7 @@ class _VqaReader(SkippingFiles):
             return self._vqa(layout)
         return self._vq2a(layout) if "annotations" in layout or not _are_books(layout) else self._ocrvqa(layout)
 
-    def _vqa(self, content: Mapping[str, object]) -> Iterator[Question]:
+    def _vqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
         if self._annotations is None:
             raise DataError(f"{self.path} has questions only: `annotations` should name the file with their answers")
         file, folder = str(self._annotations), content.get("data_subtype")
@@ -120,24 +120,24 @@ class _VqaReader(SkippingFiles):
                 continue
             if number not in answers:
                 wrong = f"{where}: question_id {number} is not in {file}"
-                yield Question(where, question, names, file, {}, wrong=wrong)
+                yield RawQuestion(where, question, names, file, {}, wrong=wrong)
                 continue
             at, answer = answers[number]
             wrong = image_mismatch(question, where, answer, at)
-            yield Question(where, question, names, at, answer, wrong=wrong)
+            yield RawQuestion(where, question, names, at, answer, wrong=wrong)
         self.skipped.check_share(before, len(questions))
         for number, (where, _) in answers.items():
             if number not in questions:
                 self.skipped.note(f"an answer to a question that {self.path} does not have", where)
 
-    def _listed(self, content: Mapping[str, object], name: str, file: Path, group: str) -> Iterator[Question]:
+    def _listed(self, content: Mapping[str, object], name: str, file: Path, group: str) -> Iterator[RawQuestion]:
         for where, entry in self.skipped.mappings(content, name, str(file)):
             if not any(field in entry for field in ANSWERS):
                 self.skipped.note("a question without answers", where)  # a test file
             elif (names := self._names(entry, where)) is not None:
-                yield Question(where, entry, names, where, entry, group)
+                yield RawQuestion(where, entry, names, where, entry, group)
 
-    def _ocrvqa(self, content: Mapping[str, object]) -> Iterator[Question]:
+    def _ocrvqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
         for name, (where, book) in self.skipped.mapping_items({"": content}, "", str(self.path)):
             try:
                 if field(book, "split", int, where) != OCRVQA_SPLITS[self.split]:
@@ -150,15 +150,15 @@ class _VqaReader(SkippingFiles):
                 continue
             for number, (question, answer) in enumerate(zip(questions, answers, strict=True)):
                 at = f"{where}: questions[{number}]"
-                yield Question(at, {"question": question}, (name,), at, {"answer": answer})
+                yield RawQuestion(at, {"question": question}, (name,), at, {"answer": answer})
 
-    def _vq2a(self, content: Mapping[str, object]) -> Iterator[Question]:
+    def _vq2a(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
         for where, entry in self.skipped.mappings(content, "annotations", str(self.path)):
             if (names := self._names(entry, where, "val2014")) is None:
                 continue
             try:
                 for at, pair in each(entry, "qa_pairs", where):
-                    yield Question(at, pair, names, at, pair)
+                    yield RawQuestion(at, pair, names, at, pair)
             except DataError as error:
                 self.skipped.add_error(error)
 
@@ -208,7 +208,7 @@ def _groups(path: str) -> dict[Path, str]:
     return {file: file.name.partition(".")[0].rpartition("_")[2] if len(files) > 1 else "" for file in files}
 
 
-def _require_new(entry: Question, seen: dict[Id, str]) -> None:
+def _require_new(entry: RawQuestion, seen: dict[Id, str]) -> None:
     """Raise DataError where another file has the question too, as two releases of DocVQA do."""
     for name in ("question_id", "questionId"):
         if name in entry.question:
@@ -245,8 +245,8 @@ def _create(
     files, of the other sets.
 
     OCR-VQA's file contains its test split: `test` is then the same file. So it is where one image of `hold_out` is held
-    out of training to test on, as ST-VQA has no validation split. `rotations` is Open Images' list of turned images, for
-    TextVQA's.
+    out of training to test on, as ST-VQA has no validation split. `rotations` is Open Images' list of turned images
+    (TextVQA).
     """
     reader = _VqaReader(path, images, annotations, language, hold_out=hold_out, rotations=rotations)
     if test is None:

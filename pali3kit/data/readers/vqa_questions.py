@@ -19,7 +19,7 @@ PATHS = ("image", "file_path", "image_local_name", "imgname")  # of images
 Names = tuple[str, ...]  # possible file names of an image, with or without extension
 
 
-class Question(NamedTuple):
+class RawQuestion(NamedTuple):
     """A question's place and fields, the names of its image, and the place and fields of its answers.
 
     `group` is `Asked.group`; `wrong` says why the answers cannot be used.
@@ -34,7 +34,7 @@ class Question(NamedTuple):
     wrong: str = ""
 
 
-def read_asked(entry: Question, language: str, skipped: SkippedEntries) -> Asked | DataError | None:
+def read_asked(entry: RawQuestion, language: str, skipped: SkippedEntries) -> Asked | DataError | None:
     """The question, the error of a malformed one, or None for an unusable one, which is recorded as skipped.
 
     TallyQA's `issimple` makes the groups "simple" and "complex".
@@ -63,7 +63,7 @@ def image_mismatch(question: Mapping[str, object], where: str, answer: Mapping[s
     return "" if asked == answered else f"{where}: 'image_id' is {asked} here, but {answered} in {at}"
 
 
-def _answers(entry: Question) -> tuple[str, ...]:
+def _answers(entry: RawQuestion) -> tuple[str, ...]:
     """All answers, the most frequent first and empty ones last."""
     if entry.wrong:
         raise DataError(entry.wrong)
