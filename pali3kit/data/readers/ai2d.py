@@ -116,7 +116,8 @@ def _letters(file: Path) -> Sequence[Letter]:
         points = [numbers(corner, 2, f"{where}: 'rectangle'") for corner in corners]
         if len(points) != 2 or any(low > high for low, high in zip(*points, strict=True)):
             raise DataError(f"{where}: 'rectangle' should be the left top and right bottom corners, not {points}.")
-        found.append(Letter(nonblank(entry, "replacementText", where), (*points[0], *points[1])))
+        (x0, y0), (x1, y1) = points
+        found.append(Letter(nonblank(entry, "replacementText", where), (x0, y0, x1, y1)))
     return found
 
 
@@ -132,4 +133,4 @@ def _create(path: str, test: str, masked: bool = True, image_size: int = 0) -> A
 
     `masked`: whether letters are written on white, not over the words.
     """
-    return AnnotatedSource(*(_Ai2dReader(path, test, split, masked) for split in ("train", "test")))
+    return AnnotatedSource(_Ai2dReader(path, test, "train", masked), _Ai2dReader(path, test, "test", masked))

@@ -116,7 +116,8 @@ class _RicoReader(SkippingFiles):
 def _bounds(file: Path, node: str) -> tuple[float, ...]:
     """(x0, y0, x1, y1) on the canvas, of a widget by the path to it: "0.2.1" is child 1 of child 2 of the root."""
     where = str(require_path(str(file)))
-    entry = field(field(mapping(read_json(file), where), "activity", dict, where), "root", dict, f"{where}: activity")
+    activity = field(mapping(read_json(file), where), "activity", dict, where)
+    entry: Mapping[str, object] = field(activity, "root", dict, f"{where}: activity")
     where += ": activity.root"
     try:
         places = [int(place) for place in node.split(".")[1:]]

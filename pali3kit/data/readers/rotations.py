@@ -13,7 +13,7 @@ from pali3kit.data.reader import require_path
 from pali3kit.errors import DataError
 from pali3kit.text.plain import open_unpacked
 
-TURNS = {90: Transpose.ROTATE_90, 180: Transpose.ROTATE_180, 270: Transpose.ROTATE_270}
+TURNS: dict[float, Transpose] = {90: Transpose.ROTATE_90, 180: Transpose.ROTATE_180, 270: Transpose.ROTATE_270}
 """Degrees by which an image is turned back, counter-clockwise, as Pillow turns it."""
 
 

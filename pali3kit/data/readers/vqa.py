@@ -67,7 +67,8 @@ class _VqaReader(SkippingFiles):
     ) -> None:
         self.groups, self._annotations = _groups(path), require_path(annotations) if annotations else None
         self.rotations = Rotations(rotations) if rotations else None
-        super().__init__(*self.groups, *filter(None, (self._annotations, self.rotations and self.rotations.path)))
+        others = [self._annotations, self.rotations.path if self.rotations else None]
+        super().__init__(*self.groups, *(file for file in others if file))
         self.path, self.image_folder, self.language = self.files[0], require_path(images, "folder"), language
         self.split, self.hold_out = split, hold_out
 
