@@ -12,4 +12,5 @@ TEXTVQA_SERVER = replace(
     summary="TextVQA scored as its server does, which normalises all texts: accuracy (paper: TextVQA)",
     metric="textvqa_accuracy",
     transfer_of="textvqa",
+    public=(replace(TEXTVQA.public[0], title="TextVQA (val, as on the server)"),),
 )
