@@ -13,17 +13,18 @@ nox.options.sessions = ["tests", "lint", "types"]
 nox.options.reuse_existing_virtualenvs = True
 
 HEAVY = Path(".nox/dev").resolve()  # one environment for all sessions that need torch: it is several GB
+REFERENCES = ("pycocoevalcap>=1.2", "lmms-eval==0.7.3", "anls-star>=1.0", "munkres", "anls>=0.0.2")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "same_bytes", "sweep_")
 """Prefixes of scripts that are no benchmarks: shared modules, and trials that take hours or arguments."""
 
 
 def install(session: nox.Session) -> None:
-    """Install the package for development, and pycocoevalcap, CIDEr's reference, without its dependencies."""
+    """Install the package for development, and the references of metrics, without their dependencies."""
     if not (HEAVY / "pyvenv.cfg").exists():
         session.run(sys.executable, "-m", "venv", str(HEAVY), external=True)
     run(session, "python", "-m", "pip", "install", "--quiet", "-e", ".[dev]")
-    run(session, "python", "-m", "pip", "install", "--quiet", "--no-deps", "pycocoevalcap>=1.2")
+    run(session, "python", "-m", "pip", "install", "--quiet", "--no-deps", *REFERENCES)
 
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:

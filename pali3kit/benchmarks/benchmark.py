@@ -17,6 +17,7 @@ _EMBEDDED = "embedded"
 
 ACCURACY, RECALL = "accuracy, %", "R@1, %"
 CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats per token"
+ANLS, EXACT, RELAXED = "ANLS × 100", "exact match, %", "relaxed accuracy, %"
 """Units, as tables print them."""
 
 
@@ -41,6 +42,7 @@ class PublicSet:
         title: what reports call it, with the split where there are several; options of the component in braces.
         component: the registered component that reads its files: a source, or a set of the encoder's.
         paths: the component's options that name files or folders, relative to the root, which are all required.
+        options: its other options.
         task: the source's task that its examples are of; "" for the encoder's sets.
     """
 
@@ -48,6 +50,7 @@ class PublicSet:
     component: str
     paths: tuple[tuple[str, str], ...]
     task: str = ""
+    options: tuple[tuple[str, int | str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +84,9 @@ class Benchmark:
         kind: the kind of stage that measures it.
         metric: the registered metric that scores generated answers.
         task: the task of `data.source` whose answers it scores, by its name in the embedded world; `data.tasks` may set
-            another one. Required where answers are generated.
+            another one. Answers are generated for one; "" where only the data sets in `public` have it.
+        groups: groups of questions (`Asked.group`) whose mean is its value; else that is the mean over all questions. A
+            group may be a column too, its `part`.
         public: the public data sets that it is measured on with a `data.root`: one source, or the sets of `sets`.
         fewest: the least number of test examples that its metric needs; with `every_language`, in each language.
         every_language: whether it asks for each image in every language of the source, as Crossmodal-3600 does.
@@ -106,6 +111,7 @@ class Benchmark:
     metric: str = ""
     task: str = ""
     public: tuple[PublicSet, ...] = ()
+    groups: tuple[str, ...] = ()
     fewest: int = 1
     every_language: bool = False
     regions: bool = False
@@ -127,7 +133,7 @@ class Benchmark:
                 raise RegistryError(f"benchmark '{self.name}': unknown {what} '{word}'.{known}")
         if self.metric and not self.generated:
             raise RegistryError(f"benchmark '{self.name}': a metric scores generated answers: 'generate'.")
-        if self.generated and not self.task:
+        if self.generated and not (self.task or self.public):
             raise RegistryError(f"benchmark '{self.name}': names no task of a source, such as 'caption' or 'vqa'.")
         self._places(self.setting)  # `config.check` knows which keys exist
 

@@ -94,8 +94,11 @@ def _answerable(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, 
             yield from _has(own, key, name, task_of(cell, benchmark))
             if not _has_test(own):
                 yield key, _untested(name, key, own)
-        elif name not in cell.data.tasks:
+        elif name not in cell.data.tasks and benchmark.task:
             yield from _has(cell.data.source, "evaluate", name, benchmark.task)
+        elif name not in cell.data.tasks:
+            where = f"data.root, or a source of its own, data.benchmarks.{benchmark.transfer}"
+            yield "evaluate", f"benchmark '{name}' is measured on {benchmark.public[0].title} alone: set {where}."
 
 
 def _has(source: Component, key: str, benchmark: str, task: str) -> Iterator[tuple[str, str]]:

@@ -131,7 +131,8 @@ def _missing_sources(cell: Experiment) -> Iterator[KeyProblem]:
 def _without_files(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that no benchmark without a known layout falls back to the embedded world."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
-        if benchmark.generated and source_of(cell, benchmark) is None and cell.data.source.name == WORLD:
+        embedded = benchmark.generated and benchmark.task and cell.data.source.name == WORLD
+        if embedded and source_of(cell, benchmark) is None:
             text = f"benchmark '{benchmark.name}' has no files below data.root that it knows: name its source,"
             yield "evaluate", f"{text} data.benchmarks.{benchmark.transfer}, or leave it out of evaluate."
 
@@ -155,7 +156,8 @@ def _key(benchmark: Benchmark, public: PublicSet) -> tuple[str, ...]:
 
 def _component(public: PublicSet, root: Node) -> Node:
     """The component that reads a public set, with its paths below the root."""
-    options = {"name": public.component, **{option: os.path.join(root.value, path) for option, path in public.paths}}
+    paths = {option: os.path.join(root.value, path) for option, path in public.paths}
+    options = {"name": public.component, **paths, **dict(public.options)}
     return Node({option: Node(value, root.where) for option, value in options.items()}, root.where)
 
 

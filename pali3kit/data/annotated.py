@@ -164,7 +164,8 @@ class AnnotatedSource(RecordSource):
         if not isinstance(records, _ImagesOf):  # a subclass reads images itself; they have no boxes
             return super().image(split, index)
         record, name, data = records.read(number)
-        return np.asarray(decode.decode_image(data, name, upright=not record.stored, size=record.drawn_on))
+        image = decode.decode_image(data, name, upright=not record.stored, size=record.drawn_on)
+        return np.asarray(record.edit(image) if record.edit else image)
 
     def images_with(self, split: str, index: int) -> tuple[int, ...]:
         """The numbers of all images of the record that image `index` is of."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from PIL.Image import Image
 
 from pali3kit.data.task import Box
 from pali3kit.text.plain import one_line
@@ -34,12 +35,14 @@ class Word:
 class Asked:
     """A question about the image and the answers of its annotators, the most frequent first.
 
-    Metrics count empty answers as annotators; the first answer that is not empty is the target of training.
+    Metrics count empty answers as annotators; the first answer that is not empty is the target of training. `group` is
+    the part of the data set that the question belongs to, if scores are told by part ("human", "simple").
     """
 
     text: str
     answers: tuple[str, ...]
     language: str = "en"
+    group: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text))
@@ -86,6 +89,8 @@ class Record:
         labels: classes of the whole image, whose objects are not marked.
         stored: boxes refer to the image as it is stored, whatever its EXIF says: some publishers do so.
         more_images: read the files of the images after the first.
+        edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
+            turned. Raises DataError. Not for records with boxes.
     """
 
     name: str
@@ -98,6 +103,7 @@ class Record:
     stored: bool = False
     more_images: tuple[Callable[[], bytes], ...] = ()
     labels: tuple[str, ...] = ()
+    edit: Callable[[Image], Image] | None = None
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}

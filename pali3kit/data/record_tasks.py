@@ -142,7 +142,7 @@ def _answer(record: Record, rng: np.random.Generator) -> Example | None:
     if question is None:
         return None
     prompt = prompts.for_answer(question.text)
-    return Example((0,), prompt, question.answer, question.answers, question.language)
+    return Example((0,), prompt, question.answer, question.answers, question.language, group=question.group)
 
 
 def _question(record: Record, rng: np.random.Generator) -> Example | None:

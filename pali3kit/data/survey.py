@@ -144,7 +144,7 @@ class Survey:
         return {
             benchmark.name: self._obstacle(benchmark.task or "instance", benchmark.fewest)
             for benchmark in BENCHMARK.all()
-            if benchmark.generated or benchmark.scored == "masks"
+            if (benchmark.generated and benchmark.task) or benchmark.scored == "masks"
         }
 
     def _obstacle(self, task: str, fewest: int) -> str:

@@ -102,6 +102,7 @@ class Prediction(TypedDict, total=False):
     target: str
     references: Sequence[str]
     language: str
+    group: str
     score: float | None
     box: Sequence[int]
     mask: Sequence[Sequence[int]]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Answered, EvalResult, Metric
 from pali3kit.metrics.captions import bleu, rouge_l
@@ -22,10 +25,10 @@ ONE, FEW = "questions with one answer", "questions with two or three answers"
 
 
 def score(benchmark: str, answered: Answered) -> EvalResult:
-    """Score answers by the benchmark's metric.
+    """Score answers by the benchmark's metric; `extra` has the mean of each group of questions, where there are any.
 
     Raises RegistryError for an unknown benchmark or metric, DataError where there is not an answer and a sample for
-    each example.
+    each example, or where some of the benchmark's groups have no example.
     """
     name = BENCHMARK.find(benchmark).metric
     metric: Metric = METRIC.get(name)
@@ -34,7 +37,22 @@ def score(benchmark: str, answered: Answered) -> EvalResult:
     if result.n != len(answered.examples) or not np.isfinite([result.value, *result.samples]).all():
         found = f"the value {result.value} with {result.n} samples for {len(answered.examples)} examples"
         raise DataError(f"metric '{name}' returned {found}: it needs one finite sample for each.")
-    return result
+    return _by_group(benchmark, answered.examples, result)
+
+
+def _by_group(benchmark: str, examples: Sequence[Example], result: EvalResult) -> EvalResult:
+    """The result with the means of groups; its value is the mean of these where the benchmark averages over groups."""
+    samples: dict[str, list[float]] = defaultdict(list)
+    for example, sample in zip(examples, result.samples, strict=True):
+        samples[example.group].append(sample)
+    if not any(samples):
+        return result
+    means = {group: sum(each) / len(each) for group, each in sorted(samples.items()) if group}
+    wanted = BENCHMARK.find(benchmark).groups
+    if missing := [group for group in wanted if group not in means]:
+        raise DataError(f"'{benchmark}' is the mean over {', '.join(wanted)}: there is no example of {missing[0]}.")
+    value = sum(means[group] for group in wanted) / len(wanted) if wanted else result.value
+    return replace(result, value=value, extra={**result.extra, **means})
 
 
 @METRIC.register("cider", "CIDEr-D, as the official scorer, without Java")

@@ -1,14 +1,17 @@
-"""Base classes of our metrics: exact sums, and gathering of everything over ranks of which some saw no batch."""
+"""Base classes of our metrics: exact sums, means over questions, gathering over ranks of which some saw no batch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from typing_extensions import Self
+
+Scores = tuple[float, list[float]]
+"""The mean score, and that of each question."""
 
 
 class ExactMetric(Metric):
@@ -26,6 +29,36 @@ class ExactMetric(Metric):
 
         super()._apply(move, exclude_state)
         return self
+
+
+class QuestionMean(ExactMetric):
+    """The mean over questions of a score in [0, 1], by `score`: a metric's pure function.
+
+    Args:
+        score: from predictions, and the answers to each question, to the mean and the score of each question.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, score: Callable[[Sequence[str], Sequence[Sequence[str]]], Scores], **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self._score = score
+        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, predictions: Sequence[str], answers: Iterable[Sequence[str]]) -> None:
+        """Add predictions and the answers to each of their questions; a batch may be empty."""
+        answers = list(answers)
+        if len(predictions) or answers:
+            self.total += sum(self._score(predictions, answers)[1])
+            self.count += len(answers)
+
+    def compute(self) -> Tensor:
+        """Scalar; NaN before any question."""
+        return self.total / self.count
 
 
 class GatheredMetric(ExactMetric):

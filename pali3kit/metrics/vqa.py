@@ -14,13 +14,10 @@ Its quirks are part of every published number, and kept:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-
-import torch
-from torch import Tensor
+from collections.abc import Sequence
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.base import ExactMetric
+from pali3kit.metrics.base import QuestionMean
 from pali3kit.metrics.inputs import require_texts
 
 PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
@@ -59,7 +56,7 @@ _POINT = re.compile(r"\.(?!\d)")
 _POINTS_DROPPED = 32
 
 
-def _strip_spaces(text: str) -> str:
+def strip_spaces(text: str) -> str:
     """Newlines and tabs become spaces, then outer spaces are dropped: applied to every answer."""
     return text.replace("\n", " ").replace("\t", " ").strip()
 
@@ -77,23 +74,32 @@ def normalize_answer(text: str) -> str:
 
 
 def answer_score(prediction: str, answers: Sequence[str]) -> float:
-    """Accuracy in [0, 1] of one prediction: min(1, matches / 3), averaged over leaving out each annotator.
+    """Accuracy in [0, 1] of one prediction: `leave_one_out` of texts that are normalised where annotators differ.
+
+    Raises:
+        DataError: there are fewer than two answers.
+    """
+    prediction, answers = strip_spaces(prediction), [strip_spaces(answer) for answer in answers]
+    if len(set(answers)) > 1:
+        prediction, answers = normalize_answer(prediction), [normalize_answer(answer) for answer in answers]
+    return leave_one_out(prediction, answers)
+
+
+def leave_one_out(prediction: str, answers: Sequence[str]) -> float:
+    """min(1, matches / 3) of a normalised prediction and answers, averaged over leaving out each annotator.
 
     Raises:
         DataError: there are fewer than two answers.
     """
     if len(answers) < 2:
         raise DataError(f"VQA accuracy leaves out one annotator, so it needs at least 2 answers; got {answers!r}.")
-    prediction, answers = _strip_spaces(prediction), [_strip_spaces(answer) for answer in answers]
-    if len(set(answers)) > 1:
-        prediction, answers = normalize_answer(prediction), [normalize_answer(answer) for answer in answers]
     matches = [answer == prediction for answer in answers]
     return sum(min(1.0, (sum(matches) - left_out) / 3) for left_out in matches) / len(matches)
 
 
 def exact_match(prediction: str, answer: str) -> float:
     """1 where prediction and answer are equal when normalised, else 0: for questions with a single answer."""
-    return float(normalize_answer(_strip_spaces(prediction)) == normalize_answer(_strip_spaces(answer)))
+    return float(normalize_answer(strip_spaces(prediction)) == normalize_answer(strip_spaces(answer)))
 
 
 def vqa_accuracy(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> tuple[float, list[float]]:
@@ -106,26 +112,8 @@ def vqa_accuracy(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -
     return sum(scores) / len(scores), scores
 
 
-class VQAAccuracy(ExactMetric):
+class VQAAccuracy(QuestionMean):
     """VQA accuracy in [0, 1] over batches."""
 
-    is_differentiable = False
-    higher_is_better = True
-    total: Tensor
-    count: Tensor
-
     def __init__(self, **kwargs: object) -> None:
-        super().__init__(**kwargs)
-        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
-
-    def update(self, predictions: Sequence[str], answers: Iterable[Sequence[str]]) -> None:
-        """Add predictions and the answers to each of their questions; a batch may be empty."""
-        answers = list(answers)
-        if len(predictions) or answers:
-            self.total += sum(vqa_accuracy(predictions, answers)[1])
-            self.count += len(answers)
-
-    def compute(self) -> Tensor:
-        """Scalar; NaN before any question."""
-        return self.total / self.count
+        super().__init__(vqa_accuracy, **kwargs)

@@ -115,9 +115,10 @@ def has_column(column: ReportColumn, metrics: Metrics) -> bool:
 
 
 def score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
-    """The score of a column from the artifact's metrics; `predictions` have the language of each sample.
+    """The score of a column from the artifact's metrics; `predictions` have the language or the group of each sample.
 
-    The samples of one image in several languages are averaged to one, since they are not independent.
+    The samples of one image in several languages are averaged to one, since they are not independent; a group of
+    questions has its own.
 
     Raises DataError where the metrics lack the column's value.
     """
@@ -137,8 +138,11 @@ def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Pred
         return EvalResult(float(metrics["value"]), tuple(metrics.get("samples", ())))
     in_column: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
     samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))
-    if len(samples) != len(predictions) or not column.benchmark.every_language:
+    if len(samples) != len(predictions):
         return EvalResult(value)
+    if not column.benchmark.every_language:
+        groups = [row.get("group", "") for row in predictions]
+        return EvalResult(value, tuple(each for each, group in zip(samples, groups, strict=True) if group == part))
     by_image: dict[tuple[int, ...], list[float]] = {}
     for sample, row in zip(samples, predictions, strict=True):
         if in_column(str(row.get("language", ""))):

@@ -151,6 +151,7 @@ def write_answers(folder: Path, examples: Sequence[Example], predictions: Sequen
                 "target": example.target,
                 "references": list(example.references),
                 "language": example.language,
+                **({"group": example.group} if example.group else {}),
                 "score": scores.samples[i],
                 **(scores.details[i] if scores.details else {}),
             }

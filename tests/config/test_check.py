@@ -12,8 +12,9 @@ from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
 BENCHMARKS = (
-    "coco, denoising, finetune, knn, linear, mask_tokenizer, okvqa, probe, refcoco, refcoco_plus, refcocog, "
-    "retrieval, textvqa, vqav2, xm3600, zero_shot"
+    "ai2d, chartqa, coco, denoising, docvqa, finetune, infovqa, knn, linear, mask_tokenizer, ocrvqa, okvqa, probe, "
+    "refcoco, refcoco_plus, refcocog, retrieval, screen2words, stvqa, tallyqa, textcaps, textvqa, textvqa_server, "
+    "vqav2, widgetcap, xm3600, zero_shot"
 )
 
 

@@ -56,9 +56,9 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.multimodal.mixture.orc=1"], "stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?"),
         (["stages.transfer.benchmarks.txtvqa=9"],
          "stages.transfer.benchmarks: unknown benchmark 'txtvqa'. Did you mean 'textvqa'?"),
-        (["stages.transfer.benchmarks.detect=9"], "stages.transfer.benchmarks: unknown benchmark 'detect'. Choose "
-                                                  "from coco, okvqa, "
-         "refcoco, textvqa, vqav2, xm3600."),
+        (["stages.transfer.benchmarks.zzz=9"], "stages.transfer.benchmarks: unknown benchmark 'zzz'. Choose "
+         "from ai2d, chartqa, coco, docvqa, infovqa, ocrvqa, okvqa, refcoco, screen2words, stvqa, tallyqa, textcaps, "
+         "textvqa, vqav2, widgetcap, xm3600."),
         (["stages.transfer.benchmarks.refcocog=9"],
          "stages.transfer.benchmarks: 'refcocog' shares the transfer of 'refcoco': set that one instead."),
         (["stages.finetune.optimizer.name=adamx"],

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.load import load
 from pali3kit.config.saved import to_yaml
 from pali3kit.config.schema import Experiment
@@ -235,8 +236,7 @@ def test_everything_is_refused_at_once_in_order(trial: Path) -> None:
         "scales/tiny.yaml:3: patch 7 does not divide image_size 64; nearest: 8",
         "scales/tiny.yaml:10: data.train should be an integer, not the text 'many'.",
         "scales/tiny.yaml:19: stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?",
-        "x.yaml:1: evaluate is empty. Choose from coco, denoising, finetune, knn, linear, mask_tokenizer, okvqa, "
-        "probe, refcoco, refcoco_plus, refcocog, retrieval, textvqa, vqav2, xm3600, zero_shot.",
+        f"x.yaml:1: evaluate is empty. Choose from {', '.join(BENCHMARK.names())}.",
         "x.yaml:8: unknown key 'evalute'. Did you mean 'evaluate'?",
         "command line: stages.mask_tokenizer.optimizer.name=mun: stages.mask_tokenizer.optimizer.name cannot be 'mun'. "
         "Did you mean 'muon'?",

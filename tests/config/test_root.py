@@ -210,3 +210,30 @@ def test_the_root_may_take_another_value(root: Path) -> None:
     Path("x.yaml").write_text(text.replace("name: trial", "name: sets"))
     own = load("x.yaml", ["evaluate=[coco]"]).data.benchmarks
     assert own["coco"].options["path"] == "sets/coco/dataset_coco.json"
+
+
+def test_a_set_without_a_task_of_other_sources_needs_its_files(trial: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load("x.yaml", ["evaluate=[docvqa]"])
+    assert "benchmark 'docvqa' is measured on DocVQA (val) alone: set data.root, or a source of its own, " in str(
+        caught.value
+    )
+    assert load("x.yaml", ["evaluate=[docvqa]", "data.tasks={docvqa: vqa}"]).data.tasks == {"docvqa": "vqa"}
+
+
+def test_a_public_set_may_have_options_that_are_no_paths(trial: Path) -> None:
+    touch("sets/stvqa/train_task_3.json")
+    (trial / "sets/stvqa/train_images").mkdir()
+    own = loaded("evaluate=[stvqa]").data.benchmarks["stvqa"]
+    assert (
+        own.options["hold_out"] == 10 and own.options["test"] == own.options["path"] == "sets/stvqa/train_task_3.json"
+    )
+
+
+def test_two_names_of_a_file_are_a_pattern(trial: Path) -> None:
+    touch("sets/docvqa/train_v1.0_withQT.json", "sets/docvqa/val_v1.0.json")
+    for split in ("train", "val"):
+        (trial / "sets/docvqa" / split).mkdir()
+    assert loaded("evaluate=[docvqa]").data.benchmarks["docvqa"].options["test"] == "sets/docvqa/val_v1.0*.json"
+    (trial / "sets/docvqa/val_v1.0.json").unlink()
+    assert any("there is no 'sets/docvqa/val_v1.0*.json'" in line for line in problems("evaluate=[docvqa]"))

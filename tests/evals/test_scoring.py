@@ -187,3 +187,42 @@ def test_questions_that_one_person_answered_are_matched_exactly() -> None:
 def test_every_question_has_an_answer() -> None:
     with pytest.raises(DataError, match="question 1 of 2 has none"):
         scored("vqav2", examples(("red",), ()), ["red", "red"])
+
+
+GROUPED = [Example((0,), "", text, (text,), group=group) for text, group in (("1", "a"), ("2", "b"), ("3", "b"))]
+
+
+def test_groups_have_means_of_their_own_and_the_value_is_over_all(add_benchmark: Any) -> None:
+    add_benchmark("counts", metric="exact")
+    result = scored("counts", GROUPED, ["1", "2", "x"])
+    assert result.extra == {"a": 100, "b": 50} and result.value == pytest.approx(200 / 3)
+    assert scored("counts", EXAMPLES, ANSWERS).extra == {}
+
+
+def test_a_mean_over_groups_needs_all_of_them(add_benchmark: Any) -> None:
+    add_benchmark("counts", metric="exact", groups=("a", "b"))
+    assert scored("counts", GROUPED, ["1", "2", "x"]).value == 75
+    assert scored("counts", EXAMPLES, ANSWERS).value == 100, "other data without groups"
+    with pytest.raises(DataError, match=r"^'counts' is the mean over a, b: there is no example of b\.$"):
+        scored("counts", GROUPED[:1], ["1"])
+
+
+@pytest.mark.parametrize(
+    ("metric", "answer", "samples"),
+    [
+        ("anls", "New  York", [100, 0]), ("anls_mmf", "New  York", [800 / 9, 0]),
+        ("anls_big_vision", "new york", [100, 0]),
+        ("relaxed_accuracy", "105", [0, 100]), ("exact", "New York", [0, 0]), ("exact_lower", "New York", [100, 0]),
+        ("exact_stripped", " New York ", [100, 0]), ("tallyqa_accuracy", "100", [0, 100]),
+    ],
+)  # fmt: skip
+def test_metrics_of_questions_by_name(add_benchmark: Any, metric: str, answer: str, samples: list[float]) -> None:
+    add_benchmark("named", metric=metric)
+    asked = [Example((i,), "", text, (text,)) for i, text in enumerate(("new york", "100"))]
+    result = scored("named", asked, [answer] * 2)
+    assert result.samples == pytest.approx(samples) and result.value == pytest.approx(sum(samples) / 2)
+
+
+def test_textvqa_has_two_accuracies() -> None:
+    asked = [Example((0,), "", "coca-cola", ("coca-cola",) * 10)]
+    assert [scored(name, asked, ["Coca Cola"]).value for name in ("textvqa", "textvqa_server")] == [0, 100]

@@ -16,11 +16,15 @@ import torch.distributed as dist
 from torchmetrics import Metric
 
 from pali3kit.metrics import (
+    ANLS,
     CIDEr,
+    ExactAccuracy,
     RelabelledAccuracy,
+    RelaxedAccuracy,
     RetrievalRecall,
     Segment,
     SegmentationIoU,
+    TextVQAAccuracy,
     VQAAccuracy,
     whitespace,
 )
@@ -62,10 +66,14 @@ def cases() -> dict[str, Case]:
     pairs: list[Batch] = [(features(n), features(2 * n - 1), torch.arange(2 * n - 1) // 2) for n in sizes]
     regions: list[Batch] = [tuple(zip(*(region() for _ in range(n)), strict=True)) for n in sizes]
     return {
+        "ANLS": Case(ANLS, asked),
         "CIDEr": Case(lambda **options: CIDEr(tokenize=whitespace, **options), texts),
+        "ExactAccuracy": Case(ExactAccuracy, asked),
         "RelabelledAccuracy": Case(RelabelledAccuracy, labels),
+        "RelaxedAccuracy": Case(RelaxedAccuracy, asked),
         "RetrievalRecall": Case(lambda **options: RetrievalRecall((1, 3), **options), pairs),
         "SegmentationIoU": Case(SegmentationIoU, regions),
+        "TextVQAAccuracy": Case(TextVQAAccuracy, asked),
         "VQAAccuracy": Case(VQAAccuracy, asked),
     }
 

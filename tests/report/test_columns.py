@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import RegistryError
+from pali3kit.evals.scores import EvalResult
 from pali3kit.report.columns import EvaluationSets, columns_of, has_column, score_of
 from pali3kit.report.paper import PaperTable
 
@@ -123,3 +126,12 @@ def test_a_column_of_a_language_that_is_not_there_is_not_measured():
     assert has_column(caption, {"value": 3.0})
     first, real, _ = columns_of("knn")
     assert has_column(first, {"columns": {"top1": {}}}) and not has_column(real, {"columns": {"top1": {}}})
+
+
+def test_a_group_of_questions_has_its_samples_alone() -> None:
+    whole, human, augmented = columns_of("chartqa")
+    metrics = {"value": 75.0, "samples": [100.0, 0.0, 100.0], "extra": {"human": 50.0, "augmented": 100.0}}
+    rows: Any = [{"group": "human"}, {"group": "human"}, {"group": "augmented"}]
+    assert score_of(whole, metrics, rows).n == 3  # type: ignore[arg-type]
+    for column, value, samples in ((human, 50.0, (100.0, 0.0)), (augmented, 100.0, (100.0,))):
+        assert score_of(column, metrics, rows) == EvalResult(value, samples)  # type: ignore[arg-type]

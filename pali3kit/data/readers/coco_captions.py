@@ -13,6 +13,7 @@ from pali3kit.data.fields import each, field, mapping, nonblank, read_json, read
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
+from pali3kit.data.readers.rotations import Rotations
 from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
@@ -53,9 +54,12 @@ class CocoCaptionsReader(SkippingFiles):
 
     version = 2
 
-    def __init__(self, path: str, images: str, split: str, translations: str | None = None) -> None:
+    def __init__(
+        self, path: str, images: str, split: str, translations: str | None = None, rotations: str | None = None
+    ) -> None:
         translated = find_files(translations, ".jsonl.bz2") if translations else ()
-        super().__init__(require_path(path), *translated)
+        self.rotations = Rotations(rotations) if rotations else None
+        super().__init__(require_path(path), *translated, *([self.rotations.path] if self.rotations else []))
         self.path, self.image_folder, self.split = self.files[0], require_path(images, "folder"), split
         self.translated: Sequence[Path] = translated
 
@@ -171,7 +175,9 @@ class CocoCaptionsReader(SkippingFiles):
         translated = self.translations.get(entry.number, {}) if entry.number is not None else {}
         for language, texts in translated.items():
             captions[language] = (*captions.get(language, ()), *texts)
-        return Record(entry.name, image_in(self.image_folder, *coco_files(entry.file)), entry.size, captions)
+        turn = self.rotations.turn([str(entry.number)]) if self.rotations else None
+        read_image = image_in(self.image_folder, *coco_files(entry.file))
+        return Record(entry.name, read_image, entry.size, captions, stored=turn is not None, edit=turn)
 
 
 def _split(image: Mapping[str, object], where: str) -> str:
@@ -192,7 +198,7 @@ def _coco_id(name: str, where: str) -> int:
     "coco_captions",
     "COCO captions, and in 35 more languages",
     annotations=("captions",),
-    files=("path", "translations", "test", "test_translations"),
+    files=("path", "translations", "test", "test_translations", "rotations"),
     folders=("images", "test_images"),
 )
 def _create(
@@ -202,11 +208,13 @@ def _create(
     test: str | None = None,
     test_images: str | None = None,
     test_translations: str | None = None,
+    rotations: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `coco_captions`: Karpathy's `dataset_*.json`, COCO's own `captions_*.json`, or TextCaps.
 
     Karpathy's file contains its test split: `test` is then the same file. `translations`: `coco_mt_*.jsonl.bz2`.
+    `rotations`: Open Images' list of turned images, for TextCaps.
     """
-    held = CocoCaptionsReader(test, test_images or images, "test", test_translations) if test else None
-    return AnnotatedSource(CocoCaptionsReader(path, images, "train", translations), held)
+    held = CocoCaptionsReader(test, test_images or images, "test", test_translations, rotations) if test else None
+    return AnnotatedSource(CocoCaptionsReader(path, images, "train", translations, rotations), held)

@@ -1,91 +1,118 @@
-"""Questions and answers: VQAv2, OKVQA, A-OKVQA, TextVQA, DocVQA, VizWiz-VQA, and VQ2A (MAVERICS) in their own files."""
+"""Questions and answers in the files of VQAv2, OKVQA, A-OKVQA, VizWiz-VQA, VQ2A (MAVERICS) and TallyQA; of what is
+written in images, TextVQA, ST-VQA, OCR-VQA, DocVQA, InfographicVQA and ChartQA.
+"""
 
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from itertools import zip_longest
+from pathlib import Path
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.fields import each, field, mapping, read_json, typed
+from pali3kit.data.fields import each, field, mapping, read_json
 from pali3kit.data.folder import IMAGES
+from pali3kit.data.lines import find_files
 from pali3kit.data.reader import image_in, require_path
-from pali3kit.data.readers.coco import TYPES, by_id, coco_files, read_id
+from pali3kit.data.readers.coco import TYPES, Id, by_id, coco_files, read_id
+from pali3kit.data.readers.rotations import Rotations
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid, valid_or_raise
+from pali3kit.data.readers.vqa_questions import ANSWERS, PATHS, Names, RawQuestion, image_mismatch, read_asked
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
-Names = tuple[str, ...]  # possible file names of an image, with or without extension
 Entry = tuple[Names, tuple[Asked, ...]]  # the names of an image and its questions
-ANSWERS = ("answers", "direct_answers")  # field names; the second is A-OKVQA's
-
-
-class _Question(NamedTuple):
-    """A question's place and fields, the names of its image, and the place and fields of its answers.
-
-    `wrong` says why the answers cannot be used.
-    """
-
-    where: str
-    question: Mapping[str, object]
-    names: Names
-    at: str
-    answers: Mapping[str, object]
-    wrong: str = ""
+OCRVQA_SPLITS = {"train": 1, "test": 3}
 
 
 class _VqaReader(SkippingFiles):
-    """Images with their questions, in one of three layouts, recognized by their fields:
+    """Images with their questions, in one of four layouts, recognized by their fields:
 
     - VQAv2, OKVQA: `questions[]: question_id, image_id, question` and, in the file `annotations`, `annotations[]:
       question_id, answers[]: answer`. Images are `COCO_<data_subtype>_<12 digits>.jpg` or `<12 digits>.jpg`.
-    - TextVQA, DocVQA: `data[]: image_id or image, question, answers[]`; VizWiz-VQA and A-OKVQA
-      (`direct_answers`) are such a list at the top level. Images are `<image_id>.jpg`, the file `image`, or as COCO's.
+    - `data[]`, or a list at the top level: TextVQA, ST-VQA, DocVQA, InfographicVQA, ChartQA, TallyQA, VizWiz-VQA and
+      A-OKVQA. The fields of a question are those of `vqa_questions`; an image without a path is `<image_id>.jpg`, or
+      named as COCO's.
     - VQ2A: `annotations[]: image_id, qa_pairs[]: question, answers[]`; images are `<image_id>.jpg`, or as COCO's.
+    - OCR-VQA: `<id>: questions[], answers[], split` of all splits; images are `<id>.jpg`.
 
     Images are in `images`, or in its subfolder `data_subtype`, with any extension of an image format. Questions are in
-    `language`. A record is an image with all its questions or, if `single`, with one: accuracy averages over questions.
+    `language`. A record is an image with all its questions or, for the split `test`, with one: accuracy averages over
+    questions.
 
     An answer may be empty and still counts as an annotator's. Questions that are blank or have only empty answers are
     skipped.
+
+    Several files (a pattern) are read in turn, one question of each, so that any beginning has as many of all: those of
+    ChartQA, `test_human.json` and `test_augmented.json`, are the groups `human` and `augmented`. With `hold_out` N, one
+    image of N, chosen by its name, is for testing alone.
     """
 
     version = 2
     languages = ()
 
     def __init__(
-        self, path: str, images: str, annotations: str | None = None, language: str = "en", single: bool = False
+        self,
+        path: str,
+        images: str,
+        annotations: str | None = None,
+        language: str = "en",
+        split: str = "train",
+        hold_out: int | None = None,
+        rotations: str | None = None,
     ) -> None:
-        super().__init__(require_path(path), *([require_path(annotations)] if annotations else []))
+        self.groups, self._annotations = _groups(path), require_path(annotations) if annotations else None
+        self.rotations = Rotations(rotations) if rotations else None
+        others = [self._annotations, self.rotations.path if self.rotations else None]
+        super().__init__(*self.groups, *(file for file in others if file))
         self.path, self.image_folder, self.language = self.files[0], require_path(images, "folder"), language
-        self.single = single
+        self.split, self.hold_out = split, hold_out
 
     @cached_property
     def entries(self) -> list[Entry | DataError]:
         """Images with their questions; a DataError in place of one with a malformed question."""
         asked: dict[tuple[Names, int], list[Asked | DataError]] = defaultdict(list)
-        for number, entry in enumerate(self._entries(read_json(self.path))):
-            if (question := self._asked(entry)) is not None:
-                asked[entry.names, number if self.single else 0].append(question)
+        for number, entry in enumerate(self._entries()):
+            if self._is_ours(entry.names) and (question := read_asked(entry, self.language, self.skipped)) is not None:
+                asked[entry.names, number if self.split == "test" else 0].append(question)
         found = [_entry(names, questions) for (names, _), questions in asked.items()]
         return require_any_valid(found, f"{self.path}: no question with an answer")
 
-    def _entries(self, content: object) -> Iterator[_Question]:
-        if isinstance(content, list):  # VizWiz-VQA, A-OKVQA
-            return self._listed({"": content}, "")
-        layout = mapping(content, str(self.path))
-        if "data" in layout:
-            return self._listed(layout, "data")
-        return self._vqa(layout) if "questions" in layout else self._vq2a(layout)
+    def _is_ours(self, names: Names) -> bool:
+        """Whether an image is of this split, where one in `hold_out` is held out."""
+        if self.hold_out is None:
+            return True
+        held_out = zlib.crc32(names[0].encode(errors="replace")) % self.hold_out == 0
+        return held_out == (self.split == "test")
 
-    def _vqa(self, content: Mapping[str, object]) -> Iterator[_Question]:
-        if len(self.files) < 2:
+    def _entries(self) -> Iterator[RawQuestion]:
+        seen: dict[Id, str] = {}
+        for row in zip_longest(*(self._of_file(file, group) for file, group in self.groups.items())):
+            for entry in filter(None, row):
+                if len(self.groups) > 1:
+                    _require_new(entry, seen)
+                yield entry
+
+    def _of_file(self, file: Path, group: str) -> Iterator[RawQuestion]:
+        content = read_json(file)
+        if isinstance(content, list):  # VizWiz-VQA, A-OKVQA, ChartQA, TallyQA
+            return self._listed({"": content}, "", file, group)
+        layout = mapping(content, str(file))
+        if "data" in layout:
+            return self._listed(layout, "data", file, group)
+        if "questions" in layout:
+            return self._vqa(layout)
+        return self._vq2a(layout) if "annotations" in layout or not _are_books(layout) else self._ocrvqa(layout)
+
+    def _vqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
+        if self._annotations is None:
             raise DataError(f"{self.path} has questions only: `annotations` should name the file with their answers")
-        file, folder = str(self.files[1]), content.get("data_subtype")
-        answers = by_id(self.skipped, mapping(read_json(self.files[1]), file), "annotations", file, "question_id")
+        file, folder = str(self._annotations), content.get("data_subtype")
+        answers = by_id(self.skipped, mapping(read_json(self._annotations), file), "annotations", file, "question_id")
         questions = by_id(self.skipped, content, "questions", str(self.path), "question_id")
         before = self.skipped.num_errors
         for number, (where, question) in questions.items():
@@ -93,56 +120,63 @@ class _VqaReader(SkippingFiles):
             if names is None:
                 continue
             if number not in answers:
-                yield _Question(where, question, names, file, {}, f"{where}: question_id {number} is not in {file}")
+                wrong = f"{where}: question_id {number} is not in {file}"
+                yield RawQuestion(where, question, names, file, {}, wrong=wrong)
                 continue
             at, answer = answers[number]
-            yield _Question(where, question, names, at, answer, _image_mismatch(question, where, answer, at))
+            wrong = image_mismatch(question, where, answer, at)
+            yield RawQuestion(where, question, names, at, answer, wrong=wrong)
         self.skipped.check_share(before, len(questions))
         for number, (where, _) in answers.items():
             if number not in questions:
                 self.skipped.note(f"an answer to a question that {self.path} does not have", where)
 
-    def _listed(self, content: Mapping[str, object], name: str) -> Iterator[_Question]:
-        for where, entry in self.skipped.mappings(content, name, str(self.path)):
-            if not any(field in entry for field in (*ANSWERS, "answer")):
+    def _listed(self, content: Mapping[str, object], name: str, file: Path, group: str) -> Iterator[RawQuestion]:
+        for where, entry in self.skipped.mappings(content, name, str(file)):
+            if not any(field in entry for field in ANSWERS):
                 self.skipped.note("a question without answers", where)  # a test file
             elif (names := self._names(entry, where)) is not None:
-                yield _Question(where, entry, names, where, entry)
+                yield RawQuestion(where, entry, names, where, entry, group)
 
-    def _vq2a(self, content: Mapping[str, object]) -> Iterator[_Question]:
+    def _ocrvqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
+        for name, (where, book) in self.skipped.mapping_items({"": content}, "", str(self.path)):
+            try:
+                if field(book, "split", int, where) != OCRVQA_SPLITS[self.split]:
+                    continue
+                questions, answers = (field(book, key, list, where) for key in ("questions", "answers"))
+                if len(questions) != len(answers):
+                    raise DataError(f"{where}: {len(questions)} 'questions', but {len(answers)} 'answers'.")
+            except DataError as error:
+                self.skipped.add_error(error)
+                continue
+            for number, (question, answer) in enumerate(zip(questions, answers, strict=True)):
+                at = f"{where}: questions[{number}]"
+                yield RawQuestion(at, {"question": question}, (name,), at, {"answer": answer})
+
+    def _vq2a(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
         for where, entry in self.skipped.mappings(content, "annotations", str(self.path)):
             if (names := self._names(entry, where, "val2014")) is None:
                 continue
             try:
                 for at, pair in each(entry, "qa_pairs", where):
-                    yield _Question(at, pair, names, at, pair)
+                    yield RawQuestion(at, pair, names, at, pair)
             except DataError as error:
                 self.skipped.add_error(error)
 
     def _names(self, entry: Mapping[str, object], where: str, folder: str = "") -> Names | None:
         """Possible file names of an entry's image; None if it names no image, which is recorded as malformed."""
         try:
-            if "image" in entry and "image_id" not in entry:
-                return (field(entry, "image", str, where),)
+            paths = [field(entry, name, str, where) for name in PATHS if name in entry]
+            if paths and "image_id" not in entry:
+                return (paths[0],)
             value, number = field(entry, "image_id", object, where), read_id(entry, "image_id", where)
         except DataError as error:
             self.skipped.add_error(error)
             return None
-        names = [value] if isinstance(value, str) else []
+        names = [*paths[:1], value] if isinstance(value, str) else paths[:1]
         if isinstance(number, int):
             names += [f"{folder}/COCO_{folder}_{number:012}" if folder else f"{number:012}", str(number)]
         return tuple(dict.fromkeys(names))
-
-    def _asked(self, entry: _Question) -> Asked | DataError | None:
-        """The question, the error of a malformed one, or None for an unusable one, which is recorded as skipped."""
-        try:
-            text, answers = field(entry.question, "question", str, entry.where).strip(), _answers(entry)
-        except DataError as error:
-            return error
-        if text and answers and answers[0]:
-            return Asked(text, answers, self.language)
-        self.skipped.note("a question that nobody answered" if text else "a blank question", entry.where)
-        return None
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -150,23 +184,16 @@ class _VqaReader(SkippingFiles):
     def record(self, number: int) -> Record:
         names, questions = valid_or_raise(self.entries[number])
         files = dict.fromkeys(file for name in names for file in _files(name))
-        return Record(f"{self.path}: image {names[0]}", image_in(self.image_folder, *files), questions=questions)
+        turn = self.rotations.turn(names) if self.rotations else None
+        read_image = image_in(self.image_folder, *files)
+        return Record(
+            f"{self.path}: image {names[0]}", read_image, questions=questions, stored=turn is not None, edit=turn
+        )
 
 
 def _entry(names: Names, questions: Sequence[Asked | DataError]) -> Entry | DataError:
     wrong = next((question for question in questions if isinstance(question, DataError)), None)
     return wrong or (names, tuple(question for question in questions if isinstance(question, Asked)))
-
-
-def _image_mismatch(question: Mapping[str, object], where: str, answer: Mapping[str, object], at: str) -> str:
-    """An error message if the answers name another image than their question, else ""."""
-    if "image_id" not in question or "image_id" not in answer:
-        return ""
-    try:
-        asked, answered = read_id(question, "image_id", where), read_id(answer, "image_id", at)
-    except DataError as error:
-        return str(error)
-    return "" if asked == answered else f"{where}: 'image_id' is {asked} here, but {answered} in {at}"
 
 
 def _files(name: str) -> Iterator[str]:
@@ -176,27 +203,31 @@ def _files(name: str) -> Iterator[str]:
         yield from coco_files(f"{name}{ending}")
 
 
-def _answers(entry: _Question) -> tuple[str, ...]:
-    """All answers, the most frequent first and empty ones last; each is a string, or a mapping with an `answer`."""
-    if entry.wrong:
-        raise DataError(entry.wrong)
-    name = next((name for name in ANSWERS if name in entry.answers), ANSWERS[0])
-    texts = []
-    for number, answer in enumerate(field(entry.answers, name, list, entry.at)):
-        at = f"{entry.at}: {name}[{number}]"
-        texts.append((field(answer, "answer", str, at) if isinstance(answer, dict) else typed(answer, str, at)).strip())
-    counts = Counter(filter(None, texts))
-    return (
-        *(answer for answer, count in counts.most_common() for _ in range(count)),
-        *(text for text in texts if not text),
-    )
+def _groups(path: str) -> dict[Path, str]:
+    """The files of a path or pattern; of several, each with its group, the last part of its name."""
+    files = find_files(path, ".json") if any(sign in path for sign in "*?") else [require_path(path)]
+    return {file: file.name.partition(".")[0].rpartition("_")[2] if len(files) > 1 else "" for file in files}
+
+
+def _require_new(entry: RawQuestion, seen: dict[Id, str]) -> None:
+    """Raise DataError where another file has the question too, as two releases of DocVQA do."""
+    for name in ("question_id", "questionId"):
+        if name in entry.question:
+            number = read_id(entry.question, name, entry.where)
+            if (first := seen.setdefault(number, entry.where)) != entry.where:
+                raise DataError(f"{entry.where}: '{name}' {number} is already that of {first}: name one of the files.")
+
+
+def _are_books(layout: Mapping[str, object]) -> bool:
+    """Whether a mapping is OCR-VQA's."""
+    return any(isinstance(book, dict) and "questions" in book for book in layout.values())
 
 
 @SOURCE.register(
     "vqa",
-    "questions and answers: VQAv2, OKVQA, TextVQA, VQ2A",
+    "questions and answers: VQAv2, OKVQA, TextVQA, DocVQA, ChartQA, ...",
     annotations=("questions",),
-    files=("path", "annotations", "test", "test_annotations"),
+    files=("path", "annotations", "test", "test_annotations", "rotations"),
     folders=("images", "test_images"),
 )
 def _create(
@@ -207,10 +238,20 @@ def _create(
     test: str | None = None,
     test_images: str | None = None,
     test_annotations: str | None = None,
+    hold_out: int | None = None,
+    rotations: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file of A-OKVQA,
-    TextVQA, DocVQA, VizWiz-VQA or VQ2A.
+    """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file, or a pattern of
+    files, of the other sets.
+
+    OCR-VQA's file contains its test split: `test` is then the same file. So it is where one image of `hold_out` is held
+    out of training to test on, as ST-VQA has no validation split. `rotations` is Open Images' list of turned images
+    (TextVQA).
     """
-    held = _VqaReader(test, test_images or images, test_annotations, language, single=True) if test else None
-    return AnnotatedSource(_VqaReader(path, images, annotations, language), held)
+    reader = _VqaReader(path, images, annotations, language, hold_out=hold_out, rotations=rotations)
+    if test is None:
+        return AnnotatedSource(reader)
+    return AnnotatedSource(
+        reader, _VqaReader(test, test_images or images, test_annotations, language, "test", hold_out, rotations)
+    )

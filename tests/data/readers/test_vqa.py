@@ -134,7 +134,7 @@ def test_an_empty_answer_is_an_annotator_and_no_target(tmp_path: Path) -> None:
         {"image_id": "a", "question": "which brand?", "answers": [" ", *["coke", "pepsi", ""] * 3]},
         {"image_id": "b", "question": "which?", "answers": [{"answer": text} for text in ("", "pepsi", *[" "] * 8)]},
     ]}  # fmt: skip
-    source = AnnotatedSource(read(tmp_path, given), read(tmp_path, given, single=True))
+    source = AnnotatedSource(read(tmp_path, given), read(tmp_path, given, split="test"))
     answers = [source.record("test", number).questions[0].answers for number in (0, 1)]
     assert answers == [("coke",) * 3 + ("pepsi",) * 3 + ("",) * 4, ("pepsi", *[""] * 9)]
     assert [answer_score("pepsi", found) for found in answers] == pytest.approx([0.9, 0.3])

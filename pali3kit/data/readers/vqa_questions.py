@@ -1,0 +1,93 @@
+"""The fields of questions in the files that `vqa` reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pali3kit.data.fields import field, shown, typed
+from pali3kit.data.readers.coco import read_id
+from pali3kit.data.readers.skipped import SkippedEntries
+from pali3kit.data.record import Asked
+from pali3kit.errors import DataError
+
+QUESTION = ("question", "query")  # names of fields, the most frequent first; the second is ChartQA's
+ANSWERS = ("answers", "direct_answers", "answer", "label")  # lists, the second A-OKVQA's; single ones
+SINGLE = ("answer", "label")  # a text, or in TallyQA a whole number
+PATHS = ("image", "file_path", "image_local_name", "imgname")  # of images
+Names = tuple[str, ...]  # possible file names of an image, with or without extension
+
+
+class RawQuestion(NamedTuple):
+    """A question's place and fields, the names of its image, and the place and fields of its answers.
+
+    `group` is `Asked.group`; `wrong` says why the answers cannot be used.
+    """
+
+    where: str
+    question: Mapping[str, object]
+    names: Names
+    at: str
+    answers: Mapping[str, object]
+    group: str = ""
+    wrong: str = ""
+
+
+def read_asked(entry: RawQuestion, language: str, skipped: SkippedEntries) -> Asked | DataError | None:
+    """The question, the error of a malformed one, or None for an unusable one, which is recorded as skipped.
+
+    TallyQA's `issimple` makes the groups "simple" and "complex".
+    """
+    try:
+        text = field(entry.question, _present(QUESTION, entry.question), str, entry.where).strip()
+        answers, group = _answers(entry), entry.group
+        if "issimple" in entry.question:
+            group = "simple" if field(entry.question, "issimple", bool, entry.where) else "complex"
+    except DataError as error:
+        return error
+    if text and answers and answers[0]:
+        return Asked(text, answers, language, group)
+    skipped.note("a question that nobody answered" if text else "a blank question", entry.where)
+    return None
+
+
+def image_mismatch(question: Mapping[str, object], where: str, answer: Mapping[str, object], at: str) -> str:
+    """An error message if the answers name another image than their question, else ""."""
+    if "image_id" not in question or "image_id" not in answer:
+        return ""
+    try:
+        asked, answered = read_id(question, "image_id", where), read_id(answer, "image_id", at)
+    except DataError as error:
+        return str(error)
+    return "" if asked == answered else f"{where}: 'image_id' is {asked} here, but {answered} in {at}"
+
+
+def _answers(entry: RawQuestion) -> tuple[str, ...]:
+    """All answers, the most frequent first and empty ones last."""
+    if entry.wrong:
+        raise DataError(entry.wrong)
+    texts = list(_texts(entry.answers, _present(ANSWERS, entry.answers), entry.at))
+    counts = Counter(filter(None, texts))
+    return (
+        *(answer for answer, count in counts.most_common() for _ in range(count)),
+        *(text for text in texts if not text),
+    )
+
+
+def _texts(entry: Mapping[str, object], name: str, where: str) -> Iterator[str]:
+    """The answers in a field: a single one, or a list of texts, or of mappings with an `answer`."""
+    value = field(entry, name, object, where)
+    if name in SINGLE and not isinstance(value, list):
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise DataError(f"{where}: '{name}' should be a text or a whole number, not {shown(value)}.")
+        yield str(value).strip()
+        return
+    for number, answer in enumerate(typed(value, list, f"{where}: '{name}'")):
+        at = f"{where}: {name}[{number}]"
+        yield (field(answer, "answer", str, at) if isinstance(answer, dict) else typed(answer, str, at)).strip()
+
+
+def _present(names: Sequence[str], entry: Mapping[str, object]) -> str:
+    """The first of `names` that the entry has; the first of all where it has none."""
+    return next((name for name in names if name in entry), names[0])
