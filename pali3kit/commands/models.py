@@ -167,13 +167,8 @@ def _measured(
     folder: Path, benchmark: str, point: Mapping[str, object], seed: int | None, overrides: Sequence[str]
 ) -> Experiment:
     """The experiment of a run's cell, or the recipe of a saved folder, with the benchmark alone."""
-    from pali3kit.inference.cell import choose_cell
-    from pali3kit.plan.graph import build
-
     if (folder / EXPERIMENT).is_file():
-        experiment = read_experiment(folder)
-        cell, _ = choose_cell(build(experiment), experiment, folder, seed, point)
-        experiment, where = resolve(experiment, cell.point), str(folder / EXPERIMENT)
+        experiment, where = _cell(folder, point, seed), str(folder / EXPERIMENT)
     elif (folder / RECIPE_FILE).is_file():
         experiment, where = read_experiment(folder, RECIPE_FILE), str(folder / RECIPE_FILE)
     else:
@@ -182,10 +177,22 @@ def _measured(
     return overridden(experiment, where, [*alone, *overrides])
 
 
+def _cell(folder: Path, point: Mapping[str, object], seed: int | None) -> Experiment:
+    """The experiment of the cell that is chosen of a run, without a grid."""
+    from pali3kit.inference.cell import choose_cell
+    from pali3kit.plan.graph import build
+
+    experiment = read_experiment(folder)
+    cell, _ = choose_cell(build(experiment), experiment, folder, seed, point)
+    return resolve(experiment, cell.point)
+
+
 def _open(place: str, call: Call) -> PaLI:
     """The model, after its checks without torch."""
     _require_model(place)
-    point, seed = _point(call.settings), _seed(call.options)
+    point, seed, folder = _point(call.settings), _seed(call.options), Path(place)
+    if (folder / EXPERIMENT).is_file():
+        _cell(folder, point, seed)
     from pali3kit.inference.load import load_pali
 
     return load_pali(place, seed=seed, **point)

@@ -66,6 +66,29 @@ def test_ask_and_caption(opened: list[Any], checkpoints: MemoryCheckpoints, caps
     assert capsys.readouterr().out == told + "\n"
 
 
+def test_a_question_is_what_stands_in_its_place(
+    opened: list[Any], checkpoints: MemoryCheckpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.full((30, 40, 3), 99, np.uint8)).save("n=1.png")
+    assert main(["ask", "--seed=3", MODEL, "n=1.png", "seed=4", "pretrain=siglip"]) == 0
+    assert opened == [(MODEL, {"seed": 3, "pretrain": "siglip"})]
+    assert capsys.readouterr().out == PaLI(checkpoints).ask("n=1.png", "seed=4") + "\n"
+
+
+def test_a_run_of_several_models_is_refused_before_one_is_opened(
+    opened: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = to_yaml(load(shipped_experiments()["ablate_classif"], ["scale=smoke", "seeds=[0,1]"]))
+    Path(MODEL, "experiment.yaml").write_text(written, encoding="utf-8")
+    for word, told in (("seed=1", f"{MODEL} has 2 models. Choose one by pretrain: classif, siglip."),
+                       ("seed=2", f"{MODEL} has no seed 2. Choose from 0, 1.")):  # fmt: skip
+        assert main(["ask", MODEL, "a.png", "what is it?", word]) == 2
+        assert capsys.readouterr().err == told + "\n"
+    assert not opened
+    assert main(["ask", MODEL, "a.png", "what is it?", "seed=1", "pretrain=siglip"]) == 0
+    assert len(opened) == 1
+
+
 def test_segment_prints_boxes_and_writes_the_drawing(
     opened: list[Any], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
