@@ -18,7 +18,14 @@ from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.config.grid import resolve
 from pali3kit.config.load import overridden
 from pali3kit.config.saved import EXPERIMENT, read_experiment
-from pali3kit.config.saved_pali import CONFIG_FILE, GENERATION_FILE, PREPROCESSING_FILE, RECIPE_FILE
+from pali3kit.config.saved_pali import (
+    CONFIG_FILE,
+    GENERATION_FILE,
+    PREPROCESSING_FILE,
+    RECIPE_FILE,
+    SavedPaLI,
+    is_saved,
+)
 from pali3kit.config.tree import parse
 from pali3kit.durable import sha256_of, write_atomically
 from pali3kit.errors import ConfigError, Problem, choose, nearest
@@ -42,7 +49,7 @@ def _ask(call: Call) -> int:
 def _caption(call: Call) -> int:
     place, image = call.arguments[0], _image(call.arguments[1])
     language = call.options.get("language", "en")
-    print(_open(place, call).caption(image, language=language, **_checkpoint(call)))
+    print(_open(place, call, language).caption(image, language=language, **_checkpoint(call)))
     return 0
 
 
@@ -187,12 +194,16 @@ def _cell(folder: Path, point: Mapping[str, object], seed: int | None) -> Experi
     return resolve(experiment, cell.point)
 
 
-def _open(place: str, call: Call) -> PaLI:
-    """The model, after its checks without torch."""
+def _open(place: str, call: Call, language: str = "en") -> PaLI:
+    """The model, after its checks without torch; one of the hub tells which languages it knows when it is opened."""
     _require_model(place)
     point, seed, folder = _point(call.settings), _seed(call.options), Path(place)
-    if (folder / EXPERIMENT).is_file():
-        _cell(folder, point, seed)
+    cell = _cell(folder, point, seed) if (folder / EXPERIMENT).is_file() else None
+    if language != "en":
+        from pali3kit.inference.languages import known_languages, require_language
+
+        saved = SavedPaLI(folder).languages if cell is None and is_saved(folder) else ()
+        require_language(language, saved if cell is None else known_languages(cell), place)
     from pali3kit.inference.load import load_pali
 
     return load_pali(place, seed=seed, **point)

@@ -20,7 +20,7 @@ from pali3kit.inference.pali import PaLI
 from pali3kit.inference.regions import Region
 from pali3kit.run import main
 
-MODEL = "model"
+MODEL, SMOKE = "model", "smoke"
 
 
 class LargerImages(MemoryCheckpoints):
@@ -183,6 +183,7 @@ def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.Captur
         (["ask", MODEL, "a.png", "?", "pretrain=["], "command line: pretrain=[: not valid YAML:"),
         (["ask", MODEL, "a.png", "?", "place=x"], "place=x: key=value chooses a cell of a run's grid, and 'place'"),
         (["ask", MODEL, "a.png", "?", "--checkpont"], "unknown flag '--checkpont'. Did you mean '--checkpoint'?\n"),
+        (["caption", SMOKE, "a.png", "--language", "xx"], "smoke was not trained in the language 'xx', but in ar, bn, cs"),
         (["segment", MODEL, "a.png", "x", "--out", "b.txt"], "--out should end with .png, .jpg, .jpeg, .webp, not"),
         (["segment", MODEL, "a.png", "x", "--out", "a.png"], "--out should be a file in a folder that exists, and not"),
         (["predict", MODEL, "a.png"], "usage: python -m pali3kit.run predict MODEL LINES.jsonl --out ANSWERS.jsonl"),
@@ -197,6 +198,8 @@ def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.Captur
 def test_invalid_requests_exit_2_before_a_model_is_opened(
     words: list[str], told: str, opened: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path(SMOKE).mkdir()
+    Path(SMOKE, "experiment.yaml").write_bytes(Path(MODEL, "recipe.yaml").read_bytes())
     assert main(words) == 2
     assert capsys.readouterr().err.startswith(told)
     assert not opened

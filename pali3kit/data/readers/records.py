@@ -34,6 +34,7 @@ class _Index(NamedTuple):
     numbers: dict[str, list[int]]  # of the records with an annotation, as `count_annotations` names it
     classes: tuple[str, ...]
     languages: tuple[str, ...]
+    asked: tuple[str, ...]  # the languages of questions
 
 
 class RecordsReader(Files):
@@ -77,9 +78,9 @@ class RecordsReader(Files):
 
     @cached_property
     def _index(self) -> _Index:
-        found = _Index([], [], {}, (), ())
+        found = _Index([], [], {}, (), (), ())
         classes: dict[str, None] = {}
-        languages = {self.language: None}
+        languages, asked = {self.language: None}, dict[str, None]()
         splits = set()
         for line in range(len(self.lines)):
             try:
@@ -99,10 +100,11 @@ class RecordsReader(Files):
                 found.image_counts.append(self._count(entry))
             classes |= dict.fromkeys(_labels(entry))
             languages |= dict.fromkeys(_languages(entry))
+            asked |= dict.fromkeys(_asked(entry))
         if not found.places:
             hint = f" of split '{self.split}'.{choose(self.split, splits)}" if self.split else ""
             raise DataError(f"{self.path}: no image{hint}")
-        return found._replace(classes=tuple(classes), languages=tuple(languages))
+        return found._replace(classes=tuple(classes), languages=tuple(languages), asked=tuple(asked))
 
     def _selects(self, split: object) -> bool:
         return split == self.split if self.split is not None else self.held_out is None or split != self.held_out
@@ -124,6 +126,11 @@ class RecordsReader(Files):
     @property
     def languages(self) -> tuple[str, ...]:
         return self._index.languages
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The languages of questions that name theirs."""
+        return self._index.asked
 
     def having(self, annotation: str) -> np.ndarray:
         """Which records have an annotation, as `count_annotations` names it: bool `[records]`."""
@@ -191,6 +198,13 @@ def _languages(entry: Entry) -> Iterator[str]:
     for name in ("caption", "captions"):
         value = entry.get(name)
         yield from map(str, value) if isinstance(value, dict) else ()
+
+
+def _asked(entry: Entry) -> Iterator[str]:
+    questions = entry.get("questions")
+    for question in questions if isinstance(questions, list) else ():
+        if isinstance(question, dict) and isinstance(language := question.get("language"), str):
+            yield language
 
 
 class _RecordsSource(AnnotatedSource):
