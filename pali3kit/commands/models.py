@@ -181,6 +181,7 @@ def _measured(
     else:
         raise UsageError(f"{folder} has neither {EXPERIMENT} nor {RECIPE_FILE}, which say how to measure.")
     alone = [f"evaluate=[{benchmark}]", "grid={}", "baseline={}", "published={}"]
+    alone += ["data.validation=0", "data.cache=true"]  # nothing is trained: images to train on are not even counted
     return overridden(experiment, where, [*alone, *overrides])
 
 

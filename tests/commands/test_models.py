@@ -172,6 +172,22 @@ def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.Captur
     assert told.err == "vqav2: checkpoint refcoco of memory\n"
 
 
+def test_evaluate_needs_no_files_to_train_on(opened: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    asked, answers = "v2_OpenEnded_mscoco_val2014_questions.json", "v2_mscoco_val2014_annotations.json"
+    true_files.vqa_v2(Path("sets/vqav2", asked), Path("sets/vqav2", answers), Path("sets/coco"), range(3), "val2014")
+    true_files.xm3600(Path("sets/xm3600"))
+    for file in Path("sets/xm3600").glob("*.bz2"):
+        file.unlink()
+    for name in ("vqav2", "xm3600"):
+        words = ["evaluate", MODEL, name, "data.root=sets", "--checkpoint", "multimodal"]
+        assert main([*words, "evaluation.limit=2"]) == 0, capsys.readouterr().err
+        assert capsys.readouterr().out.startswith(name)
+    Path("sets/vqav2", answers).unlink()
+    assert main(["evaluate", MODEL, "vqav2", "data.root=sets", "--out", "again"]) == 2
+    told = capsys.readouterr().err
+    assert "there is no 'sets/vqav2/v2_mscoco_val2014_annotations.json'" in told
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
