@@ -182,9 +182,10 @@ class PaLI:
             image: one, or a sequence of several.
             prompt: as it is (`pk.prompts` writes those of tasks).
             answers: not cut, whatever their length.
-            normalize: divide by the number of tokens, the end included: the mean per token, which does not favour
-                short answers.
-            checkpoint: a name of `checkpoints.names`.
+            normalize: True divides by the number of tokens, the end included: the mean per token, which does not
+                favour short answers. False gives the sum, the log of the answer's probability. There is no default.
+            checkpoint: a name of `checkpoints.names`; by default, as for `generate`, that of stage 1 or 2, which no
+                transfer has specialised.
         """
         if isinstance(answers, str):
             raise DataError("score takes a list of answers: [answer].")
