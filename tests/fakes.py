@@ -173,7 +173,7 @@ if __name__ == "__main__":
         fake.runtime.stages["multimodal"] = StageRuntime(nodes=2, devices=5)
     fake.runtime.read_from = [word.removeprefix("from=") for word in words if word.startswith("from=")]
     if "plan" in words:
-        estimates.load = lambda: 0.0  # a plan tells what else runs on the machine
+        estimates.load_average = lambda: 0.0  # a plan tells what else runs on the machine
         plan(fake)
         raise SystemExit(0)
     code = run_experiment(fake)

@@ -41,8 +41,8 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 def _ask(call: Call) -> int:
     place, image, question = call.arguments
-    image = _image(image)
-    print(_open(place, call).ask(image, question, **_checkpoint(call)))
+    image, language = _image(image), call.options.get("language", "en")
+    print(_open(place, call, language).ask(image, question, language=language, **_checkpoint(call)))
     return 0
 
 
@@ -248,9 +248,11 @@ def _checkpoint(call: Call) -> dict[str, str]:
 
 def _image(path: str) -> str:
     """The path of an image. Raises UsageError, with the nearest file, where there is none."""
+    if os.path.isdir(path):
+        raise UsageError(f"'{path}' is a folder, not an image: MODEL comes first, then IMAGE.")
     if not os.path.isfile(path):
         folder = Path(path).parent
-        near = nearest(path, map(str, folder.glob("*"))) if folder.is_dir() else ""
+        near = nearest(path, [str(each) for each in folder.glob("*") if each.is_file()]) if folder.is_dir() else ""
         raise UsageError(f"there is no image '{path}'.{near}")
     return path
 
@@ -264,8 +266,8 @@ def _require_drawing(out: Path, image: str) -> None:
 
 MODEL_COMMANDS = {
     "ask": Command(
-        _ask, "ask MODEL IMAGE QUESTION [--checkpoint NAME] [seed=N key=value ...]", arguments=(3, 3), settings="cell",
-        options=("checkpoint", "seed"), prints=True,
+        _ask, "ask MODEL IMAGE QUESTION [--language CODE] [--checkpoint NAME] [seed=N key=value ...]", arguments=(3, 3),
+        settings="cell", options=("language", "checkpoint", "seed"), prints=True,
     ),
     "caption": Command(
         _caption, "caption MODEL IMAGE [--language CODE] [--checkpoint NAME] [seed=N key=value ...]", arguments=(2, 2),

@@ -21,7 +21,7 @@ from typing import Any
 from pali3kit import durable
 from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
-from pali3kit.execution.host import cores, load, processor
+from pali3kit.execution.host import cores, load_average, processor
 from pali3kit.execution.manifest import Manifest, parse_mapping
 from pali3kit.execution.messages import Calibrated, Message, Profiled
 from pali3kit.execution.process import Worker
@@ -29,7 +29,6 @@ from pali3kit.execution.store import Store
 from pali3kit.execution.workload import cost_shape, shape, units
 from pali3kit.plan.step import Step
 from pali3kit.training.context import MemoryProfile, StageCost
-
 
 BUSY = 0.5  # processes a core that run or wait, beside which a calibration is not to be trusted
 
@@ -53,7 +52,7 @@ class Forecast:
     """The known costs of steps on this machine with `threads` threads per stage."""
 
     def __init__(self, store: Store, threads: int) -> None:
-        self.store, self.threads, self.load = store, threads, load()
+        self.store, self.threads, self.load = store, threads, load_average()
         self.file = store.root / "calibration.json"
         self.calibrated = _read(self.file)
         self.by_shape: dict[str, list[tuple[int, float]]] = {}
@@ -112,8 +111,8 @@ class Forecast:
             for step, message in measured:
                 self._note(step, message, say)
             if fitting and self._is_busy(self.load):
-                text = f"this machine is busy (load {self.load:.1f} on {cores()} cores): times calibrated now are too long"
-                say(f"{text}, and are measured again by a `plan` when it is idle")
+                text = f"this machine is busy (load {self.load:.1f} on {cores()} cores): times calibrated now"
+                say(f"{text} are too long, and are measured again by a `plan` when it is idle")
         finally:
             for worker in pool:
                 worker.stop()

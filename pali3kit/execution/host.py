@@ -22,7 +22,7 @@ def cores() -> int:
     return count
 
 
-def load() -> float:
+def load_average() -> float:
     """How many processes ran or waited for a core in the last minute, on average; 0 where the system does not say."""
     try:
         return os.getloadavg()[0]

@@ -39,7 +39,8 @@ class UserImage:
         """Raise DataError for what is no image, before any is read."""
         if not isinstance(self.image, Image.Image | str | os.PathLike | Tensor | np.ndarray):
             several = "; several images are a list" if isinstance(self.image, Iterable) else ""
-            raise DataError(f"{self.where}: cannot read an image from {type(self.image).__name__}: {_CHOICES}{several}.")
+            kind = type(self.image).__name__
+            raise DataError(f"{self.where}: cannot read an image from {kind}: {_CHOICES}{several}.")
 
     def pixels(self) -> NDArray[np.uint8]:
         """uint8 `[H,W,3]`. Raises DataError, which begins with `where`, for an image that cannot be read."""

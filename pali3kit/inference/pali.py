@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import torch
 from PIL import Image
 
-from pali3kit.data.task import Example
 from pali3kit.errors import DataError
+from pali3kit.inference.arguments import examples_of, list_of_texts, paired, require_images, require_text
 from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
 from pali3kit.inference.choice import QUESTIONS, REGIONS, caption_tasks, choose_checkpoint, require_checkpoint
 from pali3kit.inference.hub import download, push
@@ -20,7 +20,6 @@ from pali3kit.inference.languages import ENGLISH, require_language
 from pali3kit.inference.loaded import LoadedCheckpoint, require_device, require_dtype
 from pali3kit.inference.regions import Region, draw_regions, read_regions
 from pali3kit.inference.saved import open_saved, save
-from pali3kit.inference.texts import require_text, require_texts
 from pali3kit.text import prompts as prompts_of
 from pali3kit.training.device import chosen_device
 
@@ -71,7 +70,7 @@ class PaLI:
             max_length: answers end after so many tokens; by default as in the evaluation of this checkpoint.
             beams: of beam search, 1 is greedy; by default likewise.
         """
-        examples, numbered = _examples(images, prompts)
+        examples, numbered = examples_of(images, prompts)
         return self._checkpoint(checkpoint).generate(examples, numbered, max_length, beams)
 
     @overload
@@ -94,9 +93,10 @@ class PaLI:
     ) -> str | list[str]:
         """The answer to a question, in `language`; to several questions, about one image or a list of as many, a list.
 
-        A language is one of `checkpoints.languages()`, or any where these are not known. A transfer to questions answers: VQAv2's before OKVQA's and TextVQA's, unless `checkpoint` names one.
+        A language is one of `checkpoints.languages()`, or any where these are not known. A transfer to questions
+        answers: VQAv2's before OKVQA's and TextVQA's, unless `checkpoint` names one.
         """
-        single, images, texts = _paired(image, question, "question")
+        single, images, texts = paired(image, question, "question")
         self._require_language(language)
         chosen = checkpoint or choose_checkpoint(self.checkpoints, [QUESTIONS], "questions")
         written = [prompts_of.for_answer(text, language) for text in texts]
@@ -120,7 +120,7 @@ class PaLI:
 
         English ones come from COCO's transfer, others, or all where there is none, from the multilingual one.
         """
-        images = _seen(as_list(image))
+        images = require_images(as_list(image))
         self._require_language(language)
         what = f"captions in '{language}'"
         chosen = checkpoint or choose_checkpoint(self.checkpoints, caption_tasks(language.lower()), what)
@@ -147,7 +147,7 @@ class PaLI:
         the text in its place.
         """
         several = [text] * len(as_list(image)) if isinstance(text, str) and not is_single(image) else text
-        single, images, texts = _paired(image, several, "text")
+        single, images, texts = paired(image, several, "text")
         for number, one in enumerate(images):
             if not is_single(one):
                 raise DataError(f"images[{number}]: regions are found in one image, this is a list of {len(one)}.")
@@ -191,8 +191,8 @@ class PaLI:
             raise DataError("score takes a list of answers: [answer].")
         if not isinstance(normalize, bool):
             raise DataError(f"normalize should be True or False, not {normalize!r}.")
-        examples, numbered = _examples([image], [require_text(prompt, "prompt")])
-        texts = require_texts(answers, "answers")
+        examples, numbered = examples_of([image], [require_text(prompt, "prompt")])
+        texts = list_of_texts(answers, "answers")
         return self._checkpoint(checkpoint).score(examples, numbered, [texts], normalize)[0]
 
     def save_pretrained(
@@ -261,47 +261,3 @@ class PaLI:
                 self.dtype,
             )
         return self._loaded[name]
-
-
-def _examples(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[list[Example], dict[int, UserImage]]:
-    """Examples with the numbers of their images. One object, given several times, has one number."""
-    if isinstance(prompts, str) or is_single(images):
-        raise DataError("generate takes a list of images and a list of prompts: [image], [prompt].")
-    texts = require_texts(prompts, "prompts")
-    if len(images) != len(texts):
-        raise DataError(f"there are {len(images)} images and {len(texts)} prompts: each prompt needs an image.")
-    numbered: dict[int, UserImage] = {}
-    numbers: dict[int, int] = {}
-    examples: list[Example] = []
-    for place, (own, prompt) in enumerate(zip(images, texts, strict=True)):
-        found: list[int] = []
-        for at, image in enumerate(as_list(own)):
-            number = numbers.setdefault(id(image), len(numbers))
-            where = f"images[{place}]" if is_single(own) else f"images[{place}][{at}]"
-            numbered.setdefault(number, UserImage(image, where))
-            found.append(number)
-        examples.append(Example(tuple(found), prompt, ""))
-    return examples, numbered
-
-
-def _paired(images: object, texts: object, name: str) -> tuple[bool, list[Any], list[str]]:
-    """Whether there is one text, and lists of as many images as texts: one image is for all texts.
-
-    `name` is that of the argument with the texts, in errors.
-    """
-    if isinstance(texts, str):
-        return True, _seen([images]), [texts]
-    several = require_texts(texts, name)
-    paired = [images] * len(several) if is_single(images) else _seen(as_list(images))
-    if len(paired) != len(several):
-        text = f"there are {len(paired)} images and {len(several)} items of {name}"
-        raise DataError(f"{text}: give one image, or a list of as many.")
-    return False, paired, several
-
-
-def _seen(images: list[Any]) -> list[Any]:
-    """The images. Raises DataError for an empty list in place of one: the answer would be about nothing."""
-    for number, image in enumerate(images):
-        if not is_single(image) and not image:
-            raise DataError(f"images[{number}]: the list is empty; `generate` takes prompts without an image.")
-    return images

@@ -172,9 +172,11 @@ def _few_answers(report: Report) -> Iterable[str]:
     """Questions with too few answers for VQA accuracy, which leaves each of ten annotators out in turn."""
     for name, counts in _details_by_column(report, "questions with ").items():
         if one := counts.get("one answer"):
-            yield f"{name}: {_several(one, 'question')} with one answer: exact match with it, normalised, not VQA accuracy."
+            asked = _several(one, "question")
+            yield f"{name}: {asked} with one answer: exact match with it, normalised, not VQA accuracy."
         if few := counts.get("two or three answers"):
-            yield f"{name}: {_several(few, 'question')} with two or three answers, to which VQA accuracy gives 67% at most."
+            asked = _several(few, "question")
+            yield f"{name}: {asked} with two or three answers, to which VQA accuracy gives 67% at most."
 
 
 def _several(count: float, noun: str) -> str:

@@ -104,7 +104,7 @@ def test_a_disk_without_room_for_calibrations_does_not_stop_a_plan(experiment, m
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(estimates, "Worker", MeasuringWorker)
-    monkeypatch.setattr(estimates, "load", lambda: 0.0)
+    monkeypatch.setattr(estimates, "load_average", lambda: 0.0)
     monkeypatch.setattr(estimates.durable, "write_atomically", full)
     forecast, said = Forecast(Store(Path(experiment.runtime.store)), 1), []
     step = build(experiment).steps[0]
@@ -126,7 +126,7 @@ def test_a_calibration_beside_other_work_is_told_and_repeated_when_that_is_over(
                 self.theirs.send(Calibrated(StageCost(seconds)))
 
         monkeypatch.setattr(estimates, "Worker", Worker)
-        monkeypatch.setattr(estimates, "load", lambda: load)
+        monkeypatch.setattr(estimates, "load_average", lambda: load)
         said, forecast = [], Forecast(store, 1)
         forecast.calibrate([step], 1, said.append)
         known = Forecast(store, 1).estimate(step)

@@ -41,8 +41,7 @@ def test_how_the_encoder_is_measured_is_told(report):
     chosen = config["evaluation"]
     assert (
         f"Probe: shots of each class: {chosen['shots']}; random choices of them, over which it is the mean: "
-        f"{chosen['repeats']}."
-        in told
+        f"{chosen['repeats']}." in told
     )
     assert "Retrieval: the mean over 2 languages." in told and "Zero-shot: the set of prompts 'clip'." in told
 
