@@ -45,7 +45,7 @@ def examples_of(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[
     return examples, numbered
 
 
-def paired(images: object, texts: object, name: str) -> tuple[bool, list[Any], list[str]]:
+def images_with_texts(images: object, texts: object, name: str) -> tuple[bool, list[Any], list[str]]:
     """Whether there is one text, and lists of as many images as texts: one image is for all texts.
 
     `name` is that of the argument with the texts, in errors.

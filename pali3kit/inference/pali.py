@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from pali3kit.errors import DataError
-from pali3kit.inference.arguments import examples_of, list_of_texts, paired, require_images, require_text
+from pali3kit.inference.arguments import examples_of, images_with_texts, list_of_texts, require_images, require_text
 from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
 from pali3kit.inference.choice import QUESTIONS, REGIONS, caption_tasks, choose_checkpoint, require_checkpoint
 from pali3kit.inference.hub import download, push
@@ -96,7 +96,7 @@ class PaLI:
         A language is one of `checkpoints.languages()`, or any where these are not known. A transfer to questions
         answers: VQAv2's before OKVQA's and TextVQA's, unless `checkpoint` names one.
         """
-        single, images, texts = paired(image, question, "question")
+        single, images, texts = images_with_texts(image, question, "question")
         self._require_language(language)
         chosen = checkpoint or choose_checkpoint(self.checkpoints, [QUESTIONS], "questions")
         written = [prompts_of.for_answer(text, language) for text in texts]
@@ -147,7 +147,7 @@ class PaLI:
         the text in its place.
         """
         several = [text] * len(as_list(image)) if isinstance(text, str) and not is_single(image) else text
-        single, images, texts = paired(image, several, "text")
+        single, images, texts = images_with_texts(image, several, "text")
         for number, one in enumerate(images):
             if not is_single(one):
                 raise DataError(f"images[{number}]: regions are found in one image, this is a list of {len(one)}.")
