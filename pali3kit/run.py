@@ -81,8 +81,7 @@ def _dispatch(words: list[str]) -> int:
     words = _joined(words)
     name = _verb(words)
     command = COMMANDS[name]
-    settings = [found[1] for word in words if (found := OVERRIDE.fullmatch(word))]
-    rest = [word for word in words if not OVERRIDE.fullmatch(word)]
+    settings, rest = _divided(words, name)
     if "--version" in rest:
         print(f"pali3kit {__version__}")
         return 0
@@ -96,6 +95,23 @@ def _dispatch(words: list[str]) -> int:
     if name == "run" and rest:
         _require_experiment_or_command(rest[0])
     return command.function(_call(command, rest, settings))
+
+
+def _divided(words: list[str], name: str) -> tuple[list[str], list[str]]:
+    """The settings of a command line, and its other words.
+
+    Of an experiment, settings may stand anywhere. Other commands have places for what they need, and a word in one of
+    them is what it is: a question or a file may contain `=`.
+    """
+    command, settings, rest = COMMANDS[name], list[str](), list[str]()
+    for word in words:
+        found = OVERRIDE.fullmatch(word)
+        has_place = command.settings != "experiment" and name in rest and len(rest) <= command.arguments[0]
+        if found and (word.startswith("--") or not has_place):
+            settings.append(found[1])
+        else:
+            rest.append(word)
+    return settings, rest
 
 
 def _call(command: Command, rest: list[str], settings: list[str]) -> Call:

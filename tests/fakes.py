@@ -162,6 +162,7 @@ if __name__ in ("__main__", "__mp_main__"):  # a program of its own, and its wor
     install()
 
 if __name__ == "__main__":
+    from pali3kit.execution import estimates
     from pali3kit.execution.forecast import plan
     from pali3kit.runner import run as run_experiment
 
@@ -172,6 +173,7 @@ if __name__ == "__main__":
         fake.runtime.stages["multimodal"] = StageRuntime(nodes=2, devices=5)
     fake.runtime.read_from = [word.removeprefix("from=") for word in words if word.startswith("from=")]
     if "plan" in words:
+        estimates.load_average = lambda: 0.0  # a plan tells what else runs on the machine
         plan(fake)
         raise SystemExit(0)
     code = run_experiment(fake)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import true_files
-from PIL import Image
 from random_pali import MemoryCheckpoints, start_from
 from safetensors.numpy import save_file
 
@@ -64,10 +63,9 @@ def test_commands_of_the_readme_check(
 
 @pytest.fixture
 def trained(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A working folder with a finished run, under the names of two experiments, and an image."""
+    """A working folder with a finished run, under the names of two experiments."""
     for name in ("pali3", "ablate_classif"):
         shutil.copytree(run_folder, tmp_path / "runs" / name)
-    Image.fromarray(np.full((48, 64, 3), 200, np.uint8)).save(tmp_path / "scene.png")
     monkeypatch.chdir(tmp_path)
 
 

@@ -120,4 +120,5 @@ def test_what_is_broken_or_lost_is_counted_and_nothing_else(finished: tuple[Path
     [[first, second]] = kept
     assert first == broken and Path(LOST).name in second
     report = (folder / "runs/many/report.md").read_text()
-    assert "vision: 1 samples could not be read" in report and "features/train: 2 samples" in report
+    assert "vision: left out, as unreadable: 1 sample (" in report
+    assert "features/train: left out, as unreadable: 2 samples (" in report

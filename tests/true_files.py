@@ -219,7 +219,7 @@ def documented(root: Path) -> None:
     vqa_v2(root / "v2_questions.json", root / "v2_annotations.json", root / "coco", range(2))
     page(root / "papers/a.pdf")
     own = {"image": "1.png", "caption": "a cat"}
-    write(root / "own.jsonl", "\n".join(map(json.dumps, [own, {**own, "split": "test"}])))
+    write(root / "own.jsonl", "\n".join(map(json.dumps, [own] * 8 + [{**own, "split": "test"}] * 2)))
     refer(root / "refer/data", instances(root / "instances_train2014.json", root / "train2014", range(3)), range(1))
     open_images(root)
     shards(root / "webdata", 1000)

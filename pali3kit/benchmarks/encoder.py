@@ -42,7 +42,7 @@ PROBE = Benchmark(
     public=tuple(
         PublicSet(title=name, component=name, paths=(("path", path),)) for name, path in _PROBE_FOLDERS.items()
     ),
-    setting="Probe: {shots} shots of each class, the mean over {repeats} random choices of them.",
+    setting="Probe: shots of each class: {shots}; random choices of them, over which it is the mean: {repeats}.",
     charts=(Chart(kind="lines", key="curve"),),
 )
 KNN = Benchmark(

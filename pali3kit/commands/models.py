@@ -18,7 +18,14 @@ from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.config.grid import resolve
 from pali3kit.config.load import overridden
 from pali3kit.config.saved import EXPERIMENT, read_experiment
-from pali3kit.config.saved_pali import CONFIG_FILE, GENERATION_FILE, PREPROCESSING_FILE, RECIPE_FILE
+from pali3kit.config.saved_pali import (
+    CONFIG_FILE,
+    GENERATION_FILE,
+    PREPROCESSING_FILE,
+    RECIPE_FILE,
+    SavedPaLI,
+    is_saved,
+)
 from pali3kit.config.tree import parse
 from pali3kit.durable import sha256_of, write_atomically
 from pali3kit.errors import ConfigError, Problem, choose, nearest
@@ -34,15 +41,15 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 def _ask(call: Call) -> int:
     place, image, question = call.arguments
-    image = _image(image)
-    print(_open(place, call).ask(image, question, **_checkpoint(call)))
+    image, language = _image(image), call.options.get("language", "en")
+    print(_open(place, call, language).ask(image, question, language=language, **_checkpoint(call)))
     return 0
 
 
 def _caption(call: Call) -> int:
     place, image = call.arguments[0], _image(call.arguments[1])
     language = call.options.get("language", "en")
-    print(_open(place, call).caption(image, language=language, **_checkpoint(call)))
+    print(_open(place, call, language).caption(image, language=language, **_checkpoint(call)))
     return 0
 
 
@@ -167,25 +174,37 @@ def _measured(
     folder: Path, benchmark: str, point: Mapping[str, object], seed: int | None, overrides: Sequence[str]
 ) -> Experiment:
     """The experiment of a run's cell, or the recipe of a saved folder, with the benchmark alone."""
-    from pali3kit.inference.cell import choose_cell
-    from pali3kit.plan.graph import build
-
     if (folder / EXPERIMENT).is_file():
-        experiment = read_experiment(folder)
-        cell, _ = choose_cell(build(experiment), experiment, folder, seed, point)
-        experiment, where = resolve(experiment, cell.point), str(folder / EXPERIMENT)
+        experiment, where = _cell(folder, point, seed), str(folder / EXPERIMENT)
     elif (folder / RECIPE_FILE).is_file():
         experiment, where = read_experiment(folder, RECIPE_FILE), str(folder / RECIPE_FILE)
     else:
         raise UsageError(f"{folder} has neither {EXPERIMENT} nor {RECIPE_FILE}, which say how to measure.")
     alone = [f"evaluate=[{benchmark}]", "grid={}", "baseline={}", "published={}"]
+    alone += ["data.validation=0", "data.cache=true"]  # nothing is trained: images to train on are not even counted
     return overridden(experiment, where, [*alone, *overrides])
 
 
-def _open(place: str, call: Call) -> PaLI:
-    """The model, after its checks without torch."""
+def _cell(folder: Path, point: Mapping[str, object], seed: int | None) -> Experiment:
+    """The experiment of the cell that is chosen of a run, without a grid."""
+    from pali3kit.inference.cell import choose_cell
+    from pali3kit.plan.graph import build
+
+    experiment = read_experiment(folder)
+    cell, _ = choose_cell(build(experiment), experiment, folder, seed, point)
+    return resolve(experiment, cell.point)
+
+
+def _open(place: str, call: Call, language: str = "en") -> PaLI:
+    """The model, after its checks without torch; one of the hub tells which languages it knows when it is opened."""
     _require_model(place)
-    point, seed = _point(call.settings), _seed(call.options)
+    point, seed, folder = _point(call.settings), _seed(call.options), Path(place)
+    cell = _cell(folder, point, seed) if (folder / EXPERIMENT).is_file() else None
+    if language != "en":
+        from pali3kit.inference.languages import known_languages, require_language
+
+        saved = SavedPaLI(folder).languages if cell is None and is_saved(folder) else ()
+        require_language(language, saved if cell is None else known_languages(cell), place)
     from pali3kit.inference.load import load_pali
 
     return load_pali(place, seed=seed, **point)
@@ -229,9 +248,11 @@ def _checkpoint(call: Call) -> dict[str, str]:
 
 def _image(path: str) -> str:
     """The path of an image. Raises UsageError, with the nearest file, where there is none."""
+    if os.path.isdir(path):
+        raise UsageError(f"'{path}' is a folder, not an image: MODEL comes first, then IMAGE.")
     if not os.path.isfile(path):
         folder = Path(path).parent
-        near = nearest(path, map(str, folder.glob("*"))) if folder.is_dir() else ""
+        near = nearest(path, [str(each) for each in folder.glob("*") if each.is_file()]) if folder.is_dir() else ""
         raise UsageError(f"there is no image '{path}'.{near}")
     return path
 
@@ -245,8 +266,8 @@ def _require_drawing(out: Path, image: str) -> None:
 
 MODEL_COMMANDS = {
     "ask": Command(
-        _ask, "ask MODEL IMAGE QUESTION [--checkpoint NAME] [seed=N key=value ...]", arguments=(3, 3), settings="cell",
-        options=("checkpoint", "seed"), prints=True,
+        _ask, "ask MODEL IMAGE QUESTION [--language CODE] [--checkpoint NAME] [seed=N key=value ...]", arguments=(3, 3),
+        settings="cell", options=("language", "checkpoint", "seed"), prints=True,
     ),
     "caption": Command(
         _caption, "caption MODEL IMAGE [--language CODE] [--checkpoint NAME] [seed=N key=value ...]", arguments=(2, 2),

@@ -17,7 +17,7 @@ from pali3kit.config.from_saved import saved_settings
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
-from pali3kit.config.root import public_sets
+from pali3kit.config.root import public_sets, without_training
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
@@ -58,14 +58,15 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> Experiment:
     """An experiment of a run that was read from `where`, with `key=value` overrides.
 
-    A `data.root` among them replaces the sources of benchmarks. Raises ConfigError with the problems of the overrides:
+    A `data.root` among them replaces the sources of benchmarks; of public sets only what is measured needs to be there.
+    Raises ConfigError with the problems of the overrides:
     of what the run was trained on, nothing needs to be here.
     """
     problems: list[Problem] = []
     extra = _read_overrides(overrides, problems)
     tree = Node.of(written(experiment), where)
     if (public := public_sets(_over(tree, extra))) and any(each.startswith("data.root=") for each in overrides):
-        tree = merge(Experiment, tree, public)
+        tree = merge(Experiment, tree, without_training(public))
     builder, tree = Builder(), _over(tree, extra)
     built = builder.experiment(tree)
     problems += builder.problems + check(built, tree, builder.refused)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 
 from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
@@ -47,6 +48,27 @@ def public_sets(tree: Node) -> Node | None:
             if "probes" not in above or not _filled(_at(tree, *above)):  # the experiment's own replace all eight
                 _set(layer, [*above, last], _component(public, root))
     return layer
+
+
+def without_training(public: Node) -> Node:
+    """Those of `public_sets` for a model that is only measured: files to train on need not be there.
+
+    Where one is not, the test file is named in its place: the training split is not read. `public` is changed.
+    """
+    sources = _at(public, "data", "benchmarks")
+    for node in sources.value.values() if sources is not None else ():
+        options, entry = node.value, registry.SOURCE.describe(node.value["name"].value)
+        absent = [] if entry is None else missing_files(Component(name=entry.name, options=node.plain()), entry)
+        optional = [] if entry is None or entry.options is None else [
+            each.name for each in fields(entry.options) if each.default is None
+        ]  # fmt: skip
+        for option in absent:
+            test = options.get("test" if option == "path" else f"test_{option}")
+            if test is not None:
+                options[option] = test
+            elif option in optional and not option.startswith("test"):
+                del options[option]
+    return public
 
 
 def source_of(cell: Experiment, benchmark: Benchmark) -> Component | None:

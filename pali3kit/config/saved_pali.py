@@ -61,6 +61,7 @@ class SavedPaLI:
     Attributes:
         folder: where it is.
         bins: the number of values of a coordinate.
+        languages: codes of those that it was trained and measured in; empty where the folder does not record them.
         codes, sentinels, rows: arguments of the tokenizer, which has `vocabulary` ids.
         encoders: the image encoders, by the part that has their weights.
         mask_tokenizer: the mask tokenizer, None without one.
@@ -75,6 +76,7 @@ class SavedPaLI:
         try:
             tokenizer = config["tokenizer"]
             self.bins = int(config["bins"])
+            self.languages = tuple(str(code) for code in config.get("languages", ()))
             self.codes, self.sentinels, self.rows = (int(tokenizer[key]) for key in ("codes", "sentinels", "rows"))
             self.vocabulary = int(tokenizer["size"])
             self.encoders: dict[str, Named] = {part: _built_in(each) for part, each in config["encoders"].items()}

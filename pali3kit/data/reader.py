@@ -83,6 +83,37 @@ class Files:
         return None
 
 
+class Subset:
+    """Some records of a `reader`, by their numbers; files, classes and languages are those of all."""
+
+    def __init__(self, reader: Reader, numbers: np.ndarray) -> None:
+        self.reader, self.numbers = reader, numbers
+        self.version, self.files = reader.version, reader.files
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.reader.classes
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.reader.languages
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return self.reader.damages
+
+    @property
+    def image_counts(self) -> np.ndarray | None:
+        counts = self.reader.image_counts
+        return None if counts is None else counts[self.numbers]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def record(self, number: int) -> Record:
+        return self.reader.record(int(self.numbers[number]))
+
+
 def image_in(folder: Path, *names: str) -> Callable[[], bytes]:
     """A function that reads the first of `names` that exists in `folder`. It raises DataError where none does.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import TASKS_OF
 from pali3kit.config.tasks import TASKS
+from pali3kit.data.fields import numbers
 from pali3kit.data.readers.records import RecordsReader
 from pali3kit.data.readers.records_fields import unread_fields
 from pali3kit.data.record import Record
@@ -26,6 +27,8 @@ WANTED = {
     "expressions": "no thing has a mask and expressions",
 }
 """Why the tasks of an annotation are missing, by the annotations of `TASKS_OF`."""
+NORMALISED = "boxes that look normalised, all numbers within 0..1, where pixels are meant"
+CUT = "boxes that reach beyond their image, and are cut (they are x, y, width, height)"
 COUNTED = ("images", "questions", "answers", "things", "masks", "expressions", "words", "labels")
 
 
@@ -99,6 +102,7 @@ class Survey:
         headers: of the images, one for each time that a line names it.
         unread: how often there are fields that are not read.
         unmasked: expressions of things without a mask, which no task uses.
+        doubtful: the boxes that are used and may be meant otherwise, with line and field, by what looks wrong.
         usable: numbers of the reader's records that can be used.
     """
 
@@ -108,6 +112,7 @@ class Survey:
     headers: list[_Header] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
     unmasked: int = 0
+    doubtful: dict[str, list[str]] = field(default_factory=dict)
     usable: list[int] = field(default_factory=list)
 
     @property
@@ -185,12 +190,29 @@ def survey_records(
         except DataError as error:
             found.problems.append(f"{where}: {str(error).removeprefix(f'{where}: ')}")
             continue
+        for reason, box in _doubtful_boxes(entry, record.size or headers[0].size):
+            found.doubtful.setdefault(reason, []).append(f"{where}: {box}")
         found.headers += headers
         found.unread.update(unread_fields(entry))
         found.usable.append(number)
         found.unmasked += sum(len(thing.expressions) for thing in record.things if thing.mask is None)
         found.splits.setdefault(_split_of(entry), SplitCounts()).add(record, reader.parser.paths(entry, where))
     return found
+
+
+def _doubtful_boxes(entry: Mapping[str, object], size: Size) -> Iterator[tuple[str, str]]:
+    """Of the boxes of a usable line on an image of (height, width): why they are in doubt, and their field."""
+    for name in ("things", "words"):
+        listed = entry.get(name)
+        for number, each in enumerate(listed if isinstance(listed, list) else ()):
+            if not isinstance(each, dict):
+                continue
+            x, y, width, height = box = numbers(each["bbox"], 4, "bbox")
+            shown = f"{name}[{number}]: 'bbox' {each['bbox']} on an image of {size[0]}x{size[1]}"
+            if all(0 <= value <= 1 for value in box):
+                yield NORMALISED, shown
+            elif min(round(x), round(y)) < 0 or round(x + width) > size[1] or round(y + height) > size[0]:
+                yield CUT, shown
 
 
 def _split_of(entry: Mapping[str, object]) -> str:

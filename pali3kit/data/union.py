@@ -27,7 +27,7 @@ class UnionSource(SourceBase):
     """The registry's `union`. A task is `part.task`, or `task` of all parts that have it, weighted by their images.
 
     For the stages on PaLI, images are numbered part by part. Pretraining has its own range of numbers, over shuffled
-    images of the parts that may have texts or labels; `telling(what)` narrows it to parts with one of them. A part
+    images of the parts that may have texts or labels; `telling(what)` narrows it, and its parts, to one of them. A part
     without a test split adds nothing to the test split.
 
     Args:
@@ -60,10 +60,11 @@ class UnionSource(SourceBase):
             sources = {name: source for name, source in self.sources.items() if supervises(source, what)}
             if not sources:
                 raise DataError(f"no part of the union has images with {what}: they are {', '.join(self.parts)}")
+            parts = {name: self.parts[name].telling(what) for name in sources}
             narrowed = self
-            if len(sources) < len(self.sources):
+            if any(parts.get(name) is not part for name, part in self.parts.items()):
                 narrowed = object.__new__(UnionSource)
-                narrowed._join(sources, {name: self.parts[name] for name in sources}, self.skips)
+                narrowed._join(sources, parts, self.skips)
             self._narrowed[what] = narrowed
         return self._narrowed[what]
 

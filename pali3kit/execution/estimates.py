@@ -2,6 +2,9 @@
 
 Seconds per unit come from finished stages of equal shape on the same processor with the same threads; else from a short
 calibration by the stage itself, kept in `<store>/calibration.json`; else, roughly, from finished stages of its kind.
+
+A calibration beside other work may be many times too slow, with several threads 25 times. So the load of the machine is
+kept with it, and it is repeated when much of that load is gone.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import Any
 from pali3kit import durable
 from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
-from pali3kit.execution.host import cores, processor
+from pali3kit.execution.host import cores, load_average, processor
 from pali3kit.execution.manifest import Manifest, parse_mapping
 from pali3kit.execution.messages import Calibrated, Message, Profiled
 from pali3kit.execution.process import Worker
@@ -26,6 +29,8 @@ from pali3kit.execution.store import Store
 from pali3kit.execution.workload import cost_shape, shape, units
 from pali3kit.plan.step import Step
 from pali3kit.training.context import MemoryProfile, StageCost
+
+BUSY = 0.5  # processes a core that run or wait, beside which a calibration is not to be trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class Forecast:
     """The known costs of steps on this machine with `threads` threads per stage."""
 
     def __init__(self, store: Store, threads: int) -> None:
-        self.store, self.threads = store, threads
+        self.store, self.threads, self.load = store, threads, load_average()
         self.file = store.root / "calibration.json"
         self.calibrated = _read(self.file)
         self.by_shape: dict[str, list[tuple[int, float]]] = {}
@@ -75,6 +80,7 @@ class Forecast:
         """The measured cost and the profile of a calibrated step of this shape."""
         cost = dict(self.calibrated.get(self._key(step)) or {})
         profile = cost.pop("profile", None)
+        cost.pop("load", None)
         return StageCost(**cost) if cost else None, MemoryProfile(**profile) if profile else None
 
     def seconds(self, steps: Iterable[Step]) -> dict[str, float]:
@@ -86,12 +92,12 @@ class Forecast:
         }
 
     def calibrate(self, steps: Iterable[Step], workers: int, say: Callable[[str], None]) -> None:
-        """Calibrate the steps without an exact estimate, once per shape.
+        """Calibrate the steps without an exact estimate, or with one from a busier machine, once per shape.
 
         All are first profiled on the meta device, on all cores. Those that fit this machine are then timed, `workers`
         at a time: they share the machine as they will when running.
         """
-        unknown = {cost_shape(step): step for step in steps if self.estimate(step).origin in ("rough", "unknown")}
+        unknown = {cost_shape(step): step for step in steps if self._is_unknown(step)}
         if not unknown:
             return
         pool: list[Worker] = []
@@ -104,6 +110,9 @@ class Forecast:
             measured = self._answers(pool, fitting, lambda worker, step: worker.calibrate(step, rows[step]), workers)
             for step, message in measured:
                 self._note(step, message, say)
+            if fitting and self._is_busy(self.load):
+                text = f"this machine is busy (load {self.load:.1f} on {cores()} cores): times calibrated now"
+                say(f"{text} are too long, and are measured again by a `plan` when it is idle")
         finally:
             for worker in pool:
                 worker.stop()
@@ -111,6 +120,17 @@ class Forecast:
             _write(self.file, self.calibrated)
         except OSError as error:  # this plan still uses what was measured
             say(f"{self.file} cannot be written: {error.strerror}")
+
+    def _is_unknown(self, step: Step) -> bool:
+        """Whether a step has no exact estimate, or one that was calibrated beside work most of which is gone."""
+        origin, then = self.estimate(step).origin, self.calibrated.get(self._key(step), {}).get("load", 0.0)
+        return origin in ("rough", "unknown") or (
+            origin == "calibrated" and self._is_busy(then) and self.load < then / 2
+        )
+
+    @staticmethod
+    def _is_busy(processes: float) -> bool:
+        return processes > BUSY * cores()
 
     def _answers(
         self, pool: list[Worker], steps: Iterable[Step], ask: Callable[[Worker, Step], None], limit: int
@@ -147,7 +167,7 @@ class Forecast:
                 say(f"{step.label} is too large to be measured here: {_demand(message.profile)}")
         elif isinstance(message, Calibrated):
             if message.cost is not None:
-                self._keep(step, asdict(message.cost))
+                self._keep(step, {**asdict(message.cost), "load": self.load})
         else:
             say(f"{step.label} could not be calibrated: {getattr(message, 'reason', message)}")
 
@@ -199,8 +219,8 @@ def _is_valid(costs: object) -> bool:
     try:
         if profile:
             MemoryProfile(**profile)
-        if set(costs) - {"profile"}:
-            StageCost(**{key: value for key, value in costs.items() if key != "profile"})
+        if set(costs) - {"profile", "load"}:
+            StageCost(**{key: value for key, value in costs.items() if key not in ("profile", "load")})
     except TypeError:
         return False
     return True

@@ -22,6 +22,14 @@ def cores() -> int:
     return count
 
 
+def load_average() -> float:
+    """How many processes ran or waited for a core in the last minute, on average; 0 where the system does not say."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return 0.0
+
+
 @cache
 def processor() -> str:
     """The model name of the processor, as the system reports it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pali3kit.config.saved_pali import STAGE_1
@@ -93,6 +93,10 @@ class Checkpoints(ABC):
     @abstractmethod
     def architecture(self, name: str) -> Architecture:
         """What the models of a checkpoint are built from."""
+
+    def languages(self) -> Sequence[str]:
+        """Codes of the languages that the models were trained and measured in; empty where they are not known."""
+        return ()
 
     @abstractmethod
     def documents(self) -> Mapping[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -35,6 +35,13 @@ class UserImage:
     image: object
     where: str
 
+    def __post_init__(self) -> None:
+        """Raise DataError for what is no image, before any is read."""
+        if not isinstance(self.image, Image.Image | str | os.PathLike | Tensor | np.ndarray):
+            several = "; several images are a list" if isinstance(self.image, Iterable) else ""
+            kind = type(self.image).__name__
+            raise DataError(f"{self.where}: cannot read an image from {kind}: {_CHOICES}{several}.")
+
     def pixels(self) -> NDArray[np.uint8]:
         """uint8 `[H,W,3]`. Raises DataError, which begins with `where`, for an image that cannot be read."""
         image, where = self.image, self.where
@@ -44,10 +51,9 @@ class UserImage:
             pixels = _of_file(Path(image), where)
         elif isinstance(image, Tensor):
             pixels = _of_tensor(image, where)
-        elif isinstance(image, np.ndarray):
-            pixels = _of_array(image, where)
         else:
-            raise DataError(f"{where}: cannot read an image from {type(image).__name__}: {_CHOICES}.")
+            assert isinstance(image, np.ndarray)
+            pixels = _of_array(image, where)
         if 0 in pixels.shape:
             raise DataError(f"{where}: it has no pixels: {list(pixels.shape)}")
         return pixels

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -60,6 +61,8 @@ class LoadedCheckpoint:
         length = self.defaults.target_length if max_length is None else max_length
         beams = self.defaults.beams if beams is None else beams
         for name, value in (("max_length", length), ("beams", beams)):
+            if not isinstance(value, Integral):
+                raise ConfigError([f"{name} should be a whole number, not {value!r}."])
             if value < 1:
                 raise ConfigError([f"{name} should be at least 1, not {value}."])
         self._require_positions(examples, length)
@@ -134,6 +137,6 @@ def require_device(name: str | torch.device) -> torch.device:
     """The device of a name. Raises DataError where there is none."""
     try:
         torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+    except (RuntimeError, AssertionError, TypeError) as error:  # torch without CUDA asserts
         raise DataError(f"device {name} cannot be used: {first_line(error)}.") from error
     return torch.device(name)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import torch
 from PIL import Image
 
-from pali3kit.data.task import Example
 from pali3kit.errors import DataError
+from pali3kit.inference.arguments import examples_of, images_with_texts, list_of_texts, require_images, require_text
 from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
 from pali3kit.inference.choice import QUESTIONS, REGIONS, caption_tasks, choose_checkpoint, require_checkpoint
 from pali3kit.inference.hub import download, push
 from pali3kit.inference.images import ImageInput, ImageInputs, UserImage, as_list, is_single
+from pali3kit.inference.languages import ENGLISH, require_language
 from pali3kit.inference.loaded import LoadedCheckpoint, require_device, require_dtype
 from pali3kit.inference.regions import Region, draw_regions, read_regions
 from pali3kit.inference.saved import open_saved, save
@@ -30,8 +31,8 @@ class PaLI:
     prompt is about several images, it is a list or tuple of them. Lists of questions, texts or prompts are answered in
     batches, whose size depends on the memory that an example needs.
 
-    All methods raise DataError for an image that cannot be read, which they name, and ConfigError for a checkpoint that
-    is not there.
+    All methods raise DataError for an image that cannot be read, or an argument of another type, which they name, and
+    ConfigError for a checkpoint that is not there, or a language that it was not trained in.
 
     Args:
         checkpoints: where the models come from, which are moved to the device, and cast, in place.
@@ -69,7 +70,7 @@ class PaLI:
             max_length: answers end after so many tokens; by default as in the evaluation of this checkpoint.
             beams: of beam search, 1 is greedy; by default likewise.
         """
-        examples, numbered = _examples(images, prompts)
+        examples, numbered = examples_of(images, prompts)
         return self._checkpoint(checkpoint).generate(examples, numbered, max_length, beams)
 
     @overload
@@ -92,10 +93,12 @@ class PaLI:
     ) -> str | list[str]:
         """The answer to a question, in `language`; to several questions, about one image or a list of as many, a list.
 
-        A transfer to questions answers: VQAv2's before OKVQA's and TextVQA's, unless `checkpoint` names one.
+        A language is one of `checkpoints.languages()`, or any where these are not known. A transfer to questions
+        answers: VQAv2's before OKVQA's and TextVQA's, unless `checkpoint` names one.
         """
+        single, images, texts = images_with_texts(image, question, "question")
+        self._require_language(language)
         chosen = checkpoint or choose_checkpoint(self.checkpoints, [QUESTIONS], "questions")
-        single, images, texts = _paired(image, question)
         written = [prompts_of.for_answer(text, language) for text in texts]
         answers = self.generate(images, written, checkpoint=chosen)
         return answers[0] if single else answers
@@ -117,9 +120,10 @@ class PaLI:
 
         English ones come from COCO's transfer, others, or all where there is none, from the multilingual one.
         """
+        images = require_images(as_list(image))
+        self._require_language(language)
         what = f"captions in '{language}'"
         chosen = checkpoint or choose_checkpoint(self.checkpoints, caption_tasks(language.lower()), what)
-        images = as_list(image)
         captions = self.generate(images, [prompts_of.for_caption(language)] * len(images), checkpoint=chosen)
         return captions[0] if is_single(image) else captions
 
@@ -142,9 +146,12 @@ class PaLI:
         Boxes are in pixels of the upright image and masks have its size. A region that cannot be read has no box, and
         the text in its place.
         """
-        chosen = checkpoint or choose_checkpoint(self.checkpoints, [REGIONS], "regions")
         several = [text] * len(as_list(image)) if isinstance(text, str) and not is_single(image) else text
-        single, images, texts = _paired(image, several)
+        single, images, texts = images_with_texts(image, several, "text")
+        for number, one in enumerate(images):
+            if not is_single(one):
+                raise DataError(f"images[{number}]: regions are found in one image, this is a list of {len(one)}.")
+        chosen = checkpoint or choose_checkpoint(self.checkpoints, [REGIONS], "regions")
         answers = self.generate(images, [prompts_of.for_region(each) for each in texts], checkpoint=chosen)
         masks, bins = self.checkpoints.mask_tokenizer(), self.checkpoints.bins
         found: list[list[Region]] = []
@@ -175,14 +182,18 @@ class PaLI:
             image: one, or a sequence of several.
             prompt: as it is (`pk.prompts` writes those of tasks).
             answers: not cut, whatever their length.
-            normalize: divide by the number of tokens, the end included: the mean per token, which does not favour
-                short answers.
-            checkpoint: a name of `checkpoints.names`.
+            normalize: True divides by the number of tokens, the end included: the mean per token, which does not
+                favour short answers. False gives the sum, the log of the answer's probability. There is no default.
+            checkpoint: a name of `checkpoints.names`; by default, as for `generate`, that of stage 1 or 2, which no
+                transfer has specialised.
         """
         if isinstance(answers, str):
             raise DataError("score takes a list of answers: [answer].")
-        examples, numbered = _examples([image], [prompt])
-        return self._checkpoint(checkpoint).score(examples, numbered, [answers], normalize)[0]
+        if not isinstance(normalize, bool):
+            raise DataError(f"normalize should be True or False, not {normalize!r}.")
+        examples, numbered = examples_of([image], [require_text(prompt, "prompt")])
+        texts = list_of_texts(answers, "answers")
+        return self._checkpoint(checkpoint).score(examples, numbered, [texts], normalize)[0]
 
     def save_pretrained(
         self,
@@ -232,9 +243,14 @@ class PaLI:
             max_shard_size=max_shard_size,
         )
 
+    def _require_language(self, language: str) -> None:
+        """Raise ConfigError for a language that the models do not know; all that have prompts know English's."""
+        if require_text(language, "language").lower() != ENGLISH:
+            require_language(language, self.checkpoints.languages(), self.checkpoints.name)
+
     def _checkpoint(self, name: str) -> LoadedCheckpoint:
         """A checkpoint, loaded now if it was not before. Encoders that several share are one object."""
-        if name not in self._loaded:
+        if require_text(name, "checkpoint") not in self._loaded:
             require_checkpoint(self.checkpoints, name)
             self._loaded[name] = LoadedCheckpoint(
                 self.checkpoints.vision(name).to(self.device, self.dtype).eval(),
@@ -245,30 +261,3 @@ class PaLI:
                 self.dtype,
             )
         return self._loaded[name]
-
-
-def _examples(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[list[Example], dict[int, UserImage]]:
-    """Examples with the numbers of their images. One object, given several times, has one number."""
-    if isinstance(prompts, str) or is_single(images):
-        raise DataError("generate takes a list of images and a list of prompts: [image], [prompt].")
-    if len(images) != len(prompts):
-        raise DataError(f"there are {len(images)} images and {len(prompts)} prompts: each prompt needs an image.")
-    numbered: dict[int, UserImage] = {}
-    numbers: dict[int, int] = {}
-    examples: list[Example] = []
-    for place, (own, prompt) in enumerate(zip(images, prompts, strict=True)):
-        found: list[int] = []
-        for at, image in enumerate(as_list(own)):
-            number = numbers.setdefault(id(image), len(numbers))
-            where = f"images[{place}]" if is_single(own) else f"images[{place}][{at}]"
-            numbered.setdefault(number, UserImage(image, where))
-            found.append(number)
-        examples.append(Example(tuple(found), prompt, ""))
-    return examples, numbered
-
-
-def _paired(images: object, texts: str | Sequence[str]) -> tuple[bool, list[Any], list[str]]:
-    """Whether there is one text, and lists of as many images as texts: one image is for all texts."""
-    if isinstance(texts, str):
-        return True, [images], [texts]
-    return False, [images] * len(texts) if is_single(images) else as_list(images), list(texts)

@@ -51,11 +51,29 @@ def read_regions(answer: str, height: int, width: int, masks: MaskVQVAE | None, 
     return regions
 
 
+def _require_regions(regions: object) -> None:
+    """Raise DataError unless these are regions of one image, with masks of bools and boxes of four numbers."""
+    if not isinstance(regions, list | tuple):
+        raise DataError(f"regions should be a list of regions, not {type(regions).__name__}.")
+    for number, region in enumerate(regions):
+        name = f"regions[{number}]"
+        if not isinstance(region, Region):
+            what = f"{name} should be a Region, not {type(region).__name__}"
+            raise DataError(f"{what}: draw takes the list that `segment` gives for one image.")
+        mask, box = region.mask, region.box
+        if mask is not None and not (isinstance(mask, np.ndarray) and mask.dtype == bool and mask.ndim == 2):
+            raise DataError(f"{name}: its mask should be an array bool [H,W].")
+        if box is not None and (np.shape(box) != (4,) or not np.issubdtype(np.asarray(box).dtype, np.number)):
+            raise DataError(f"{name}: its box should be (y0, x0, y1, x1), not {box!r}.")
+
+
 def draw_regions(pixels: NDArray[np.uint8], regions: Sequence[Region]) -> Image.Image:
     """A copy of an image uint8 `[H,W,3]` with its regions: masks tinted, boxes outlined, a colour each.
 
-    Unreadable regions are left out. Raises DataError for a mask of another size than the image.
+    Unreadable regions are left out. Raises DataError for what is no list of regions, a mask of another size than the
+    image, or a box that is none.
     """
+    _require_regions(regions)
     blended = pixels.astype(np.float32)
     coloured = [(region, COLOURS[number % len(COLOURS)]) for number, region in enumerate(regions)]
     for region, colour in coloured:

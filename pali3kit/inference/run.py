@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.grid import resolve
 from pali3kit.config.saved import find_store, read_experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.inference.card import run_documents
 from pali3kit.inference.cell import choose_cell
 from pali3kit.inference.checkpoints import STAGE_1, Architecture, Checkpoints, GenerationDefaults
+from pali3kit.inference.languages import known_languages
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.graph import build
@@ -124,6 +126,9 @@ class RunCheckpoints(Checkpoints):
     def documents(self) -> Mapping[str, str]:
         built = self.architecture(STAGE_1)
         return run_documents(self.experiment, self.graph, self.cell, self.store, self.models, built)
+
+    def languages(self) -> Sequence[str]:
+        return known_languages(resolve(self.experiment, self.cell.point))
 
     def _evaluation_of(self, name: str) -> Step:
         """The evaluation of a checkpoint: of its own benchmark, or any other; of any checkpoint where it has none."""

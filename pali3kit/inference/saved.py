@@ -160,6 +160,7 @@ class _Writer:
                 "format": FORMAT,
                 "pali3kit": __version__,
                 "bins": source.bins,
+                "languages": list(source.languages()),
                 "tokenizer": {**vocabulary, "size": len(tokenizer)},
                 "mask_tokenizer": described if mask_tokenizer is not None else None,
                 "encoders": self.encoders,
@@ -277,6 +278,9 @@ class _SavedCheckpoints(Checkpoints):
             language=config.language,
             mask_tokenizer=self.saved.mask_tokenizer,
         )
+
+    def languages(self) -> Sequence[str]:
+        return self.saved.languages
 
     def documents(self) -> Mapping[str, str]:
         """The model card and the experiment that are in the folder, which the next folder gets unchanged."""

@@ -24,13 +24,18 @@ _INSTANCE = "instance"  # the task of file sources with any object
 @dataclass(frozen=True)
 class _SourceSplits:
     """What a stage on PaLI reads: a source and how many of its train and test images; `benchmark` has a source of its
-    own, "" is `data.source`.
+    own, "" is `data.source`, with `of_data` train images.
     """
 
     source: Component
-    train: int
     test: int
     benchmark: str = ""
+    of_data: int = 0
+
+    @property
+    def train(self) -> int:
+        """Of a source of its own all; they are counted when they are asked for, which measuring does not."""
+        return size_of_split(self.source, "train") if self.benchmark else self.of_data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +106,13 @@ def image_set_of(experiment: Experiment, benchmark: str = "") -> _SourceSplits:
     """
     data, own = experiment.data, source_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None
     if own is None:
-        return _SourceSplits(data.source, data.train, data.test)
+        return _SourceSplits(data.source, data.test, of_data=data.train)
     transfer = BENCHMARK.find(benchmark).transfer
-    train, test = (size_of_split(own, split) for split in ("train", "test"))
-    if data.validation >= train:
-        raise DataError(f"data.validation: {data.validation} leaves none of the {train} train images of '{transfer}'")
-    return _SourceSplits(own, train, test, transfer)
+    images = _SourceSplits(own, size_of_split(own, "test"), transfer)
+    if data.validation and data.validation >= images.train:
+        text = f"leaves none of the {images.train} train images of '{transfer}'"
+        raise DataError(f"data.validation: {data.validation} {text}")
+    return images
 
 
 def text_fields(experiment: Experiment, image_size: int, benchmark: str = "") -> _TextFields:

@@ -89,11 +89,12 @@ def columns_of(benchmark_name: str, sets: EvaluationSets = EMBEDDED_SETS) -> tup
 def _title_of(column: BenchmarkColumn, benchmark: Benchmark, sets: EvaluationSets) -> str:
     """The title with the names of the sets filled in: the public data set's own title, or the label.
 
-    A title without placeholders gets the prefix of the label, which says that other data are measured.
+    A title without placeholders is followed by the source in the label, which says that other data are measured.
     """
     label = sets.label(benchmark)
     if "{" not in column.title:
-        return label.removesuffix(benchmark.name) + column.title
+        source = label.removesuffix(benchmark.name).removesuffix("/")
+        return f"{column.title}, {source}" if source else column.title
     embedded = "embedded " if label == benchmark.label(WORLD) else ""
     return column.title.format(
         set=sets.titles.get(benchmark.name, label) if label == benchmark.name else label,

@@ -25,6 +25,7 @@ from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.html import render_page
 
 SHOWN = 10  # records, spread evenly over the usable ones
+DOUBTFUL = 3  # boxes that are shown for each doubt
 QUOTED = 20  # problems that the terminal shows; the page has all
 
 
@@ -76,6 +77,9 @@ def _summary(survey: Survey) -> Iterator[list[str]]:
         yield [f"images in lines to train on and in lines to test on: {len(shared)}, {first}"]
     if survey.unmasked:
         yield [f"{survey.unmasked} expressions are of things without a mask: no task uses them"]
+    for reason, boxes in survey.doubtful.items():
+        first = f"; the first {DOUBTFUL}" if len(boxes) > DOUBTFUL else ""
+        yield [f"{reason}: {len(boxes)}{first}", *(f"  {box}" for box in boxes[:DOUBTFUL])]
     if survey.unread:
         yield ["fields that are not read: " + _counted(survey.unread)]
 

@@ -42,7 +42,7 @@ def test_a_training_of_its_own_has_fine_tuning() -> None:
 @pytest.mark.parametrize(
     ("benchmark", "setting"),
     [
-        (PROBE, "Probe: 10 shots of each class, the mean over 3 random choices of them."),
+        (PROBE, "Probe: shots of each class: 10; random choices of them, over which it is the mean: 3."),
         (KNN, "Neighbours: 20, by cosine similarity."),
         (ZERO_SHOT, "Zero-shot: the set of prompts 'clip'."),
         (LINEAR, ""),

@@ -20,7 +20,7 @@ from pali3kit.inference.pali import PaLI
 from pali3kit.inference.regions import Region
 from pali3kit.run import main
 
-MODEL = "model"
+MODEL, SMOKE = "model", "smoke"
 
 
 class LargerImages(MemoryCheckpoints):
@@ -64,6 +64,29 @@ def test_ask_and_caption(opened: list[Any], checkpoints: MemoryCheckpoints, caps
     assert main(["caption", MODEL, "a.png", "--language", "de", "--checkpoint=multimodal"]) == 0
     told = PaLI(checkpoints).caption("a.png", language="de", checkpoint="multimodal")
     assert capsys.readouterr().out == told + "\n"
+
+
+def test_a_question_is_what_stands_in_its_place(
+    opened: list[Any], checkpoints: MemoryCheckpoints, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.full((30, 40, 3), 99, np.uint8)).save("n=1.png")
+    assert main(["ask", "--seed=3", MODEL, "n=1.png", "seed=4", "pretrain=siglip"]) == 0
+    assert opened == [(MODEL, {"seed": 3, "pretrain": "siglip"})]
+    assert capsys.readouterr().out == PaLI(checkpoints).ask("n=1.png", "seed=4") + "\n"
+
+
+def test_a_run_of_several_models_is_refused_before_one_is_opened(
+    opened: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = to_yaml(load(shipped_experiments()["ablate_classif"], ["scale=smoke", "seeds=[0,1]"]))
+    Path(MODEL, "experiment.yaml").write_text(written, encoding="utf-8")
+    for word, told in (("seed=1", f"{MODEL} has 2 models. Choose one by pretrain: classif, siglip."),
+                       ("seed=2", f"{MODEL} has no seed 2. Choose from 0, 1.")):  # fmt: skip
+        assert main(["ask", MODEL, "a.png", "what is it?", word]) == 2
+        assert capsys.readouterr().err == told + "\n"
+    assert not opened
+    assert main(["ask", MODEL, "a.png", "what is it?", "seed=1", "pretrain=siglip"]) == 0
+    assert len(opened) == 1
 
 
 def test_segment_prints_boxes_and_writes_the_drawing(
@@ -149,10 +172,28 @@ def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.Captur
     assert told.err == "vqav2: checkpoint refcoco of memory\n"
 
 
+def test_evaluate_needs_no_files_to_train_on(opened: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    asked, answers = "v2_OpenEnded_mscoco_val2014_questions.json", "v2_mscoco_val2014_annotations.json"
+    true_files.vqa_v2(Path("sets/vqav2", asked), Path("sets/vqav2", answers), Path("sets/coco"), range(3), "val2014")
+    true_files.xm3600(Path("sets/xm3600"))
+    for file in Path("sets/xm3600").glob("*.bz2"):
+        file.unlink()
+    for name in ("vqav2", "xm3600"):
+        words = ["evaluate", MODEL, name, "data.root=sets", "--checkpoint", "multimodal"]
+        assert main([*words, "evaluation.limit=2"]) == 0, capsys.readouterr().err
+        assert capsys.readouterr().out.startswith(name)
+    Path("sets/vqav2", answers).unlink()
+    assert main(["evaluate", MODEL, "vqav2", "data.root=sets", "--out", "again"]) == 2
+    told = capsys.readouterr().err
+    assert "there is no 'sets/vqav2/v2_mscoco_val2014_annotations.json'" in told
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["ask", MODEL, "a.png"], "usage: python -m pali3kit.run ask MODEL IMAGE QUESTION"),
+        (["ask", "a.png", MODEL, "?"], "'model' is a folder, not an image: MODEL comes first, then IMAGE.\n"),
+        (["ask", SMOKE, "a.png", "?", "--language", "xx"], "smoke was not trained in the language 'xx', but in ar,"),
         (["ask", MODEL, "b.png", "?"], "there is no image 'b.png'. Did you mean 'a.png'?\n"),
         (["ask", "modl", "a.png", "?"], "no run folder, saved folder or hub id 'modl'. Did you mean 'model'?\n"),
         (["ask", "./modl", "a.png", "?"], "no run folder, saved folder or hub id './modl'. Did you mean 'model'?\n"),
@@ -160,6 +201,7 @@ def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.Captur
         (["ask", MODEL, "a.png", "?", "pretrain=["], "command line: pretrain=[: not valid YAML:"),
         (["ask", MODEL, "a.png", "?", "place=x"], "place=x: key=value chooses a cell of a run's grid, and 'place'"),
         (["ask", MODEL, "a.png", "?", "--checkpont"], "unknown flag '--checkpont'. Did you mean '--checkpoint'?\n"),
+        (["caption", SMOKE, "a.png", "--language", "xx"], "smoke was not trained in the language 'xx', but in ar,"),
         (["segment", MODEL, "a.png", "x", "--out", "b.txt"], "--out should end with .png, .jpg, .jpeg, .webp, not"),
         (["segment", MODEL, "a.png", "x", "--out", "a.png"], "--out should be a file in a folder that exists, and not"),
         (["predict", MODEL, "a.png"], "usage: python -m pali3kit.run predict MODEL LINES.jsonl --out ANSWERS.jsonl"),
@@ -174,6 +216,8 @@ def test_evaluate_measures_a_public_set(opened: list[Any], capsys: pytest.Captur
 def test_invalid_requests_exit_2_before_a_model_is_opened(
     words: list[str], told: str, opened: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path(SMOKE).mkdir()
+    Path(SMOKE, "experiment.yaml").write_bytes(Path(MODEL, "recipe.yaml").read_bytes())
     assert main(words) == 2
     assert capsys.readouterr().err.startswith(told)
     assert not opened

@@ -13,7 +13,7 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import available_tasks
 from pali3kit.config.component import Component
 from pali3kit.config.tasks import TASKS
-from pali3kit.data.survey import Survey, survey_records
+from pali3kit.data.survey import CUT, NORMALISED, Survey, survey_records
 
 MASKED = {"label": "cat", "bbox": [1, 1, 4, 4], "mask": [[1, 1, 5, 1, 5, 5, 1, 5]], "expressions": ["it", "the cat"]}
 FULL = {
@@ -84,6 +84,25 @@ def test_why_something_is_missing(
     found = look(*({"image": "1.png", **line} for line in lines))
     assert found.tasks()[task] == why and found.benchmarks()[benchmark].startswith(obstacle)
     assert obstacle or not found.benchmarks()[benchmark]
+
+
+def test_boxes_that_may_be_meant_otherwise_are_told_and_used(look: Look) -> None:
+    """A box is cut where the reader rounds it to fewer pixels; a normalised one is a pixel."""
+    boxes = [[0.1, 0.2, 0.5, 0.5], [4, 2, 5, 4], [-1, 0, 4, 4], [0, 0, 8.4, 6.4], [-0.4, 0, 4, 4], [0, 0, 8, 6]]
+    found = look(
+        FULL,
+        {"image": "1.png", "things": [{"label": "a", "bbox": box} for box in boxes]},
+        {"image": "1.png", "words": ["b", {"text": "a", "bbox": [0, 5, 2, 2]}]},
+        {"image": "1.png", "height": 60, "width": 80, "things": [{"label": "a", "bbox": [40, 20, 40, 40]}]},
+    )
+    assert not found.problems and found.usable == [0, 1, 2, 3]
+    told = {reason: [box.partition("r.jsonl:")[2] for box in each] for reason, each in found.doubtful.items()}
+    assert told == {
+        NORMALISED: ["2: things[0]: 'bbox' [0.1, 0.2, 0.5, 0.5] on an image of 6x8"],
+        CUT: ["2: things[1]: 'bbox' [4, 2, 5, 4] on an image of 6x8",
+              "2: things[2]: 'bbox' [-1, 0, 4, 4] on an image of 6x8",
+              "3: words[1]: 'bbox' [0, 5, 2, 2] on an image of 6x8"],
+    }  # fmt: skip
 
 
 def test_every_line_that_cannot_be_used_is_told_once_and_the_others_are_counted(look: Look, tmp_path: Path) -> None:

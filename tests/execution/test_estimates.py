@@ -13,6 +13,7 @@ from pali3kit.execution import estimates
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.messages import Calibrated, Profiled
 from pali3kit.execution.store import Store
+from pali3kit.execution.workload import units
 from pali3kit.plan.graph import build
 from pali3kit.training.context import MemoryProfile, StageCost
 
@@ -103,12 +104,41 @@ def test_a_disk_without_room_for_calibrations_does_not_stop_a_plan(experiment, m
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(estimates, "Worker", MeasuringWorker)
+    monkeypatch.setattr(estimates, "load_average", lambda: 0.0)
     monkeypatch.setattr(estimates.durable, "write_atomically", full)
     forecast, said = Forecast(Store(Path(experiment.runtime.store)), 1), []
     step = build(experiment).steps[0]
     forecast.calibrate([step], 1, said.append)
     assert forecast.estimate(step).origin == "calibrated" and forecast.estimate(step).profile == MemoryProfile(3, 12)
     assert said == [f"{forecast.file} cannot be written: No space left on device"]
+
+
+def test_a_calibration_beside_other_work_is_told_and_repeated_when_that_is_over(experiment, monkeypatch):
+    monkeypatch.setattr(estimates, "cores", lambda: 2)
+    store, step = Store(Path(experiment.runtime.store)), build(experiment).steps[0]
+
+    def calibrated(load, seconds):
+        """The seconds a unit that are known after a plan, at a load at which they would be measured as `seconds`."""
+
+        class Worker(MeasuringWorker):
+            def calibrate(self, step, rows):
+                self.step = step
+                self.theirs.send(Calibrated(StageCost(seconds)))
+
+        monkeypatch.setattr(estimates, "Worker", Worker)
+        monkeypatch.setattr(estimates, "load_average", lambda: load)
+        said, forecast = [], Forecast(store, 1)
+        forecast.calibrate([step], 1, said.append)
+        known = Forecast(store, 1).estimate(step)
+        assert known.origin == "calibrated"
+        return known.seconds / units(step), said
+
+    busy = "this machine is busy (load 4.0 on 2 cores): times calibrated now are too long, and are measured again by a"
+    seconds, [said] = calibrated(4.0, 25.0)
+    assert seconds == 25.0 and said.startswith(busy)
+    assert calibrated(2.5, 9.0) == (25.0, []), "as busy as before"
+    assert calibrated(0.3, 1.0) == (1.0, [])
+    assert calibrated(0.0, 0.5) == (1.0, []), "it was idle"
 
 
 def test_a_manifest_with_infinite_numbers_is_ignored(experiment):

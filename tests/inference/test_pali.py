@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from random_pali import MemoryCheckpoints
 
-from pali3kit.errors import ConfigError, DataError
+from pali3kit.errors import ConfigError, DataError, Pali3Error
 from pali3kit.inference.checkpoints import STAGE_1
 from pali3kit.inference.pali import PaLI
+from pali3kit.inference.regions import Region
 from pali3kit.inference.run import RunCheckpoints
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.models.pali import shift_right
@@ -142,6 +145,70 @@ def test_what_is_wrong_is_told(pali: PaLI) -> None:
         pali.generate([IMAGES[0], 3], ["a", "b"])
     with pytest.raises(DataError, match=r"images\[0\]\[1\]: no/such.png: No such file"):
         pali.generate([[IMAGES[0], "no/such.png"]], ["a"])
+
+
+class Fluent(MemoryCheckpoints):
+    def languages(self) -> Sequence[str]:
+        return ("de", "en", "zh")
+
+
+@pytest.fixture(scope="module")
+def fluent(tmp_path_factory: pytest.TempPathFactory) -> PaLI:
+    return PaLI(Fluent(tmp_path_factory.mktemp("fluent")), "cpu")
+
+
+def test_a_language_that_nobody_trained_is_refused(fluent: PaLI) -> None:
+    assert fluent.ask(IMAGES[0], QUESTION, language="DE") == fluent.ask(IMAGES[0], QUESTION, language="de")
+    told = r"^memory was not trained in the language '{}', but in de, en, zh\.{}$"
+    for language, near in (("xx", ""), ("zh-cn", r" Did you mean 'zh'\?")):
+        for use in (
+            lambda code: fluent.ask(IMAGES[0], [QUESTION], language=code),
+            lambda code: fluent.caption(IMAGES[0], language=code, checkpoint="vqav2"),
+        ):
+            with pytest.raises(ConfigError, match=told.format(language, near)):
+                use(language)
+    unknown = PaLI(MemoryCheckpoints(fluent.checkpoints.path.parent), "cpu")
+    assert isinstance(unknown.ask(IMAGES[0], QUESTION, language="xx"), str), "nothing is known of its languages"
+
+
+@pytest.mark.parametrize(
+    ("use", "told"),
+    [
+        (lambda p: p.ask((image for image in IMAGES), QUESTION), "images[0]: cannot read an image from generator:"),
+        (lambda p: p.ask(IMAGES[0], (each for each in [QUESTION])), "question should be a list of texts, not gen"),
+        (lambda p: p.ask(IMAGES[0], None), "question should be a list of texts, not NoneType."),
+        (lambda p: p.ask(IMAGES[0], [QUESTION, 3]), "question[1] should be a text, not int."),
+        (lambda p: p.ask(IMAGES[:2], [QUESTION] * 3), "there are 2 images and 3 items of question: give one image, or"),
+        (lambda p: p.ask([], QUESTION), "images[0]: the list is empty; `generate` takes prompts without an image."),
+        (lambda p: p.ask(IMAGES[0], QUESTION, language=None), "language should be a text, not NoneType."),
+        (lambda p: p.ask(IMAGES[0], QUESTION, checkpoint=["vqav2"]), "checkpoint should be a text, not list."),
+        (lambda p: p.caption([IMAGES[0], []], checkpoint="vqav2"), "images[1]: the list is empty;"),
+        (lambda p: p.caption(b"GIF", checkpoint="vqav2"), "images[0]: cannot read an image from bytes: give a PIL"),
+        (lambda p: p.caption("tests", checkpoint="vqav2"), "images[0]: tests: Is a directory"),
+        (lambda p: p.caption(__file__, checkpoint="vqav2"), f"images[0]: {__file__}: not an image in a known format"),
+        (lambda p: p.segment([IMAGES[:2]], "a fox"), "images[0]: regions are found in one image, this is a list of 2."),
+        (lambda p: p.segment(IMAGES[0], 3), "text should be a list of texts, not int."),
+        (lambda p: p.generate(IMAGES[:1], (each for each in ["a"])), "prompts should be a list of texts, not gen"),
+        (lambda p: p.generate(IMAGES[:1], [None]), "prompts[0] should be a text, not NoneType."),
+        (lambda p: p.generate(IMAGES[:1], ["a"], checkpoint=None), "checkpoint should be a text, not NoneType."),
+        (lambda p: p.generate(IMAGES[:1], ["a"], beams="2"), "beams should be a whole number, not '2'."),
+        (lambda p: p.generate(IMAGES[:1], ["a"], max_length=2.5), "max_length should be a whole number, not 2.5."),
+        (lambda p: p.generate([np.stack(IMAGES[:1])], ["a"]), "images[0]: this is an array uint8 [1, 40, 56, 3]: give"),
+        (lambda p: p.score(IMAGES[0], ["a"], ["b"], normalize=True), "prompt should be a text, not list."),
+        (lambda p: p.score(IMAGES[0], "a", ["b", None], normalize=True), "answers[1] should be a text, not NoneType."),
+        (lambda p: p.score(IMAGES[0], "a", {"b"}, normalize=True), "answers should be a list of texts, not set."),
+        (lambda p: p.score(IMAGES[0], "a", ["b"], normalize="no"), "normalize should be True or False, not 'no'."),
+        (lambda p: p.draw(IMAGES[0], [[Region("a")]]), "regions[0] should be a Region, not list: draw takes the list"),
+        (lambda p: p.draw(IMAGES[0], Region("a")), "regions should be a list of regions, not Region."),
+        (lambda p: p.draw(IMAGES[:1], [Region("a")]), "image: cannot read an image from list: give"),
+        (lambda p: p.draw(IMAGES[0], [Region("a", (1, 2, 3))]), "regions[0]: its box should be (y0, x0, y1, x1), not"),
+        (lambda p: p.draw(IMAGES[0], [Region("a", None, np.ones((40, 56)))]), "regions[0]: its mask should be"),
+    ],
+)  # fmt: skip
+def test_arguments_of_another_kind_are_named(use: Callable[[PaLI], object], told: str, fluent: PaLI) -> None:
+    with pytest.raises(Pali3Error) as refused:
+        use(fluent)
+    assert str(refused.value).startswith(told)
 
 
 def test_lengths_and_beams_are_the_evaluations_unless_others_are_asked_for(pali: PaLI) -> None:

@@ -56,8 +56,10 @@ def questions(tmp_path):
 
 def test_a_benchmark_with_a_source_of_its_own_reads_all_of_it(experiment, questions):
     own = changed(experiment, {"data.benchmarks": {"vqav2": questions}})
-    assert image_set_of(own, "vqav2") == _SourceSplits(questions, 2, 1, "vqav2")
-    assert image_set_of(own, "coco") == image_set_of(own) == _SourceSplits(own.data.source, 20, 10)
+    found = image_set_of(own, "vqav2")
+    assert found == _SourceSplits(questions, 1, "vqav2") and found.train == 2
+    found = image_set_of(own)
+    assert found == image_set_of(own, "coco") == _SourceSplits(own.data.source, 10, of_data=20) and found.train == 20
     assert text_fields(changed(own, {"data.cache": False}), 64, "vqav2")["count"] == 2
     with pytest.raises(DataError, match=r"^data\.validation: 2 leaves none of the 2 train images of 'vqav2'$"):
         image_set_of(changed(own, {"data.validation": 2}), "vqav2")

@@ -51,7 +51,7 @@ def test_a_plug_ins_benchmark_is_titled_as_it_says(add_benchmark):
     (column,) = columns_of("my_column")
     assert (column.name, column.title, column.metric, column.source) == (
         "embedded/my_column",
-        "embedded/Mine",
+        "Mine, embedded",
         "ANLS",
         "my_column",
     )
@@ -92,7 +92,7 @@ def test_samples_without_their_predictions_are_not_guessed():
 
 def test_a_loss_is_no_score():
     (column,) = columns_of("denoising")
-    assert (column.title, column.metric) == ("embedded/Held-out loss (less is better)", "nats per token")
+    assert (column.title, column.metric) == ("Held-out loss (less is better), embedded", "nats per token")
     assert column.benchmark.lower_is_better and column.benchmark.digits == 3
     others = [other.benchmark for source in EVALUATED for other in columns_of(source)]
     assert not any(other.lower_is_better for other in others) and {other.digits for other in others} == {1}
@@ -104,7 +104,7 @@ def test_a_plug_in_s_title_says_what_stands_in_for_its_set(add_benchmark):
         columns_of("strict", sets)[0].title
         for sets in (EvaluationSets(), EvaluationSets(labels={"strict": "mine/strict"}))
     ]
-    assert titles == ["embedded/Strict VQA", "mine/Strict VQA"]
+    assert titles == ["Strict VQA, embedded", "Strict VQA, mine"]
 
 
 def test_the_public_data_set_alone_is_called_by_its_title():

@@ -25,7 +25,7 @@ def test_samples_that_were_left_out_are_told(report):
     assert not [note for note in report.notes if "left out" in note]
     stages = (replace(report.stages[0], label="embed/pets", kind="embed", digest=40 * "ab", skipped=3),)
     told = list(notes(replace(report, stages=stages)))
-    assert "embed/pets: 3 samples could not be read and are left out (skipped.txt of embed-abababababab)." in told
+    assert "embed/pets: left out, as unreadable: 3 samples (skipped.txt of embed-abababababab)." in told
 
 
 def test_published_numbers_that_nothing_stands_beside_are_told(report):
@@ -40,8 +40,8 @@ def test_how_the_encoder_is_measured_is_told(report):
     told = list(notes(replace(report, config=config, details=parts)))
     chosen = config["evaluation"]
     assert (
-        f"Probe: {chosen['shots']} shots of each class, the mean over {chosen['repeats']} random choices of them."
-        in told
+        f"Probe: shots of each class: {chosen['shots']}; random choices of them, over which it is the mean: "
+        f"{chosen['repeats']}." in told
     )
     assert "Retrieval: the mean over 2 languages." in told and "Zero-shot: the set of prompts 'clip'." in told
 
@@ -88,14 +88,18 @@ def test_how_many_languages_and_images_a_mean_is_of(report):
     parts = [Detail("xm3600@multimodal", "images / en", {"a": 500})]
     told = list(notes(replace(report, details=parts)))
     assert "xm3600@multimodal: there are 500 images in English, and none in another language." in told
+    parts = [Detail("xm3600", f"images / {code}", {"a": 1}) for code in ("en", "de")]
+    told = list(notes(replace(report, details=parts)))
+    one = "xm3600: there is 1 image in English; avg35 is the mean over 1 other language, of 1 image each."
+    assert one in told
 
 
 def test_questions_with_few_answers_are_told(report):
     parts = [Detail("vqav2", "questions with one answer", {"a": 7, "b": 7})]
     parts += [Detail("textvqa", "questions with two or three answers", {"a": 2})]
     told = list(notes(replace(report, details=parts)))
-    assert "vqav2: 7 questions have one answer: exact match with it, normalised, not VQA accuracy." in told
-    assert "textvqa: 2 questions have two or three answers, to which VQA accuracy gives 67% at most." in told
+    assert "vqav2: 7 questions with one answer: exact match with it, normalised, not VQA accuracy." in told
+    assert "textvqa: 2 questions with two or three answers, to which VQA accuracy gives 67% at most." in told
 
 
 def test_rows_near_the_control_are_named(made_up):

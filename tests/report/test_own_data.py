@@ -18,6 +18,7 @@ from PIL import Image
 
 from pali3kit.run import main
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 RED, WHITE = (220, 40, 40), (255, 255, 255)
 LINE = {
     "image": "画像/Größe.png", "captions": {"en": "a <b>red</b> square", "de": "ein Quadrat"},
@@ -78,6 +79,36 @@ def test_the_experiment_leaves_out_what_the_file_has_not(
         ("ocr", "vqa", "vqg", "object_vqa", "detect", "refer"), 0
     )
     assert settings["evaluate"] == [] and "test" not in settings["data"]
+
+
+def test_doubtful_boxes_are_counted_and_the_first_are_shown(
+    own: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own(*[{"image": "画像/Größe.png", "things": [{"label": "a", "bbox": [0.2, 0.2, 0.5, 0.5]}]}] * 4)
+    assert main(["check-data", "own.jsonl", "--out", "page.html"]) == 0
+    told = capsys.readouterr().out
+    first = "within 0..1, where pixels are meant: 4; the first 3\n  own.jsonl:1: things[0]: 'bbox' [0.2, 0.2, 0.5, 0.5]"
+    assert first in told and "own.jsonl:3: things[0]" in told and "own.jsonl:4: things[0]" not in told
+    assert "boxes that look normalised" in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_an_experiment_cannot_have_more_images_than_its_file(
+    own: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own(*[LINE] * 3, {**LINE, "split": "test"}, {**LINE, "split": "test"})
+    Path("scales").symlink_to(EXPERIMENTS / "scales")
+    source = {"name": "records", "path": "own.jsonl", "test_split": "test"}
+    data = {"source": source, "train": 4, "test": 3}
+    Path("own.yaml").write_text(yaml.safe_dump({"name": "own", "scale": "smoke", "pretrain": "siglip", "data": data,
+                                                "evaluate": ["coco"]}))  # fmt: skip
+    assert main(["check", "own.yaml"]) == 2
+    told = capsys.readouterr().err
+    for split, asked, there in (("train", 4, 3), ("test", 3, 2)):
+        assert (
+            f"data.{split} asks for {asked} images, and data.source, own.jsonl, has {there} of the {split} split:"
+            f" set data.{split}={there}.\n" in told
+        )
+    assert main(["check", "own.yaml", "data.train=3", "data.test=2"]) == 0
 
 
 def test_lines_that_cannot_be_used_are_told_and_fail_the_command(

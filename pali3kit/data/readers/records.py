@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pali3kit.config.available_tasks import TASKS_OF, task_family
+from pali3kit.config.available_tasks import SUPERVISES, TASKS_OF, Supervision, task_family
 from pali3kit.data.annotated import WORDS, AnnotatedSource, ranges_of
 from pali3kit.data.fields import json_of, mapping
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, require_path
-from pali3kit.data.readers.records_fields import Entry, LineParser, count_annotations, things_of
+from pali3kit.data.reader import Files, Subset, require_path
+from pali3kit.data.readers.records_fields import Entry, LineParser, count_annotations, single_record, things_of
 from pali3kit.data.record import Record
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 MAX_IMAGES = 16  # the frames that PaLI-3 reads of a video (paper.md §3.5)
 REGIONS = ("instance", "refer")
 RARE = 0.02  # share of the records: a mixture would give up a task with examples in fewer, sooner or later
+NEARLY_ALL = 0.95  # share of the records: the others were always replaced, and no reason to stop
 
 
 class _Index(NamedTuple):
@@ -34,6 +37,7 @@ class _Index(NamedTuple):
     numbers: dict[str, list[int]]  # of the records with an annotation, as `count_annotations` names it
     classes: tuple[str, ...]
     languages: tuple[str, ...]
+    asked: tuple[str, ...]  # the languages of questions
 
 
 class RecordsReader(Files):
@@ -77,9 +81,9 @@ class RecordsReader(Files):
 
     @cached_property
     def _index(self) -> _Index:
-        found = _Index([], [], {}, (), ())
+        found = _Index([], [], {}, (), (), ())
         classes: dict[str, None] = {}
-        languages = {self.language: None}
+        languages, asked = {self.language: None}, dict[str, None]()
         splits = set()
         for line in range(len(self.lines)):
             try:
@@ -99,10 +103,11 @@ class RecordsReader(Files):
                 found.image_counts.append(self._count(entry))
             classes |= dict.fromkeys(_labels(entry))
             languages |= dict.fromkeys(_languages(entry))
+            asked |= dict.fromkeys(_asked(entry))
         if not found.places:
             hint = f" of split '{self.split}'.{choose(self.split, splits)}" if self.split else ""
             raise DataError(f"{self.path}: no image{hint}")
-        return found._replace(classes=tuple(classes), languages=tuple(languages))
+        return found._replace(classes=tuple(classes), languages=tuple(languages), asked=tuple(asked))
 
     def _selects(self, split: object) -> bool:
         return split == self.split if self.split is not None else self.held_out is None or split != self.held_out
@@ -125,6 +130,11 @@ class RecordsReader(Files):
     def languages(self) -> tuple[str, ...]:
         return self._index.languages
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The languages of questions that name theirs."""
+        return self._index.asked
+
     def having(self, annotation: str) -> np.ndarray:
         """Which records have an annotation, as `count_annotations` names it: bool `[records]`."""
         found = np.zeros(len(self), bool)
@@ -141,32 +151,7 @@ class RecordsReader(Files):
     def record(self, number: int) -> Record:
         line, asked = self._index.places[number]
         record = self.parser.record(self.entry(line), self.lines.where(line))
-        return _single(record, asked) if self.single else record
-
-
-def _single(record: Record, number: int) -> Record:
-    """The record of question and expression `number`; all other annotations are those of the first."""
-    questions = record.questions[number : number + 1]
-    expressed = [(place, text) for place, thing in enumerate(record.things) if thing.mask for text in thing.expressions]
-    things = record.things
-    if number < len(expressed):
-        referred, text = expressed[number]
-        things = tuple(
-            replace(thing, expressions=(text,) if place == referred else ())
-            for place, thing in enumerate(record.things)
-            if place == referred or not number
-        )
-    if not number:
-        return replace(record, questions=questions, things=things)
-    things = things if number < len(expressed) else ()
-    return Record(
-        record.name,
-        record.read_image,
-        record.size,
-        questions=questions,
-        things=things,
-        more_images=record.more_images,
-    )
+        return single_record(record, asked) if self.single else record
 
 
 def _annotations_at(number: int, counts: Counter[str]) -> Iterable[str]:
@@ -193,11 +178,43 @@ def _languages(entry: Entry) -> Iterator[str]:
         yield from map(str, value) if isinstance(value, dict) else ()
 
 
+def _asked(entry: Entry) -> Iterator[str]:
+    questions = entry.get("questions")
+    for question in questions if isinstance(questions, list) else ():
+        if isinstance(question, dict) and isinstance(language := question.get("language"), str):
+            yield language
+
+
 class _RecordsSource(AnnotatedSource):
-    """An `AnnotatedSource` whose tasks are drawn from the lines that have them, where those are few.
+    """An `AnnotatedSource` whose tasks are drawn from the lines that have them, where those are few, and encoders from
+    those with texts or labels.
 
     The task `refer_only` of the test split is `refer`: each of its expressions is a record.
     """
+
+    def telling(self, what: Supervision) -> Self:
+        """The source that trains on the lines with captions, or with labels, alone; tasks find their masks themselves.
+
+        It is this one where nearly all have them: what was trained before others were left out stays what it is.
+        """
+        if what not in self._narrowed:
+            self._narrowed[what] = self if what == "masks" else self._with(SUPERVISES[what])
+        return self._narrowed[what]
+
+    @cached_property
+    def _narrowed(self) -> dict[Supervision, Self]:
+        return {}
+
+    def _with(self, annotations: Iterable[str]) -> Self:
+        """The source of the training records that have any of some annotations."""
+        reader = self.readers["train"]
+        assert isinstance(reader, RecordsReader)
+        having = np.any([reader.having(each) for each in annotations], axis=0)
+        if not having.any() or having.mean() >= NEARLY_ALL:
+            return self
+        found = type(self)(Subset(reader, np.flatnonzero(having)), self.readers.get("test"), words=self.words)
+        found.skips, found.text_filter = self.skips, self.text_filter
+        return found
 
     def task(self, name: str, bins: int) -> Task:
         return _RecordsTask(super().task("refer" if name == "refer_only" else name, bins), self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
 from pathlib import Path
@@ -122,12 +123,40 @@ class LineParser:
             yield Thing(label, box, mask, expressions)
 
 
+def single_record(record: Record, number: int) -> Record:
+    """The record of question and expression `number`; all other annotations are those of the first."""
+    questions = record.questions[number : number + 1]
+    expressed = [(place, text) for place, thing in enumerate(record.things) if thing.mask for text in thing.expressions]
+    things = record.things
+    if number < len(expressed):
+        referred, text = expressed[number]
+        things = tuple(
+            replace(thing, expressions=(text,) if place == referred else ())
+            for place, thing in enumerate(record.things)
+            if place == referred or not number
+        )
+    if not number:
+        return replace(record, questions=questions, things=things)
+    things = things if number < len(expressed) else ()
+    return Record(
+        record.name,
+        record.read_image,
+        record.size,
+        questions=questions,
+        things=things,
+        more_images=record.more_images,
+    )
+
+
 def count_annotations(entry: Entry, language: str) -> Counter[str]:
     """How much a line has of each annotation of `available_tasks.TASKS_OF`, as it is written: of a malformed one, any
     number. Expressions are those of things with masks; captions of a language are `captions.de` too.
     """
     found = Counter(
-        questions=len(_listed(entry, "questions")), words=len(_listed(entry, "words")), things=len(things_of(entry))
+        questions=len(_listed(entry, "questions")),
+        words=len(_listed(entry, "words")),
+        things=len(things_of(entry)),
+        labels=_count_texts(entry.get("labels")),
     )
     for name in ("caption", "captions"):
         value = entry.get(name)

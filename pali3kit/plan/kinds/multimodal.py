@@ -25,6 +25,7 @@ from pali3kit.config.stages import Multimodal, Resolution
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.content import size_of_split
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import TextConfig, has_regions, text_fields
 from pali3kit.plan.plain import component_json
@@ -68,8 +69,25 @@ def _check(cell: Experiment) -> Iterator[KeyProblem]:
         yield from _mixed(cell)
     yield from _lengths(cell)
     if generates_text(cell):
+        yield from _enough_images(cell)
         yield from check_devices(cell, "multimodal", section)
         yield from check_memory(cell, "multimodal", section.optimizer, "language")
+
+
+def _enough_images(cell: Experiment) -> Iterator[KeyProblem]:
+    """Check that a file of `records` has as many images as are asked for: more train images would be the same again,
+    those held out for validation too. Other sources may be endless, or take long to count.
+    """
+    source = cell.data.source
+    if source.name != "records":
+        return
+    for split, asked in (("train", cell.data.train), ("test", cell.data.test)):
+        with suppress(DataError):  # a file that cannot be read is refused elsewhere
+            there = size_of_split(source, split)
+            if 0 < there < asked:
+                file = source.options.get(split) or source.options["path"]
+                text = f"and data.source, {file}, has {there} of the {split} split: set data.{split}={there}."
+                yield f"data.{split}", f"data.{split} asks for {asked} images, {text}"
 
 
 def _mixed(cell: Experiment) -> Iterator[KeyProblem]:

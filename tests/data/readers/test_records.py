@@ -15,6 +15,8 @@ from pali3kit.data.reader import Reader
 from pali3kit.data.readers.records import RecordsReader, _create
 from pali3kit.data.record import Asked, Thing, Word
 from pali3kit.data.record_tasks import draw_of
+from pali3kit.data.source import STRETCH
+from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError
 
 ALL = {
@@ -338,3 +340,25 @@ def test_labels_of_images_are_classes_beside_those_of_things(lines: Lines, tmp_p
     task = source.task("object_vqa", 1000)
     prompts = {task.draw("train", number, np.random.default_rng(seed)).prompt for seed in range(40)}  # type: ignore[union-attr]
     assert any("indoors" in prompt for prompt in prompts) and not any("outdoors" in prompt for prompt in prompts)
+
+
+def test_encoders_learn_from_the_lines_with_texts_or_labels(lines: Lines, tmp_path: Path) -> None:
+    """Most lines of a file of everything may have neither, and are no bad ones."""
+    told = [{"image": "2.jpg", "words": ["a"]}] * 6
+    told += [{"image": "2.jpg", "caption": "a dog"}, {"image": "2.jpg", "labels": "dog"}, ALL]
+    lines(*told)
+    options = {"path": str(tmp_path / "r.jsonl"), "images": str(tmp_path / "images")}
+    whole, union = _create(**options), UnionSource({"own": {"name": "records", **options}})
+    for source in (whole, union):
+        texts, labels = source.telling("texts"), source.telling("labels")
+        assert (texts.size("train"), labels.size("train"), source.size("train")) == (2, 2, 9)
+        assert source.telling("texts") is texts and source.telling("masks") is source
+        assert texts.classes == labels.classes == source.classes
+        rng = np.random.default_rng(0)
+        assert {texts.alt_text("train", STRETCH + n, rng) for n in range(30)} == {"a dog", "a cat on a mat"}
+        assert len({labels.labels("train", STRETCH + n) for n in range(6)}) == 2
+        assert not texts.skips.bad
+    lines(*[{"image": "2.jpg", "caption": "a dog"}] * 39, {"image": "2.jpg", "words": ["a"]})
+    nearly = _create(**options)
+    assert nearly.telling("texts") is nearly, "the order of what was trained before stays"
+    assert nearly.telling("labels") is nearly, "the error says that nothing has a class"

@@ -45,6 +45,7 @@ MALFORMED: list[tuple[object, str]] = [
     ({"image": "1.png", "captoin": "a"}, "unknown field 'captoin'. Did you mean 'caption'?"),
     ({"image": "1.png", "caption": "a", "thing": []}, "unknown field 'thing'. Did you mean 'things'?"),
     ({"image": "1.png", "caption": "a", "spilt": "test"}, "unknown field 'spilt'. Did you mean 'split'?"),
+    ({"image": "1.png", "caption": "a", "label": "cat"}, "unknown field 'label'. Did you mean 'labels'?"),
     ({"image": "1.png", "question": "what?", "answers": ["a"]}, "unknown field 'question'. Did you mean 'questions'?"),
     ({"file": "1.png", "caption": "a"}, "no field 'image'. Choose from caption, file."),
     ({"image": 7, "caption": "a"}, "'image' should be a text, not the number 7."),
