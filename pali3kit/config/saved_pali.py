@@ -9,7 +9,7 @@
     preprocessor_config.json         how images are prepared, by encoder
     generation_config.json           how each checkpoint answers
     README.md                        the model card
-    recipe.yaml                      the experiment that made it
+    recipe.yaml                      the experiment that makes these models
 
 Files of weights above a size are shards, `vision-00001-of-00002.safetensors`. Names of tensors begin with the part that
 they belong to: `vision.embed.weight`, `pali.vqav2.projector.linear.weight`.

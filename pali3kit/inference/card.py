@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pali3kit import __version__
 from pali3kit.catalogue import STAGE
+from pali3kit.config.grid import resolve
 from pali3kit.config.root import WORLD
 from pali3kit.config.saved import to_yaml
 from pali3kit.config.saved_pali import CARD_FILE, RECIPE_FILE
@@ -40,7 +41,7 @@ def run_documents(
     models: Mapping[str, Step],
     architecture: Architecture,
 ) -> Mapping[str, str]:
-    """The model card of the `models` of a cell, by checkpoint, and `recipe.yaml`, the run's experiment.
+    """The model card of the `models` of a cell, by checkpoint, and `recipe.yaml`, the experiment of this cell alone.
 
     Paths of data on this machine are in the latter alone.
     """
@@ -66,7 +67,8 @@ def run_documents(
         embedded=EMBEDDED in sources,
         start="\n".join(filter(None, (_card_of(step, store) for step in steps))),
     )
-    return {CARD_FILE: card, RECIPE_FILE: to_yaml(replace(experiment, runtime=Runtime()))}
+    own = replace(resolve(experiment, cell.point), grid={}, baseline={}, seeds=[cell.seed], runtime=Runtime())
+    return {CARD_FILE: card, RECIPE_FILE: to_yaml(own)}
 
 
 def _card_of(step: Step, store: Store) -> str:

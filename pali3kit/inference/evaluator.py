@@ -54,10 +54,8 @@ class Evaluator:
         self.defaults = checkpoints.defaults(self.checkpoint)
         after = "multimodal" if self.checkpoint == STAGE_1 else "transfer"
         size, beams = self.defaults.image_size, beams or self.defaults.beams
-        asked = evaluation_config(experiment, benchmark, after, size, beams)
         self.config: Config = replace(
-            asked,
-            constrained=asked.constrained or self.defaults.constrained,
+            evaluation_config(experiment, benchmark, after, size, beams),
             bins=checkpoints.bins,
             prompt_length=self.defaults.prompt_length,
             target_length=self.defaults.target_length,

@@ -91,3 +91,15 @@ def test_own_data_is_named_without_its_folder(tmp_path: Path) -> None:
 def test_the_experiment_goes_along_without_the_folders_of_this_machine(tmp_path: Path) -> None:
     recipe = yaml.safe_load(documents(tmp_path / "store", "runtime.runs=/secret")["recipe.yaml"])
     assert recipe["runtime"]["runs"] == "runs" and recipe["stages"]["transfer"]["examples"] == 64
+
+
+def test_the_recipe_is_that_of_the_cell(tmp_path: Path) -> None:
+    """Of a grid of two pretrainings, with the second of two seeds: it has the same steps."""
+    grid = "grid={pretrain: [classif, siglip], evaluation.constrained: [true]}"
+    (tmp_path / "recipe.yaml").write_text(documents(tmp_path / "store", grid)["recipe.yaml"], encoding="utf-8")
+    own = load(tmp_path / "recipe.yaml")
+    assert (own.grid, own.baseline, own.seeds, own.pretrain) == ({}, {}, [1], "classif")
+    assert own.evaluation.constrained
+    options = ("scale=smoke", "evaluate=[vqav2]", "evaluation.after=[transfer]", "seeds=[0, 1]", grid)
+    wanted, [found] = build(load(EXPERIMENT, options)).cells[1], build(own).cells
+    assert found.columns["vqav2"].digest == wanted.columns["vqav2"].digest
