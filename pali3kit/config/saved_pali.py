@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 from pali3kit import durable
 from pali3kit.config.digest import digest
+from pali3kit.config.vocabulary import MODES
 from pali3kit.errors import WeightsError, choose
 from pali3kit.types import Json, Named
 
@@ -118,13 +119,38 @@ class SavedPaLI:
     def start_digest(self, component: str) -> str:
         """A digest of what training starts from: the "tokenizer", "vision", "mask_tokenizer", or "pali" of `STAGE_1`.
 
-        By the recorded digests of files, which are verified when they are read.
+        By the recorded digests of files, which are verified when they are read. The artifact also has what is not in
+        these: the preprocessing of the encoder, and the mixture of the general model, by which it is chosen for
+        questions, captions and regions.
         """
         start = self.checkpoint(STAGE_1)
         parts = {"vision": start.encoder, "mask_tokenizer": MASKS_PART, "pali": start.part}
         names = [TOKENIZER_FILE] if component == "tokenizer" else self.parts[parts[component]]
         spec = self.preprocessing.get(start.encoder) if component == "vision" else None
-        return digest({"files": [self.files[name] for name in names], "image_spec": spec})
+        mixture = {"mixture": self.mixture} if component == "pali" else {}
+        return digest({"files": [self.files[name] for name in names], "image_spec": spec, **mixture})
+
+    @property
+    def mixture(self) -> list[str]:
+        """The tasks that the checkpoint `STAGE_1` was trained on."""
+        return [str(task) for task in self.generation.get(STAGE_1, {}).get("mixture", [])]
+
+    def start(self) -> dict[str, dict[str, Json]]:
+        """What training starts from, by `component` of `start_digest`: options of `plan.kinds.saved.Config`.
+
+        Raises WeightsError without the checkpoint `STAGE_1`.
+        """
+        start = self.checkpoint(STAGE_1)
+        size = self.image_size(start.encoder)
+        learned = self.vocabulary - self.sentinels - len(MODES) - self.codes
+        found: dict[str, dict[str, Json]] = {
+            "tokenizer": {"vocabulary": learned, "codes": self.codes, "rows": self.rows},
+            "vision": {"vision": self.encoders[start.encoder], "image_size": size},
+            "pali": {"projector": start.projector, "language": start.language, "image_size": size},
+        }
+        if self.mask_tokenizer is not None:
+            found["mask_tokenizer"] = {"mask_tokenizer": self.mask_tokenizer}
+        return {part: {"weights": self.start_digest(part), **options} for part, options in found.items()}
 
     def part_files(self, part: str) -> list[Path]:
         """The verified files of a part's weights. Raises WeightsError as `verify`, or where it has none."""
