@@ -83,7 +83,7 @@ def _predict(call: Call) -> int:
     seed = [f"seed={call.options['seed']}"] if "seed" in call.options else []
     given = [*sorted(call.settings), *seed, *([f"checkpoint={checkpoint}"] if checkpoint else [])]
     predictions = Predictions(source, out, " ".join([place, *_content(Path(place)), *given]))
-    if predictions.done < predictions.total:
+    if predictions.left:
         print(f"{predictions.done} of {predictions.total} lines are in {out}", file=sys.stderr)
         pali = _open(place, call)
         if checkpoint and checkpoint not in pali.checkpoints.names:

@@ -98,7 +98,7 @@ def test_predict_answers_a_file(
     }  # fmt: skip
     assert second["error"].startswith("in.jsonl:2: a line needs one of")
     assert capsys.readouterr().err.endswith(
-        "out.jsonl: 1 of 2 lines answered, 1 with an error, which another --out asks again.\n"
+        "out.jsonl: 1 of 2 lines answered, 1 with an error, which the same command asks again.\n"
     )
     assert main(words) == 1 and len(opened) == 1, "nothing is left to do, so no model is opened"
 

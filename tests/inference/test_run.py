@@ -105,7 +105,7 @@ def test_checkpoints_answer_as_their_evaluations(checkpoints: RunCheckpoints) ->
 
 @pytest.fixture
 def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunCheckpoints]:
-    """The checkpoints of a run of the whole recipe whose artifacts, except those of some kinds, are said to be there."""
+    """The checkpoints of a run of the whole recipe whose artifacts, except those of a kind, are said to be there."""
 
     def made(*words: str, without: str = "") -> RunCheckpoints:
         monkeypatch.setattr(Store, "missing", lambda _, steps: [step for step in steps if step.kind == without])
