@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from huggingface_hub import HfApi, constants, get_token, snapshot_download
 from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
 from pali3kit import __version__
+from pali3kit.config.hub_id import is_hub_id, nearest_folder
 from pali3kit.config.saved_pali import FILES
 from pali3kit.errors import WeightsError, first_line
 from pali3kit.inference.checkpoints import Checkpoints
@@ -66,10 +66,10 @@ def download(repo_id: str, *, revision: str | None = None, token: str | None = N
     """The folder of the repository `owner/name` in the hub's cache; what is not there is downloaded.
 
     `revision` is a branch, tag or commit. Raises WeightsError, in one line, where there is no such repository or
-    revision, or the hub cannot be reached and the cache lacks it.
+    revision, or the hub cannot be reached and the cache lacks it; it begins with the folder that was not found before.
     """
     _require_repo_id(repo_id)
-    with _in_one_line(repo_id, "downloaded"):
+    with _in_one_line(repo_id, "downloaded", f"there is no folder '{repo_id}'.{nearest_folder(repo_id)} On the hub: "):
         return Path(
             snapshot_download(
                 repo_id,
@@ -83,19 +83,20 @@ def download(repo_id: str, *, revision: str | None = None, token: str | None = N
 
 
 def _require_repo_id(repo_id: str) -> None:
-    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo_id, re.ASCII):
-        raise WeightsError(f"there is no folder '{repo_id}', and a repository of the hub is named OWNER/NAME.")
+    if not is_hub_id(repo_id):
+        near = nearest_folder(repo_id)
+        raise WeightsError(f"there is no folder '{repo_id}', and a repository of the hub is named OWNER/NAME.{near}")
 
 
 @contextmanager
-def _in_one_line(repo_id: str, what: str) -> Iterator[None]:
-    """Raise what the hub's library may raise as a WeightsError of one line."""
+def _in_one_line(repo_id: str, what: str, before: str = "") -> Iterator[None]:
+    """Raise what the hub's library may raise as a WeightsError of one line, which begins with `before`."""
     try:
         yield
     except (WeightsError, KeyboardInterrupt):
         raise
     except Exception as error:  # of several HTTP libraries, too
-        raise WeightsError(f"{repo_id} cannot be {what}: {_reason(error)}") from error
+        raise WeightsError(f"{before}{repo_id} cannot be {what}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
+from pali3kit.config.hub_id import may_be_on_hub, nearest_folder
 from pali3kit.config.saved import EXPERIMENT
-from pali3kit.errors import ConfigError, DataError, choose
+from pali3kit.errors import ConfigError, DataError
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.run import RunCheckpoints
 
@@ -26,8 +27,8 @@ def load_pali(
     """A trained PaLI of a run folder, a folder written by `save_pretrained`, or a repository of the Hugging Face hub.
 
     Args:
-        place: `runs/<name>`, a saved folder, or `owner/name` on the hub, which is downloaded unless a folder has that
-            path.
+        place: `runs/<name>`, a saved folder, or `owner/name` on the hub, which is downloaded if there is no folder of
+            that path, nor one called `owner`: then the folder was meant.
         seed: of a run; by default the first of its seeds.
         device: as `PaLI` takes it.
         dtype: likewise.
@@ -46,7 +47,7 @@ def load_pali(
     if seed is not None or point:
         names = ", ".join([*(["seed"] if seed is not None else []), *point])
         raise ConfigError([f"{names}: only a run folder has cells to choose from, and {place} has no {EXPERIMENT}."])
-    if not folder.is_dir() and folder.parent.is_dir() and folder.parent != Path():
-        near = choose(folder.name, [each.name for each in folder.parent.iterdir() if each.is_dir()])
-        raise DataError(f"there is no folder {place}.{near}")
+    if not folder.is_dir() and not may_be_on_hub(os.fspath(place)):
+        rule = " A repository of the hub is OWNER/NAME, with no folder OWNER here."
+        raise DataError(f"there is no folder {place}.{nearest_folder(os.fspath(place)) or rule}")
     return PaLI.from_pretrained(place, device=device, dtype=dtype)

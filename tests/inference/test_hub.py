@@ -126,4 +126,17 @@ def test_without_a_network(memory: MemoryCheckpoints, tmp_path: Path, monkeypatc
     for call, what in ((lambda: download("me/pali"), "downloaded"), (lambda: push(memory, "me/pali"), "pushed")):
         with pytest.raises(WeightsError) as caught:
             call()
-        assert told(str(caught.value)).startswith(f"me/pali cannot be {what}: HUB cannot be reached")
+        before = "there is no folder 'me/pali'. On the hub: " if what == "downloaded" else ""
+        assert told(str(caught.value)).startswith(f"{before}me/pali cannot be {what}: HUB cannot be reached")
+
+
+def test_a_misspelt_folder_is_told_before_the_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/pali3").mkdir(parents=True)
+    (tmp_path / "runs/pali3/experiment.yaml").touch()
+    with pytest.raises(WeightsError) as caught:
+        PaLI.from_pretrained("run/pali3")
+    wanted = (
+        "there is no folder 'run/pali3'. Did you mean 'runs/pali3'? On the hub: run/pali3 cannot be downloaded: HUB"
+    )
+    assert told(str(caught.value)).startswith(wanted)

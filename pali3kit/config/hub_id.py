@@ -1,0 +1,27 @@
+"""Names of models: folders here, or repositories of the Hugging Face hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pali3kit.config.saved import EXPERIMENT
+from pali3kit.errors import nearest
+
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a text is `OWNER/NAME`, as repositories are called."""
+    return _HUB_ID.fullmatch(name) is not None
+
+
+def may_be_on_hub(place: str) -> bool:
+    """Whether a place that is no folder may be on the hub: it is named so, and there is no folder OWNER here."""
+    return is_hub_id(place) and not Path(place).parent.is_dir()
+
+
+def nearest_folder(place: str) -> str:
+    """A hint to the nearest folder beside a place, or run below `runs`: ` Did you mean 'runs/pali3'?`, or ""."""
+    folders = {*Path(place).parent.glob("*/"), *(run.parent for run in Path("runs").glob(f"*/{EXPERIMENT}"))}
+    return nearest(place, sorted(map(str, folders)))
