@@ -7,12 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from huggingface_hub import HfApi, constants, get_token, snapshot_download
-from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub import HfApi, constants, get_token, metadata_load, metadata_save, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from pali3kit import __version__
 from pali3kit.config.hub_id import is_hub_id, nearest_folder
-from pali3kit.config.saved_pali import FILES
+from pali3kit.config.saved_pali import CARD_FILE, FILES
 from pali3kit.errors import WeightsError, first_line
 from pali3kit.inference.checkpoints import Checkpoints
 from pali3kit.inference.saved import save
@@ -31,6 +36,8 @@ def push(
     max_shard_size: int | str = "5GB",
 ) -> str:
     """Upload all checkpoints as the repository `owner/name`, which is created if need be. Returns its address.
+
+    What the model card there has at its top (`license`, `tags`, ...) is kept; all else of it is replaced.
 
     Args:
         checkpoints: what is uploaded.
@@ -52,6 +59,7 @@ def push(
         folder = Path(above) / "pali"
         save(checkpoints, folder, max_shard_size=max_shard_size)
         address = api.create_repo(repo_id, private=private, exist_ok=True)
+        _keep_metadata(api, repo_id, folder / CARD_FILE)
         api.upload_folder(
             repo_id=repo_id,
             folder_path=folder,
@@ -60,6 +68,18 @@ def push(
             delete_patterns=[*FILES],
         )
     return str(address)
+
+
+def _keep_metadata(api: HfApi, repo_id: str, card: Path) -> None:
+    """Lay the metadata of the repository's card, where its owner chose a licence, over that of a new one."""
+    try:
+        theirs = metadata_load(api.hf_hub_download(repo_id, CARD_FILE))
+    except LocalEntryNotFoundError:  # no connection, which says nothing about the card
+        raise
+    except EntryNotFoundError:
+        return
+    if theirs:
+        metadata_save(card, {**((metadata_load(card) if card.is_file() else None) or {}), **theirs})
 
 
 def download(repo_id: str, *, revision: str | None = None, token: str | None = None) -> Path:

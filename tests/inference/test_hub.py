@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from hub_server import TOKEN, Hub, running
-from huggingface_hub import constants
+from huggingface_hub import ModelCard, constants
 from random_pali import MemoryCheckpoints, answer
 
 from pali3kit.errors import WeightsError
@@ -58,6 +58,20 @@ def test_another_push_replaces_the_first_in_one_commit(hub: Hub, memory: MemoryC
     assert hub.commits["me/pali"][-1]["notes.txt"] == b"kept"
     assert not (download("me/pali") / "notes.txt").exists()
     assert list(download("me/pali", revision=first).glob("*-of-*"))
+
+
+def test_the_licence_that_was_chosen_there_is_kept(
+    hub: Hub, memory: MemoryCheckpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = "---\nlicense: other\ntags:\n- pali-3\n---\n\n# Numbers {}\n"
+    monkeypatch.setattr(memory, "documents", lambda: {"README.md": card.format("of today")})
+    push(memory, "me/pali")
+    own = card.format("of yesterday").replace("other", "mit\nlanguage: de")
+    hub.commits["me/pali"][-1]["README.md"] = own.encode()
+    push(memory, "me/pali")
+    found = ModelCard(hub.commits["me/pali"][-1]["README.md"].decode())
+    assert found.data.to_dict() == {"license": "mit", "language": "de", "tags": ["pali-3"]}
+    assert found.text.strip() == "# Numbers of today"
 
 
 def test_what_is_in_the_cache_needs_no_hub(
