@@ -145,12 +145,11 @@ class PaLI:
         chosen = checkpoint or choose_checkpoint(self.checkpoints, [REGIONS], "regions")
         several = [text] * len(as_list(image)) if isinstance(text, str) and not is_single(image) else text
         single, images, texts = _paired(image, several)
-        answers = self.generate(images, [prompts_of.for_region(each) for each in texts], checkpoint=chosen)
+        examples, numbered = _examples(images, [prompts_of.for_region(each) for each in texts])
+        answers = self._checkpoint(chosen).generate(examples, numbered)
         masks, bins = self.checkpoints.mask_tokenizer(), self.checkpoints.bins
-        found: list[list[Region]] = []
-        for number, (one, answer) in enumerate(zip(images, answers, strict=True)):
-            height, width = UserImage(one, f"images[{number}]").pixels().shape[:2]
-            found.append(read_regions(answer, height, width, masks, bins))
+        sizes = [numbered[example.images[0]].size for example in examples]
+        found = [read_regions(answer, *size, masks, bins) for answer, size in zip(answers, sizes, strict=True)]
         return found[0] if single else found
 
     def draw(self, image: ImageInput, regions: Sequence[Region]) -> Image.Image:
