@@ -116,29 +116,34 @@ class SavedPaLI:
             raise WeightsError(f"{self.folder / PREPROCESSING_FILE} is damaged: it has no size of {encoder}")
         return size
 
-    def start_digest(self, component: str) -> str:
+    def start_digest(self, component: str, by_mixture: bool = True) -> str:
         """A digest of what training starts from: the "tokenizer", "vision", "mask_tokenizer", or "pali" of `STAGE_1`.
 
         By the recorded digests of files, which are verified when they are read. The artifact also has what is not in
         these: the preprocessing of the encoder, and the mixture of the general model, by which it is chosen for
-        questions, captions and regions.
+        questions, captions and regions; the latter without `by_mixture`, as it was once.
+
+        Raises WeightsError where there are no such digests.
         """
         start = self.checkpoint(STAGE_1)
         parts = {"vision": start.encoder, "mask_tokenizer": MASKS_PART, "pali": start.part}
-        names = [TOKENIZER_FILE] if component == "tokenizer" else self.parts[parts[component]]
+        names = [TOKENIZER_FILE] if component == "tokenizer" else self.parts.get(parts[component], [])
+        files = [self.files.get(name) for name in names]
+        if not files or None in files:
+            raise WeightsError(f"{self.folder / CONFIG_FILE} is damaged: it has no sha256 of {component}")
         spec = self.preprocessing.get(start.encoder) if component == "vision" else None
-        mixture = {"mixture": self.mixture} if component == "pali" else {}
-        return digest({"files": [self.files[name] for name in names], "image_spec": spec, **mixture})
+        mixture = {"mixture": self.mixture} if component == "pali" and by_mixture else {}
+        return digest({"files": files, "image_spec": spec, **mixture})
 
     @property
     def mixture(self) -> list[str]:
         """The tasks that the checkpoint `STAGE_1` was trained on."""
         return [str(task) for task in self.generation.get(STAGE_1, {}).get("mixture", [])]
 
-    def start(self) -> dict[str, dict[str, Json]]:
+    def start(self, by_mixture: bool = True) -> dict[str, dict[str, Json]]:
         """What training starts from, by `component` of `start_digest`: options of `plan.kinds.saved.Config`.
 
-        Raises WeightsError without the checkpoint `STAGE_1`.
+        Raises WeightsError without the checkpoint `STAGE_1`, and as `start_digest`.
         """
         start = self.checkpoint(STAGE_1)
         size = self.image_size(start.encoder)
@@ -150,7 +155,7 @@ class SavedPaLI:
         }
         if self.mask_tokenizer is not None:
             found["mask_tokenizer"] = {"mask_tokenizer": self.mask_tokenizer}
-        return {part: {"weights": self.start_digest(part), **options} for part, options in found.items()}
+        return {part: {"weights": self.start_digest(part, by_mixture), **options} for part, options in found.items()}
 
     def part_files(self, part: str) -> list[Path]:
         """The verified files of a part's weights. Raises WeightsError as `verify`, or where it has none."""

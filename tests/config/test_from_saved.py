@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from random_pali import MemoryCheckpoints, start_from
 
+from pali3kit.config.digest import digest
 from pali3kit.config.load import load
 from pali3kit.config.saved import read_experiment, to_yaml
 from pali3kit.config.saved_pali import SavedPaLI
-from pali3kit.errors import ConfigError
+from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.inference.saved import save
 from pali3kit.plan.graph import build
 
@@ -174,3 +175,34 @@ def test_what_was_loaded_needs_the_folder_no_more(
         (["model.from=null"], "model.start comes from the folder model.from, and there is none: leave it out."),
     ):
         assert line in told([str(tmp_path / "experiment.yaml"), *words])
+
+
+def test_a_run_from_before_the_start_was_described_reads_the_folder(
+    saved: Path, arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """And has its digests of then, by which its store has the artifacts."""
+    words = arguments()
+    old = load(words[0], words[1:])
+    old.model.start = {}
+    (tmp_path / "experiment.yaml").write_text(to_yaml(old), encoding="utf-8")
+    found = {step.label: step for step in build(read_experiment(tmp_path)).steps}
+    new = digests(words)
+    assert found["saved/vision"].digest == new["saved/vision"] and found["saved/pali"].digest != new["saved/pali"]
+    # of the files alone
+    content = json.loads((saved / "config.json").read_text())
+    files = [content["files"][name] for name in content["parts"]["pali.multimodal"]]
+    assert found["saved/pali"].plain["weights"] == digest({"files": files, "image_spec": None})
+    old.model.from_ = str(tmp_path / "gone")
+    with pytest.raises(WeightsError, match="gone is not a saved PaLI: there is no such folder"):
+        build(old)
+
+
+def test_a_folder_without_digests_of_its_weights_is_told(
+    saved: Path, arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    shutil.copytree(saved, folder := tmp_path / "pali")
+    content = json.loads((folder / "config.json").read_text())
+    for lost in ({"parts": {}}, {"files": {}}):
+        (folder / "config.json").write_text(json.dumps(content | lost))
+        line = f"model.from: {folder}/config.json is damaged: it has no sha256 of "
+        assert any(problem.startswith(line) for problem in told(arguments(folder=folder)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from pali3kit.config.saved_pali import SavedPaLI
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
@@ -35,13 +37,14 @@ class Config(StageConfig):
 
 
 def _make(cell: CellSteps, part: str) -> Step:
-    """By what the experiment has of the folder, which need not be there."""
+    """By what the experiment has of the folder, which need not be there; it is read for runs from before `start`."""
     model, parents = cell.experiment.model, dict[str, Step]()
     assert model.from_ is not None
+    start = model.start or SavedPaLI(Path(model.from_)).start(by_mixture=False)
     if part == "pali":
-        others = [other for other in ("vision", "tokenizer", "mask_tokenizer") if other in model.start]
+        others = [other for other in ("vision", "tokenizer", "mask_tokenizer") if other in start]
         parents = {other: cell.step(other) for other in others}
-    return cell.new("saved", Config(folder=model.from_, part=part, **model.start[part]), **parents)
+    return cell.new("saved", Config(folder=model.from_, part=part, **start[part]), **parents)
 
 
 def _detail(step: Step) -> str:
