@@ -103,7 +103,8 @@ class StageModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log `validation/loss` and the other numbers of `losses`: means over all batches and ranks, by examples."""
-        numbers = {f"validation/{name}": value for name, value in self.losses(batch).items()}
+        with torch.inference_mode(False), torch.no_grad():  # shards (FSDP2) are gathered into what training also reads
+            numbers = {f"validation/{name}": value for name, value in self.losses(batch).items()}
         examples = max(len(value) for value in batch.values() if value.ndim)
         self.log_dict(numbers, on_epoch=True, sync_dist=True, batch_size=examples)
 
