@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pali3kit.commands.command import UsageError
 from pali3kit.data.fields import field, json_of, mapping, typed
-from pali3kit.durable import publish_file, removed_on_failure
+from pali3kit.durable import publish_file, remove_partials, removed_on_failure
 from pali3kit.errors import DataError, Pali3Error
 from pali3kit.text.plain import stream_lines
 
@@ -162,10 +163,12 @@ class Predictions:
         if not rows:
             return
         out = self.out.resolve()
+        remove_partials(out.parent, out.name)
         partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
         with removed_on_failure(partial):
             with out.open("rb") as old, partial.open("wb") as new:
                 new.writelines(rows[n].encode() if n in rows else data for n, data in enumerate(old))
+            shutil.copymode(out, partial)
             publish_file(partial, out)
 
     def summary(self) -> str:

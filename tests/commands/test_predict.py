@@ -124,6 +124,8 @@ def test_lines_with_errors_are_asked_again(source: Path) -> None:
     out = Path("out.jsonl")
     made(source, out)
     before = out.read_bytes().splitlines()
+    out.chmod(0o600)
+    Path(f"out.jsonl.{2**31}.partial").touch()  # of a process that was killed
     assert Predictions(source, out, "m").left == 1, (
         "an image may be there now; a line that asks nothing does not change"
     )
@@ -140,6 +142,7 @@ def test_lines_with_errors_are_asked_again(source: Path) -> None:
     assert {number: row["prediction"] for number, row in changed.items()} == {4: "c en what?", 10: "c new"}
     assert Predictions(source, out, "m").failures == again.failures
     assert sorted(path.name for path in Path().iterdir()) == ["data", "out.jsonl"]
+    assert out.stat().st_mode & 0o777 == 0o600, "only its owner may still read it"
 
 
 def test_what_was_answered_again_is_kept_when_it_is_interrupted(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
