@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from pali3kit.config.saved import EXPERIMENT
-from pali3kit.errors import nearest
+from pali3kit.errors import WeightsError, nearest
 
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
@@ -19,6 +19,13 @@ def is_hub_id(name: str) -> bool:
 def may_be_on_hub(place: str) -> bool:
     """Whether a place that is no folder may be on the hub: it is named so, and there is no folder OWNER here."""
     return is_hub_id(place) and not Path(place).parent.is_dir()
+
+
+def require_on_hub(place: str) -> None:
+    """Raise WeightsError for a place, which is no folder, that cannot be on the hub (`may_be_on_hub`)."""
+    if not may_be_on_hub(place):
+        rule = " A repository of the hub is OWNER/NAME, with no folder OWNER here."
+        raise WeightsError(f"there is no folder '{place}'.{nearest_folder(place) or rule}")
 
 
 def nearest_folder(place: str) -> str:

@@ -16,9 +16,10 @@ from huggingface_hub.errors import (
 )
 
 from pali3kit import __version__
-from pali3kit.config.hub_id import is_hub_id, nearest_folder
+from pali3kit.config.hub_id import is_hub_id, nearest_folder, require_on_hub
 from pali3kit.config.saved_pali import CARD_FILE, FILES
 from pali3kit.errors import WeightsError, first_line
+from pali3kit.inference.card import UNCHOSEN_LICENSE
 from pali3kit.inference.checkpoints import Checkpoints
 from pali3kit.inference.saved import save
 
@@ -37,7 +38,8 @@ def push(
 ) -> str:
     """Upload all checkpoints as the repository `owner/name`, which is created if need be. Returns its address.
 
-    What the model card there has at its top (`license`, `tags`, ...) is kept; all else of it is replaced.
+    What the model card there has at its top (`license`, `tags`, ...) is kept, but a licence that was not chosen
+    (`other`); all else of it is replaced.
 
     Args:
         checkpoints: what is uploaded.
@@ -49,7 +51,8 @@ def push(
 
     Raises WeightsError, in one line, where there is no token, it may not write there, or the hub cannot be reached.
     """
-    _require_repo_id(repo_id)
+    if not is_hub_id(repo_id):
+        raise WeightsError(f"'{repo_id}' cannot be pushed to: a repository of the hub is named OWNER/NAME.")
     if not (token or get_token()):
         raise WeightsError(
             f"{repo_id} cannot be pushed without a token: run 'hf auth login', set HF_TOKEN, or give token=."
@@ -79,16 +82,19 @@ def _keep_metadata(api: HfApi, repo_id: str, card: Path) -> None:
     except EntryNotFoundError:
         return
     if theirs:
-        metadata_save(card, {**((metadata_load(card) if card.is_file() else None) or {}), **theirs})
+        own = (metadata_load(card) if card.is_file() else None) or {}
+        chosen = {key: value for key, value in theirs.items() if (key, value) != ("license", UNCHOSEN_LICENSE)}
+        metadata_save(card, {**own, **chosen})
 
 
 def download(repo_id: str, *, revision: str | None = None, token: str | None = None) -> Path:
     """The folder of the repository `owner/name` in the hub's cache; what is not there is downloaded.
 
     `revision` is a branch, tag or commit. Raises WeightsError, in one line, where there is no such repository or
-    revision, or the hub cannot be reached and the cache lacks it; it begins with the folder that was not found before.
+    revision, a folder OWNER is here (`config.hub_id`), or the hub cannot be reached and the cache lacks it; it begins
+    with the folder that was not found before.
     """
-    _require_repo_id(repo_id)
+    require_on_hub(repo_id)
     with _in_one_line(repo_id, "downloaded", f"there is no folder '{repo_id}'.{nearest_folder(repo_id)} On the hub: "):
         return Path(
             snapshot_download(
@@ -100,12 +106,6 @@ def download(repo_id: str, *, revision: str | None = None, token: str | None = N
                 library_version=__version__,
             )
         )
-
-
-def _require_repo_id(repo_id: str) -> None:
-    if not is_hub_id(repo_id):
-        near = nearest_folder(repo_id)
-        raise WeightsError(f"there is no folder '{repo_id}', and a repository of the hub is named OWNER/NAME.{near}")
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from pali3kit.config.hub_id import may_be_on_hub, nearest_folder
+from pali3kit.config.hub_id import require_on_hub
 from pali3kit.config.saved import EXPERIMENT
 from pali3kit.errors import ConfigError, DataError
 from pali3kit.inference.pali import PaLI
@@ -36,7 +36,8 @@ def load_pali(
             given as `**{"model.image_size": 64}`.
 
     Raises:
-        DataError: there is no such folder, its run is not finished, or artifacts of the run are missing.
+        DataError: the run is not finished, or artifacts of it are missing.
+        WeightsError: there is no such folder or repository, or the folder is damaged.
         ConfigError: the grid has no such cell, or several.
     """
     folder = Path(place)
@@ -44,10 +45,9 @@ def load_pali(
         return PaLI(RunCheckpoints(folder, seed, point), device, dtype)
     if (folder / LOG).is_file():
         raise DataError(f"the run of {place} is not finished: it has no {EXPERIMENT}. Run its experiment again.")
+    if not folder.is_dir():
+        require_on_hub(os.fspath(place))
     if seed is not None or point:
         names = ", ".join([*(["seed"] if seed is not None else []), *point])
         raise ConfigError([f"{names}: only a run folder has cells to choose from, and {place} has no {EXPERIMENT}."])
-    if not folder.is_dir() and not may_be_on_hub(os.fspath(place)):
-        rule = " A repository of the hub is OWNER/NAME, with no folder OWNER here."
-        raise DataError(f"there is no folder {place}.{nearest_folder(os.fspath(place)) or rule}")
     return PaLI.from_pretrained(place, device=device, dtype=dtype)

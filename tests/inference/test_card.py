@@ -12,8 +12,9 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from pali3kit.config.load import load
+from pali3kit.config.saved import to_yaml
 from pali3kit.execution.store import Store
-from pali3kit.inference.card import run_documents
+from pali3kit.inference.card import _of_cell, run_documents
 from pali3kit.inference.checkpoints import STAGE_1, Architecture
 from pali3kit.plan.graph import build
 
@@ -103,3 +104,16 @@ def test_the_recipe_is_that_of_the_cell(tmp_path: Path) -> None:
     options = ("scale=smoke", "evaluate=[vqav2]", "evaluation.after=[transfer]", "seeds=[0, 1]", grid)
     wanted, [found] = build(load(EXPERIMENT, options)).cells[1], build(own).cells
     assert found.columns["vqav2"].digest == wanted.columns["vqav2"].digest
+
+
+def test_a_recipe_has_the_benchmarks_of_its_cell(tmp_path: Path) -> None:
+    """One of two cells has no text tower for `retrieval`, which a run of this cell alone would refuse."""
+    experiment = load(EXPERIMENT.with_name("embedded_stage0.yaml"), ["scale=smoke"])
+    cells = build(experiment).cells
+    for cell in cells:
+        (tmp_path / "recipe.yaml").write_text(to_yaml(_of_cell(experiment, cell)), encoding="utf-8")
+        [found] = build(load(tmp_path / "recipe.yaml")).cells
+        assert {name: step.digest for name, step in found.columns.items()} == {
+            name: step.digest for name, step in cell.columns.items()
+        }
+    assert len({tuple(cell.columns) for cell in cells}) == 2
