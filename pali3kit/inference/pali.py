@@ -205,7 +205,8 @@ class PaLI:
     ) -> PaLI:
         """A saved folder, or `owner/name` on the Hugging Face hub; of a folder that is there the hub is never asked.
 
-        `revision` and `token` are the hub's (`inference.hub.download`). Raises WeightsError for neither of the two.
+        `revision` and `token` are the hub's (`inference.hub.download`). Raises WeightsError for neither of the two, and
+        where a folder called `owner` is here: then the folder was meant.
         """
         folder = Path(name)
         if not folder.is_dir():
