@@ -150,7 +150,9 @@ class _Handler(BaseHTTPRequestHandler):
             siblings = [{"rfilename": path} for path in files]
             return self.answer(200, {"id": name, "sha": self.hub.revision(name) if revision == "main" else revision,
                                      "siblings": siblings, "private": name in self.hub.private})  # fmt: skip
-        content = files["/".join(parts[4:])]
+        content = files.get("/".join(parts[4:]))
+        if content is None:
+            return self.answer(404, {}, X_Error_Code="EntryNotFound")
         commit = self.hub.revision(name) if revision == "main" else revision
         etag = f'"{hashlib.sha256(content).hexdigest()}"'
         return self.answer(200, content, ETag=etag, X_Repo_Commit=commit, Accept_Ranges="bytes")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.config.grid import resolve
+from pali3kit.config.hub_id import may_be_on_hub, nearest_folder
 from pali3kit.config.load import overridden
 from pali3kit.config.saved import EXPERIMENT, read_experiment
 from pali3kit.config.saved_pali import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from pali3kit.config.schema import Experiment
     from pali3kit.inference.pali import PaLI
 
-_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 _NO_AXES = ("place", "device", "dtype")  # other arguments of `load_pali`
 _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -90,7 +90,7 @@ def _predict(call: Call) -> int:
     seed = [f"seed={call.options['seed']}"] if "seed" in call.options else []
     given = [*sorted(call.settings), *seed, *([f"checkpoint={checkpoint}"] if checkpoint else [])]
     predictions = Predictions(source, out, " ".join([place, *_content(Path(place)), *given]))
-    if predictions.done < predictions.total:
+    if predictions.left:
         print(f"{predictions.done} of {predictions.total} lines are in {out}", file=sys.stderr)
         pali = _open(place, call)
         if checkpoint and checkpoint not in pali.checkpoints.names:
@@ -109,9 +109,9 @@ def _evaluate(call: Call) -> int:
     if out.exists():
         raise UsageError(f"{out} exists already: choose another folder by --out.")
     _require_model(place)
-    cell, overrides = _split(call.settings)
-    experiment = _measured(_folder(place), name, _point(cell), _seed(call.options), overrides)
-    pali = _open(place, replace(call, settings=cell))
+    (cell, overrides), folder = _split(call.settings), _folder(place)
+    experiment = _measured(folder, name, _point(cell), _seed(call.options), overrides)
+    pali = _open(str(folder), replace(call, settings=cell))
     from rich.console import Console
     from rich.progress import Progress
 
@@ -152,6 +152,7 @@ def _folder(place: str) -> Path:
     """The folder of a model; that of a repository of the hub is downloaded."""
     if Path(place).is_dir():
         return Path(place)
+    _tell_hub(place)
     from pali3kit.inference.hub import download
 
     return download(place)
@@ -205,19 +206,22 @@ def _open(place: str, call: Call, language: str = "en") -> PaLI:
 
         saved = SavedPaLI(folder).languages if cell is None and is_saved(folder) else ()
         require_language(language, saved if cell is None else known_languages(cell), place)
+    _tell_hub(place)
     from pali3kit.inference.load import load_pali
 
     return load_pali(place, seed=seed, **point)
 
 
 def _require_model(place: str) -> None:
-    """Raise UsageError for a path that is no folder, with the nearest one; a hub id is a path that may not exist."""
-    path = Path(place)
-    if path.is_dir() or (_HUB.fullmatch(place) and not path.parent.is_dir()):
-        return
-    folders = {*path.parent.glob("*/"), *(run.parent for run in Path("runs").glob(f"*/{EXPERIMENT}"))}
-    near = nearest(place, sorted(map(str, folders)))
-    raise UsageError(f"no run folder, saved folder or hub id '{place}'.{near}")
+    """Raise UsageError for a place that is no folder, with the nearest one, and cannot be a repository of the hub."""
+    if not Path(place).is_dir() and not may_be_on_hub(place):
+        raise UsageError(f"no run folder, saved folder or hub id '{place}'.{nearest_folder(place)}")
+
+
+def _tell_hub(place: str) -> None:
+    """Say what is looked for on the hub, before it is."""
+    if not Path(place).is_dir():
+        print(f"there is no folder '{place}'.{nearest_folder(place)} Looking for it on the hub.", file=sys.stderr)
 
 
 def _point(settings: Sequence[str]) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pali3kit.commands.command import UsageError
 from pali3kit.data.fields import field, json_of, mapping, typed
+from pali3kit.durable import publish_file, remove_partials, removed_on_failure
 from pali3kit.errors import DataError, Pali3Error
 from pali3kit.text.plain import stream_lines
 
@@ -55,9 +57,9 @@ class _Line:
 
 @dataclass
 class Predictions:
-    """The lines of `source`, and the file `out` that has an answer for each of the first `done`.
+    """The lines of `source`, and the file `out`, with an answer or an error for each of the first `done`.
 
-    `model` names in each line of `out` what answered; `failures` are the reasons of lines without an answer.
+    `model` names in each line of `out` what answered. A line with an error is asked again, whatever it asked before.
 
     Raises UsageError where `out` has answers of another model, or to other lines.
     """
@@ -68,7 +70,8 @@ class Predictions:
 
     def __post_init__(self) -> None:
         self.total = sum(1 for data in stream_lines(self.source) if data.strip())
-        self.failures: list[str] = []
+        self._errors: dict[int, str] = {}  # by line of `out`, from 0
+        self._again: set[int] = set()
         self.done, size = 0, 0
         lines = _read(self.source)
         if not self.out.exists():
@@ -82,6 +85,16 @@ class Predictions:
                 size += len(data)
         os.truncate(self.out, size)
 
+    @property
+    def left(self) -> int:
+        """How many lines are to be asked; those with an error that asking cannot change are not."""
+        return self.total - self.done + len(self._again)
+
+    @property
+    def failures(self) -> list[str]:
+        """Why lines have no answer, in their order."""
+        return [self._errors[number] for number in sorted(self._errors)]
+
     def _require_half(self, data: bytes, line: _Line | None) -> None:
         """Raise UsageError unless `data` may be half of the answer to `line`, being written as the process ended."""
         begin = b"" if line is None else _written(_kept(line.fields))[:-1].encode()
@@ -90,31 +103,73 @@ class Predictions:
 
     def _take(self, data: bytes, line: _Line | None) -> None:
         """Count a line of `out` as done."""
-        self.done += 1
+        number, self.done = self.done, self.done + 1
         where = f"{self.out}:{self.done}"
         row = mapping(json_of(data, where), where)
         if row.get("model") != self.model:
             raise UsageError(f"{where} is an answer of {row.get('model')}, not of {self.model}: choose another --out.")
-        if line is None or not line.is_answered_by(row):
+        if line is None or ("error" not in row and not line.is_answered_by(row)):
             raise UsageError(f"{where} answers no such line of {self.source}: choose another --out.")
         if "error" in row:
-            self.failures.append(str(row["error"]))
+            self._errors[number] = str(row["error"])
+            if line.error != row["error"]:
+                self._again.add(number)
 
     def make(self, pali: PaLI, checkpoint: str | None) -> None:
-        """Answer the lines that are left. Those that cannot be answered get an `error`."""
-        lines, begin, first, told = islice(_read(self.source), self.done, None), monotonic(), self.done, monotonic()
+        """Answer the lines that are left, then those that had an error. What cannot be answered gets an `error`."""
+        told = _told(self.left)
+        lines = islice(enumerate(_read(self.source)), self.done, None)
         with self.out.open("a", encoding="utf-8") as file:
-            while window := list(islice(lines, _WINDOW)):
-                for line, (prediction, error) in zip(window, _answers(pali, window, checkpoint), strict=True):
-                    file.write(line.row(self.model, prediction, error))
-                    self.failures += [error] if error else []
+            for rows in self._asked(lines, pali, checkpoint):
+                file.writelines(rows.values())
                 file.flush()
                 os.fsync(file.fileno())
-                self.done += len(window)
-                if monotonic() > told + _INTERVAL:
-                    told = monotonic()
-                    left = (told - begin) / (self.done - first) * (self.total - self.done)
-                    print(f"{self.done} of {self.total} lines, about {left:.0f} s left", file=sys.stderr)
+                self.done += len(rows)
+                told(len(rows))
+        self._ask_again(pali, checkpoint, told)
+
+    def _asked(
+        self, lines: Iterator[tuple[int, _Line]], pali: PaLI, checkpoint: str | None
+    ) -> Iterator[dict[int, str]]:
+        """The lines of `out`, by their number, for numbered lines of `source`, a window at a time."""
+        while window := list(islice(lines, _WINDOW)):
+            rows: dict[int, str] = {}
+            answers = _answers(pali, [line for _, line in window], checkpoint)
+            for (number, line), (prediction, error) in zip(window, answers, strict=True):
+                rows[number] = line.row(self.model, prediction, error)
+                self._errors.pop(number, None)
+                self._errors |= {number: error} if error else {}
+            yield rows
+
+    def _ask_again(self, pali: PaLI, checkpoint: str | None, told: Callable[[int], None]) -> None:
+        """Ask the lines that had an error, and write their answers in place: after each window, or, as the file is
+        written as a whole, so often that it takes a tenth of the time, and when it is interrupted.
+        """
+        lines = ((number, line) for number, line in enumerate(_read(self.source)) if number in self._again)
+        found, due = dict[int, str](), monotonic()
+        try:
+            for rows in self._asked(lines, pali, checkpoint):
+                found |= rows
+                told(len(rows))
+                if (begin := monotonic()) >= due:
+                    self._replace(found)
+                    found, due = {}, monotonic() + 9 * (monotonic() - begin)
+        finally:
+            self._replace(found)
+        self._again.clear()
+
+    def _replace(self, rows: Mapping[int, str]) -> None:
+        """Write `out` with other lines of some numbers. It is the old file or the new one, whenever it is read."""
+        if not rows:
+            return
+        out = self.out.resolve()
+        remove_partials(out.parent, out.name)
+        partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
+        with removed_on_failure(partial):
+            with out.open("rb") as old, partial.open("wb") as new:
+                new.writelines(rows[n].encode() if n in rows else data for n, data in enumerate(old))
+            shutil.copymode(out, partial)
+            publish_file(partial, out)
 
     def summary(self) -> str:
         """How many lines have no answer, and why the first of them."""
@@ -124,11 +179,26 @@ class Predictions:
         return "\n".join(
             [
                 *listed,
-                f"{answered}, {len(self.failures)} with an error, which another --out asks again."
+                f"{answered}, {len(self.failures)} with an error, which the same command asks again."
                 if listed
                 else f"{answered}.",
             ]
         )
+
+
+def _told(total: int) -> Callable[[int], None]:
+    """A function that is told how many more lines were asked, and now and then prints the progress."""
+    begin = last = monotonic()
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done, last
+        done += more
+        if (now := monotonic()) > last + _INTERVAL:
+            last = now
+            print(f"{done} of {total} lines, about {(now - begin) / done * (total - done):.0f} s left", file=sys.stderr)
+
+    return tell
 
 
 def _kept(fields: Mapping[str, object]) -> dict[str, object]:

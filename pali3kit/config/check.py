@@ -43,6 +43,7 @@ FIXED = (
     "evaluation.after",
     "data.root",
     "model.from",
+    "model.start",
     "runtime",
 )
 """Keys of the experiment as a whole, which cannot differ between cells."""

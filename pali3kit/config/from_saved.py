@@ -1,11 +1,13 @@
 """`model.from`, a saved PaLI to start from, written out as settings that an experiment could have named itself.
 
 When an experiment is loaded, the folder's components, image size and tokenizer become the experiment's, below its own
-settings, which must agree. Everything else reads them there.
+settings, which must agree, and `model.start` describes its weights. Everything else reads them there: the folder itself
+is needed again only by the stage that copies from it.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -30,7 +32,7 @@ def saved_settings(tree: Node) -> Node | None:
     if node is None or not isinstance(node.value, str):
         return None
     try:
-        return Node.of(_settings(SavedPaLI(Path(node.value).expanduser())), node.where)
+        return Node.of(_settings(SavedPaLI(_absolute(node.value))), node.where)
     except WeightsError:
         return None
 
@@ -38,6 +40,8 @@ def saved_settings(tree: Node) -> Node | None:
 def from_saved(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that there is a saved PaLI at `model.from`, and that nothing in the experiment contradicts it."""
     if cell.model.from_ is None:
+        if cell.model.start:
+            yield "model.start", "model.start comes from the folder model.from, and there is none: leave it out."
         return
     try:
         saved = SavedPaLI(Path(cell.model.from_))
@@ -62,6 +66,11 @@ def from_saved(cell: Experiment) -> Iterator[KeyProblem]:
             )
 
 
+def _absolute(folder: str) -> Path:
+    """As paths of data it is relative to the working folder; in the run it must not be."""
+    return Path(os.path.abspath(os.path.expanduser(folder)))
+
+
 def _settings(saved: SavedPaLI) -> dict[str, dict[str, object] | str]:
     """The settings of an experiment by its sections. Raises WeightsError without the checkpoint to start from."""
     start = saved.checkpoint(STAGE_1)
@@ -70,7 +79,10 @@ def _settings(saved: SavedPaLI) -> dict[str, dict[str, object] | str]:
         "mask_tokenizer": saved.mask_tokenizer,
     }  # fmt: skip
     return {
-        "model": {"image_size": saved.image_size(start.encoder), **{k: v for k, v in components.items() if v}},
+        "model": {
+            "image_size": saved.image_size(start.encoder), **{k: v for k, v in components.items() if v},
+            "start": saved.start(),
+        },
         "tokenizer": {
             "file": str(saved.folder / TOKENIZER_FILE), "vocabulary": None, "rows": saved.rows, "bins": saved.bins,
         },
@@ -86,6 +98,7 @@ def _contradicted(cell: Experiment, wanted: Mapping[str, Mapping[str, object] | 
         for name, value in settings.items():
             key = f"{section}.{name}"
             own = getattr(getattr(cell, section), name)
-            theirs = Builder().part(Node.of(value, key), key) if isinstance(value, Mapping) else value
+            is_component = isinstance(value, Mapping) and "name" in value
+            theirs = Builder().part(Node.of(value, key), key) if is_component else value
             if own != theirs:
                 yield key, f"{key} is not that of model.from, {cell.model.from_}: leave it out, it comes from there."

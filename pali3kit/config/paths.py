@@ -9,7 +9,8 @@ from pali3kit.errors import brief
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, on the usual file systems
 PLACE = {"path": True}
-"""The metadata of fields of the schema that hold paths."""
+FIXED_PLACE = {"path": True, "absolute": True}
+"""The metadata of fields of the schema that hold paths; those of the latter become absolute, as the run needs them."""
 PACKAGE = "package"
 """In `runtime.read_from`, the artifacts that come with pali3kit."""
 

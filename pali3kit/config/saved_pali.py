@@ -9,7 +9,7 @@
     preprocessor_config.json         how images are prepared, by encoder
     generation_config.json           how each checkpoint answers
     README.md                        the model card
-    recipe.yaml                      the experiment that made it
+    recipe.yaml                      the experiment that makes these models
 
 Files of weights above a size are shards, `vision-00001-of-00002.safetensors`. Names of tensors begin with the part that
 they belong to: `vision.embed.weight`, `pali.vqav2.projector.linear.weight`.
@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 
 from pali3kit import durable
 from pali3kit.config.digest import digest
+from pali3kit.config.vocabulary import MODES
 from pali3kit.errors import WeightsError, choose
 from pali3kit.types import Json, Named
 
@@ -117,16 +118,46 @@ class SavedPaLI:
             raise WeightsError(f"{self.folder / PREPROCESSING_FILE} is damaged: it has no size of {encoder}")
         return size
 
-    def start_digest(self, component: str) -> str:
+    def start_digest(self, component: str, by_mixture: bool = True) -> str:
         """A digest of what training starts from: the "tokenizer", "vision", "mask_tokenizer", or "pali" of `STAGE_1`.
 
-        By the recorded digests of files, which are verified when they are read.
+        By the recorded digests of files, which are verified when they are read. The artifact also has what is not in
+        these: the preprocessing of the encoder, and the mixture of the general model, by which it is chosen for
+        questions, captions and regions; the latter without `by_mixture`, as it was once.
+
+        Raises WeightsError where there are no such digests.
         """
         start = self.checkpoint(STAGE_1)
         parts = {"vision": start.encoder, "mask_tokenizer": MASKS_PART, "pali": start.part}
-        names = [TOKENIZER_FILE] if component == "tokenizer" else self.parts[parts[component]]
+        names = [TOKENIZER_FILE] if component == "tokenizer" else self.parts.get(parts[component], [])
+        files = [self.files.get(name) for name in names]
+        if not files or None in files:
+            raise WeightsError(f"{self.folder / CONFIG_FILE} is damaged: it has no sha256 of {component}")
         spec = self.preprocessing.get(start.encoder) if component == "vision" else None
-        return digest({"files": [self.files[name] for name in names], "image_spec": spec})
+        mixture = {"mixture": self.mixture} if component == "pali" and by_mixture else {}
+        return digest({"files": files, "image_spec": spec, **mixture})
+
+    @property
+    def mixture(self) -> list[str]:
+        """The tasks that the checkpoint `STAGE_1` was trained on."""
+        return [str(task) for task in self.generation.get(STAGE_1, {}).get("mixture", [])]
+
+    def start(self, by_mixture: bool = True) -> dict[str, dict[str, Json]]:
+        """What training starts from, by `component` of `start_digest`: options of `plan.kinds.saved.Config`.
+
+        Raises WeightsError without the checkpoint `STAGE_1`, and as `start_digest`.
+        """
+        start = self.checkpoint(STAGE_1)
+        size = self.image_size(start.encoder)
+        learned = self.vocabulary - self.sentinels - len(MODES) - self.codes
+        found: dict[str, dict[str, Json]] = {
+            "tokenizer": {"vocabulary": learned, "codes": self.codes, "rows": self.rows},
+            "vision": {"vision": self.encoders[start.encoder], "image_size": size},
+            "pali": {"projector": start.projector, "language": start.language, "image_size": size},
+        }
+        if self.mask_tokenizer is not None:
+            found["mask_tokenizer"] = {"mask_tokenizer": self.mask_tokenizer}
+        return {part: {"weights": self.start_digest(part, by_mixture), **options} for part, options in found.items()}
 
     def part_files(self, part: str) -> list[Path]:
         """The verified files of a part's weights. Raises WeightsError as `verify`, or where it has none."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pali3kit.config.component import Component
-from pali3kit.config.paths import PACKAGE, PLACE
+from pali3kit.config.paths import FIXED_PLACE, PACKAGE, PLACE
 from pali3kit.config.stages import Stages
 
 Pretrain = Literal["classif", "siglip", "random", "pretrained"]
@@ -30,6 +30,8 @@ class Model:
     Keys:
         from: a folder of `PaLI.save_pretrained`. Its components, image size and tokenizer are then the model's, and
             stages 1 to 3 continue from its checkpoint `multimodal`, instead of stage 0.
+        start: what `from` has, by part, with digests of the weights. It is filled in when an experiment is loaded, so
+            that its finished run does not need the folder.
         image_size: the side of the square input images, in pixels.
         vision: the image encoder.
         projector: maps the encoder's tokens to the language model's width.
@@ -39,7 +41,8 @@ class Model:
             measure it, without any training, instead of `vision`.
     """
 
-    from_: str | None = field(default=None, metadata={"key": "from", **PLACE})
+    from_: str | None = field(default=None, metadata={"key": "from", **FIXED_PLACE})
+    start: dict[str, Any] = field(default_factory=dict)
     image_size: int
     vision: Component = field(metadata={"registry": "vision"})
     projector: Component = field(metadata={"registry": "projector"})

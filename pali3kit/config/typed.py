@@ -128,6 +128,9 @@ class Builder:
             name: self.build(declared[name], node.value[name], _join(key, name)) for name in known if name in node.value
         }
         self.paths(values, [name for name, field in known.items() if field.metadata.get("path")], node, key)
+        for name, field in known.items():
+            if field.metadata.get("absolute") and isinstance(place := values.get(name), str):
+                values[name] = os.path.abspath(place)
         values |= self.defaults(known, values, node, key)
         renamed = {RENAMED.get(_join(key, name)) for name in node.value}  # its old name has been reported already
         for name in [name for name in known if name not in values]:

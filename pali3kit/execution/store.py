@@ -192,10 +192,10 @@ class Store:
         config = yaml.safe_dump(dict(step.plain), sort_keys=False, allow_unicode=True)
         (work / CONFIG).write_text(config, encoding="utf-8")
         write_manifest(work, step, seconds, threads, made_with or {})
-        files, mode = [path for path in work.rglob("*") if path.is_file()], (work / CONFIG).stat().st_mode
+        files, mode = _files(work), (work / CONFIG).stat().st_mode
         for file in files:
             file.chmod(mode)  # safetensors makes files that only their owner can read: a store may be shared
-        return self._flush_and_replace(work, target, UNFINISHED)
+        return self._flush_and_replace(work, files, target, UNFINISHED)
 
     def copy(self, step: Step, place: RemotePlace, progress: Callable[[int, int], None]) -> None:
         """Copy an artifact from a URL, and publish it. Call this only while holding the lock.
@@ -206,15 +206,17 @@ class Store:
         copied, target = self.work(step).with_suffix(".copied"), self.root / step.name
         copied.mkdir(parents=True, exist_ok=True)
         place.copy(step, copied, progress)
-        self._flush_and_replace(copied, target)
+        self._flush_and_replace(copied, _files(copied), target)
         self._elsewhere[step.digest] = None
 
-    def _flush_and_replace(self, folder: Path, target: Path, unpublished: Iterable[str] = ()) -> Path:
-        """Flush all files to the disk, then rename the folder without `unpublished` to `target`, which is returned.
+    def _flush_and_replace(
+        self, folder: Path, files: Iterable[Path], target: Path, unpublished: Iterable[str] = ()
+    ) -> Path:
+        """Flush its files to the disk, then rename the folder without `unpublished` to `target`, which is returned.
 
         What was there is damaged, and removed.
         """
-        for path in (*(path for path in folder.rglob("*") if path.is_file()), folder):
+        for path in (*files, folder):
             sync(path)
         for name in unpublished:
             remove(folder / name)
@@ -260,6 +262,11 @@ class Store:
                 file.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
+
+
+def _files(folder: Path) -> list[Path]:
+    """All files below a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def _is_disk_full(error: BaseException) -> bool:

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pali3kit import __version__
 from pali3kit.catalogue import STAGE
+from pali3kit.config.grid import resolve
 from pali3kit.config.root import WORLD
 from pali3kit.config.saved import to_yaml
 from pali3kit.config.saved_pali import CARD_FILE, RECIPE_FILE
@@ -29,6 +30,7 @@ from pali3kit.report.table import ABSENT, number
 from pali3kit.types import Json
 
 TASK_TAGS = ["pali3kit", "pali-3", "image-captioning", "visual-question-answering", "image-segmentation"]
+UNCHOSEN_LICENSE = "other"
 EMBEDDED = "the embedded world of pali3kit"
 
 
@@ -40,7 +42,7 @@ def run_documents(
     models: Mapping[str, Step],
     architecture: Architecture,
 ) -> Mapping[str, str]:
-    """The model card of the `models` of a cell, by checkpoint, and `recipe.yaml`, the run's experiment.
+    """The model card of the `models` of a cell, by checkpoint, and `recipe.yaml`, the experiment of this cell alone.
 
     Paths of data on this machine are in the latter alone.
     """
@@ -66,7 +68,14 @@ def run_documents(
         embedded=EMBEDDED in sources,
         start="\n".join(filter(None, (_card_of(step, store) for step in steps))),
     )
-    return {CARD_FILE: card, RECIPE_FILE: to_yaml(replace(experiment, runtime=Runtime()))}
+    return {CARD_FILE: card, RECIPE_FILE: to_yaml(_of_cell(experiment, cell))}
+
+
+def _of_cell(experiment: Experiment, cell: GridCell) -> Experiment:
+    """The experiment of one cell, which may not have all benchmarks: some need an encoder that others have."""
+    own, measured = resolve(experiment, cell.point), {column.partition("@")[0] for column in cell.columns}
+    evaluate = [name for name in own.evaluate if name in measured]
+    return replace(own, evaluate=evaluate, grid={}, baseline={}, seeds=[cell.seed], runtime=Runtime())
 
 
 def _card_of(step: Step, store: Store) -> str:
@@ -81,7 +90,7 @@ def _card_of(step: Step, store: Store) -> str:
 def _metadata() -> str:
     """The front matter that the hub reads."""
     return ModelCardData(
-        library_name="pali3kit", pipeline_tag="image-text-to-text", license="other", tags=TASK_TAGS
+        library_name="pali3kit", pipeline_tag="image-text-to-text", license=UNCHOSEN_LICENSE, tags=TASK_TAGS
     ).to_yaml()
 
 

@@ -13,15 +13,19 @@ from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.types import Named
 from pali3kit.vision.contract import VisionEncoder
 
-__all__ = ["STAGE_1", "Architecture", "Checkpoints", "GenerationDefaults"]
+__all__ = ["GENERAL", "STAGE_1", "Architecture", "Checkpoints", "GenerationDefaults"]
+GENERAL = (STAGE_1, "stage_1", "stage_2")
+"""The names of checkpoints that no transfer has specialised: where transfers start from stage 2, `stage_1` is the model
+before that, otherwise `stage_2` the one after."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationDefaults:
-    """How a checkpoint answers, as its evaluation in the run did.
+    """How a checkpoint answers: a transfer as its evaluation in the run did, a general model, of all tasks, with
+    `evaluation.beams` and without a grammar.
 
     Attributes:
-        task: of the source, whose prompts it was trained on; `multimodal` has them all, "" here.
+        task: of the source, whose prompts it was trained on; general models have them all, "" here.
         image_size: side of the images, pixels.
         prompt_length: prompts are truncated after so many tokens.
         target_length: answers end after so many tokens.
@@ -62,7 +66,7 @@ class Checkpoints(ABC):
 
     Attributes:
         name: where they come from, for messages.
-        names: of the checkpoints, `STAGE_1` first where it is there.
+        names: of the checkpoints, `STAGE_1` first where it is there; general ones are those in `GENERAL`.
         bins: the number of values of a coordinate in the texts of regions.
     """
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pali3kit.config.available_tasks import task_family
 from pali3kit.errors import ConfigError, choose
-from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
+from pali3kit.inference.checkpoints import GENERAL, STAGE_1, Checkpoints
 
 GENERAL_FIRST = ("vqav2", "okvqa", "textvqa", "coco", "xm3600", "refcoco")
 """Of several transfers that fit, the one of the first of these benchmarks answers; then the others, as they come."""
@@ -27,7 +27,7 @@ def choose_checkpoint(checkpoints: Checkpoints, tasks: Sequence[tuple[str, ...]]
     A transfer comes before the model of stage 1 or 2, which answers if its mixture had the task. Raises ConfigError
     where no checkpoint has learnt it.
     """
-    transfers = [name for name in checkpoints.names if name != STAGE_1]
+    transfers = [name for name in checkpoints.names if name not in GENERAL]
     rank = {name: place for place, name in enumerate(GENERAL_FIRST)}
     transfers.sort(key=lambda name: rank.get(name, len(rank)))
     general = [name for name in checkpoints.names if name == STAGE_1]

@@ -11,7 +11,7 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
-from pali3kit.inference.checkpoints import STAGE_1, Checkpoints
+from pali3kit.inference.checkpoints import GENERAL, STAGE_1, Checkpoints
 from pali3kit.inference.choice import require_checkpoint
 from pali3kit.plan.kinds.evaluate import Config, evaluation_config
 from pali3kit.training.answering import VisualTokens, answer_benchmark, write_answers
@@ -52,12 +52,10 @@ class Evaluator:
         self.checkpoints, self.execution = checkpoints, Execution.of(experiment.runtime.of("evaluate"))
         self.checkpoint = require_checkpoint(checkpoints, checkpoint or usual)
         self.defaults = checkpoints.defaults(self.checkpoint)
-        after = "multimodal" if self.checkpoint == STAGE_1 else "transfer"
+        after = "multimodal" if self.checkpoint in GENERAL else "transfer"
         size, beams = self.defaults.image_size, beams or self.defaults.beams
-        asked = evaluation_config(experiment, benchmark, after, size, beams)
         self.config: Config = replace(
-            asked,
-            constrained=asked.constrained or self.defaults.constrained,
+            evaluation_config(experiment, benchmark, after, size, beams),
             bins=checkpoints.bins,
             prompt_length=self.defaults.prompt_length,
             target_length=self.defaults.target_length,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from huggingface_hub import HfApi, constants, get_token, snapshot_download
-from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub import HfApi, constants, get_token, metadata_load, metadata_save, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from pali3kit import __version__
-from pali3kit.config.saved_pali import FILES
+from pali3kit.config.hub_id import is_hub_id, nearest_folder, require_on_hub
+from pali3kit.config.saved_pali import CARD_FILE, FILES
 from pali3kit.errors import WeightsError, first_line
+from pali3kit.inference.card import UNCHOSEN_LICENSE
 from pali3kit.inference.checkpoints import Checkpoints
 from pali3kit.inference.saved import save
 
@@ -32,6 +38,9 @@ def push(
 ) -> str:
     """Upload all checkpoints as the repository `owner/name`, which is created if need be. Returns its address.
 
+    What the model card there has at its top (`license`, `tags`, ...) is kept, but a licence that was not chosen
+    (`other`); all else of it is replaced.
+
     Args:
         checkpoints: what is uploaded.
         repo_id: `owner/name`.
@@ -42,7 +51,8 @@ def push(
 
     Raises WeightsError, in one line, where there is no token, it may not write there, or the hub cannot be reached.
     """
-    _require_repo_id(repo_id)
+    if not is_hub_id(repo_id):
+        raise WeightsError(f"'{repo_id}' cannot be pushed to: a repository of the hub is named OWNER/NAME.")
     if not (token or get_token()):
         raise WeightsError(
             f"{repo_id} cannot be pushed without a token: run 'hf auth login', set HF_TOKEN, or give token=."
@@ -52,6 +62,7 @@ def push(
         folder = Path(above) / "pali"
         save(checkpoints, folder, max_shard_size=max_shard_size)
         address = api.create_repo(repo_id, private=private, exist_ok=True)
+        _keep_metadata(api, repo_id, folder / CARD_FILE)
         api.upload_folder(
             repo_id=repo_id,
             folder_path=folder,
@@ -62,14 +73,29 @@ def push(
     return str(address)
 
 
+def _keep_metadata(api: HfApi, repo_id: str, card: Path) -> None:
+    """Lay the metadata of the repository's card, where its owner chose a licence, over that of a new one."""
+    try:
+        theirs = metadata_load(api.hf_hub_download(repo_id, CARD_FILE))
+    except LocalEntryNotFoundError:  # no connection, which says nothing about the card
+        raise
+    except EntryNotFoundError:
+        return
+    if theirs:
+        own = (metadata_load(card) if card.is_file() else None) or {}
+        chosen = {key: value for key, value in theirs.items() if (key, value) != ("license", UNCHOSEN_LICENSE)}
+        metadata_save(card, {**own, **chosen})
+
+
 def download(repo_id: str, *, revision: str | None = None, token: str | None = None) -> Path:
     """The folder of the repository `owner/name` in the hub's cache; what is not there is downloaded.
 
     `revision` is a branch, tag or commit. Raises WeightsError, in one line, where there is no such repository or
-    revision, or the hub cannot be reached and the cache lacks it.
+    revision, a folder OWNER is here (`config.hub_id`), or the hub cannot be reached and the cache lacks it; it begins
+    with the folder that was not found before.
     """
-    _require_repo_id(repo_id)
-    with _in_one_line(repo_id, "downloaded"):
+    require_on_hub(repo_id)
+    with _in_one_line(repo_id, "downloaded", f"there is no folder '{repo_id}'.{nearest_folder(repo_id)} On the hub: "):
         return Path(
             snapshot_download(
                 repo_id,
@@ -82,20 +108,15 @@ def download(repo_id: str, *, revision: str | None = None, token: str | None = N
         )
 
 
-def _require_repo_id(repo_id: str) -> None:
-    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", repo_id, re.ASCII):
-        raise WeightsError(f"there is no folder '{repo_id}', and a repository of the hub is named OWNER/NAME.")
-
-
 @contextmanager
-def _in_one_line(repo_id: str, what: str) -> Iterator[None]:
-    """Raise what the hub's library may raise as a WeightsError of one line."""
+def _in_one_line(repo_id: str, what: str, before: str = "") -> Iterator[None]:
+    """Raise what the hub's library may raise as a WeightsError of one line, which begins with `before`."""
     try:
         yield
     except (WeightsError, KeyboardInterrupt):
         raise
     except Exception as error:  # of several HTTP libraries, too
-        raise WeightsError(f"{repo_id} cannot be {what}: {_reason(error)}") from error
+        raise WeightsError(f"{before}{repo_id} cannot be {what}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,12 +28,16 @@ ImageInputs: TypeAlias = "ImageInput | Sequence[ImageInput]"
 _CHOICES = "give a PIL image, a path, an array uint8 [H,W,3], or a tensor [3,H,W], uint8 or float in 0..1"
 
 
-@dataclass(frozen=True)
+@dataclass
 class UserImage:
-    """An image of the user's, which is read when it is needed; `where` names it in errors."""
+    """An image of the user's, which is read when it is needed; `where` names it in errors.
+
+    `size` is its height and width in pixels, upright, once it was read.
+    """
 
     image: object
     where: str
+    size: tuple[int, int] = field(default=(0, 0), init=False)
 
     def __post_init__(self) -> None:
         """Raise DataError for what is no image, before any is read."""
@@ -56,6 +60,7 @@ class UserImage:
             pixels = _of_array(image, where)
         if 0 in pixels.shape:
             raise DataError(f"{where}: it has no pixels: {list(pixels.shape)}")
+        self.size = (pixels.shape[0], pixels.shape[1])
         return pixels
 
     def fitted(self, spec: ImageSpec) -> NDArray[np.uint8]:

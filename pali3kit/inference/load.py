@@ -7,8 +7,9 @@ from pathlib import Path
 
 import torch
 
+from pali3kit.config.hub_id import require_on_hub
 from pali3kit.config.saved import EXPERIMENT
-from pali3kit.errors import ConfigError, DataError, choose
+from pali3kit.errors import ConfigError, DataError
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.run import RunCheckpoints
 
@@ -26,8 +27,8 @@ def load_pali(
     """A trained PaLI of a run folder, a folder written by `save_pretrained`, or a repository of the Hugging Face hub.
 
     Args:
-        place: `runs/<name>`, a saved folder, or `owner/name` on the hub, which is downloaded unless a folder has that
-            path.
+        place: `runs/<name>`, a saved folder, or `owner/name` on the hub, which is downloaded if there is no folder of
+            that path, nor one called `owner`: then the folder was meant.
         seed: of a run; by default the first of its seeds.
         device: as `PaLI` takes it.
         dtype: likewise.
@@ -35,7 +36,8 @@ def load_pali(
             given as `**{"model.image_size": 64}`.
 
     Raises:
-        DataError: there is no such folder, its run is not finished, or artifacts of the run are missing.
+        DataError: the run is not finished, or artifacts of it are missing.
+        WeightsError: there is no such folder or repository, or the folder is damaged.
         ConfigError: the grid has no such cell, or several.
     """
     folder = Path(place)
@@ -43,10 +45,9 @@ def load_pali(
         return PaLI(RunCheckpoints(folder, seed, point), device, dtype)
     if (folder / LOG).is_file():
         raise DataError(f"the run of {place} is not finished: it has no {EXPERIMENT}. Run its experiment again.")
+    if not folder.is_dir():
+        require_on_hub(os.fspath(place))
     if seed is not None or point:
         names = ", ".join([*(["seed"] if seed is not None else []), *point])
         raise ConfigError([f"{names}: only a run folder has cells to choose from, and {place} has no {EXPERIMENT}."])
-    if not folder.is_dir() and folder.parent.is_dir() and folder.parent != Path():
-        near = choose(folder.name, [each.name for each in folder.parent.iterdir() if each.is_dir()])
-        raise DataError(f"there is no folder {place}.{near}")
     return PaLI.from_pretrained(place, device=device, dtype=dtype)

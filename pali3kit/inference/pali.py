@@ -152,12 +152,11 @@ class PaLI:
             if not is_single(one):
                 raise DataError(f"images[{number}]: regions are found in one image, this is a list of {len(one)}.")
         chosen = checkpoint or choose_checkpoint(self.checkpoints, [REGIONS], "regions")
-        answers = self.generate(images, [prompts_of.for_region(each) for each in texts], checkpoint=chosen)
+        examples, numbered = examples_of(images, [prompts_of.for_region(each) for each in texts])
+        answers = self._checkpoint(chosen).generate(examples, numbered)
         masks, bins = self.checkpoints.mask_tokenizer(), self.checkpoints.bins
-        found: list[list[Region]] = []
-        for number, (one, answer) in enumerate(zip(images, answers, strict=True)):
-            height, width = UserImage(one, f"images[{number}]").pixels().shape[:2]
-            found.append(read_regions(answer, height, width, masks, bins))
+        sizes = [numbered[example.images[0]].size for example in examples]
+        found = [read_regions(answer, *size, masks, bins) for answer, size in zip(answers, sizes, strict=True)]
         return found[0] if single else found
 
     def draw(self, image: ImageInput, regions: Sequence[Region]) -> Image.Image:
@@ -217,7 +216,8 @@ class PaLI:
     ) -> PaLI:
         """A saved folder, or `owner/name` on the Hugging Face hub; of a folder that is there the hub is never asked.
 
-        `revision` and `token` are the hub's (`inference.hub.download`). Raises WeightsError for neither of the two.
+        `revision` and `token` are the hub's (`inference.hub.download`). Raises WeightsError for neither of the two, and
+        where a folder called `owner` is here: then the folder was meant.
         """
         folder = Path(name)
         if not folder.is_dir():

@@ -14,7 +14,7 @@ from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.inference.card import run_documents
 from pali3kit.inference.cell import choose_cell
-from pali3kit.inference.checkpoints import STAGE_1, Architecture, Checkpoints, GenerationDefaults
+from pali3kit.inference.checkpoints import GENERAL, STAGE_1, Architecture, Checkpoints, GenerationDefaults
 from pali3kit.inference.languages import known_languages
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
@@ -34,7 +34,8 @@ class RunCheckpoints(Checkpoints):
     """The checkpoints of one cell of a run. Nothing is computed or written.
 
     `STAGE_1` is the model that the transfers start from, after stage 2 where they do; a transfer has the name of the
-    benchmark that it learns for. Each answers as the run's evaluation had it answer.
+    benchmark that it learns for, and answers as the run's evaluation had it answer. The model before or after stage 2
+    that the run measured too is `stage_1` or `stage_2`, where the store has it: nothing else needs it.
 
     Attributes:
         experiment, graph, cell, store: what was run, and where its artifacts are.
@@ -60,7 +61,10 @@ class RunCheckpoints(Checkpoints):
         self._evaluations = _evaluations(self.cell.columns)
         if not self._evaluations:
             raise DataError(f"{self.name} trained no PaLI: it measures {', '.join(self.cell.columns)}.")
+        self._beams = resolve(self.experiment, self.cell.point).evaluation.beams
         self.models = _models(self._evaluations)
+        if other := _other_general(self._evaluations, self.models[STAGE_1]):
+            self.models |= {} if self.store.missing([*other.values(), *map(_encoder, other.values())]) else other
         self.names = tuple(self.models)
         self._vision: dict[str, VisionEncoder] = {}
         self._require_artifacts()
@@ -92,7 +96,7 @@ class RunCheckpoints(Checkpoints):
 
     def defaults(self, name: str) -> GenerationDefaults:
         model = self.models[name]
-        evaluation = self._evaluation_of(name)
+        evaluation, general = self._evaluation_of(name), name in GENERAL
         config, trained = evaluation.config, model.config
         assert isinstance(config, Evaluation) and isinstance(trained, Stage1 | Stage2 | Transfer | Saved)
         return GenerationDefaults(
@@ -100,8 +104,8 @@ class RunCheckpoints(Checkpoints):
             image_size=trained.image_size,
             prompt_length=config.prompt_length,
             target_length=config.target_length,
-            beams=config.beams,
-            constrained=config.constrained and name != STAGE_1,
+            beams=self._beams if general else config.beams,
+            constrained=config.constrained and not general,
             fp16_tokens="features" in evaluation.parents,
             mixture=self._mixture(model),
         )
@@ -167,10 +171,18 @@ def _evaluations(columns: Mapping[str, Step]) -> list[Step]:
 
 def _models(evaluations: list[Step]) -> dict[str, Step]:
     """The models by the names of their checkpoints, `STAGE_1` first."""
-    general = [step for step in ancestry(evaluations) if _is_general(step)]
     transfers = [step for step in evaluations if isinstance(step.parents["model"].config, Transfer)]
     own = {_benchmark(step).transfer: step.parents["model"] for step in transfers}
-    return {STAGE_1: general[-1], **own}
+    starts = [step.parents["model"] for step in own.values()]
+    general = [step for step in ancestry(evaluations) if _is_general(step)]
+    return {STAGE_1: (starts or general[-1:])[0], **own}
+
+
+def _other_general(evaluations: list[Step], start: Step) -> dict[str, Step]:
+    """The general model that was measured too, by its name: there is at most one, before or after stage 2."""
+    models = [step.parents["model"] for step in evaluations]
+    others = [step for step in models if _is_general(step) and step.digest != start.digest]
+    return {"stage_2" if isinstance(step.config, Stage2) else "stage_1": step for step in others}
 
 
 def _is_general(step: Step) -> bool:

@@ -229,6 +229,10 @@ class _SavedCheckpoints(Checkpoints):
         self._encoder = cache(self._read_encoder)
 
     def tokenizer(self) -> Tokenizer:
+        return self._tokenizer
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
         saved = self.saved
         return Tokenizer(saved.verify(TOKENIZER_FILE), saved.codes, saved.sentinels, saved.rows)
 

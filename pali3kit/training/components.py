@@ -139,15 +139,21 @@ class Artifact:
         """The encoder of a vision or stage 2 artifact; with `image_size`, its positions are resampled to that size."""
         own = self.config["image_size"]
         size = image_size or own
-        vision = build_vision(self.config["vision"], size)
+        vision = self._prepared(build_vision(self.config["vision"], size))
         file = self.folder / (ENCODER_FILE if (self.folder / ENCODER_FILE).exists() else WEIGHTS)
         if size == own:
             load_weights(vision, file)
         else:
             load_weights(vision, file, lambda tensors: vision.resample_positions(tensors, vision.grid(own)))
-        if "image_spec" in self.config:  # of a saved PaLI, which no longer has what its encoder was made from
-            vision.image_spec = replace(dataclass_of(ImageSpec, self.config["image_spec"]), size=size)
         return vision.eval()
+
+    def _prepared(self, vision: VisionEncoder) -> VisionEncoder:
+        """An encoder with the preprocessing of its weights, which may depend on what these were first: in open_clip on
+        their tag. Artifacts of earlier versions do not have it, and what was made from them went without it too.
+        """
+        if "image_spec" in self.config:
+            vision.image_spec = replace(dataclass_of(ImageSpec, self.config["image_spec"]), size=vision.image_spec.size)
+        return vision
 
     def dual_encoder(self, tokenizer: Tokenizer, images: bool = True) -> TrainedDualEncoder:
         """Image and text encoder of a SigLIP or LiT artifact; the latter alone without `images`.
@@ -179,7 +185,7 @@ class Artifact:
 
     def classifier(self) -> Classifier:
         """The encoder with its classification head of a fine-tuning artifact."""
-        vision = build_vision(self.config["vision"], self.config["image_size"])
+        vision = self._prepared(build_vision(self.config["vision"], self.config["image_size"]))
         classifier = Classifier(vision, self.config["classes"])
         load_weights(classifier, self.folder / WEIGHTS)
         return classifier.eval()

@@ -101,6 +101,13 @@ class StageModule(L.LightningModule):
             self._log(detached, batch_idx)
         return detached | {"loss": numbers["loss"]}
 
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log `validation/loss` and the other numbers of `losses`: means over all batches and ranks, by examples."""
+        with torch.inference_mode(False), torch.no_grad():  # shards (FSDP2) are gathered into what training also reads
+            numbers = {f"validation/{name}": value for name, value in self.losses(batch).items()}
+        examples = max(len(value) for value in batch.values() if value.ndim)
+        self.log_dict(numbers, on_epoch=True, sync_dist=True, batch_size=examples)
+
     def _log(self, numbers: dict[str, Tensor], batch_idx: int) -> None:
         """Log means over all ranks and accumulated batches of a step, and its learning rate."""
         count = self.trainer.accumulate_grad_batches

@@ -60,10 +60,12 @@ def test_ask_and_caption(opened: list[Any], checkpoints: MemoryCheckpoints, caps
     assert capsys.readouterr().out == PaLI(checkpoints).ask("a.png", "what is it?") + "\n"
     assert main(["ask", "me/pali", "a.png", "what is it?", "--checkpoint", "refcoco"]) == 0
     assert opened[-1] == ("me/pali", {"seed": None}), "a repository of the hub"
-    assert capsys.readouterr().out == PaLI(checkpoints).ask("a.png", "what is it?", checkpoint="refcoco") + "\n"
+    told = capsys.readouterr()
+    assert told.out == PaLI(checkpoints).ask("a.png", "what is it?", checkpoint="refcoco") + "\n"
+    assert told.err == "there is no folder 'me/pali'. Looking for it on the hub.\n"
     assert main(["caption", MODEL, "a.png", "--language", "de", "--checkpoint=multimodal"]) == 0
-    told = PaLI(checkpoints).caption("a.png", language="de", checkpoint="multimodal")
-    assert capsys.readouterr().out == told + "\n"
+    german = PaLI(checkpoints).caption("a.png", language="de", checkpoint="multimodal")
+    assert capsys.readouterr().out == german + "\n"
 
 
 def test_a_question_is_what_stands_in_its_place(
@@ -121,7 +123,7 @@ def test_predict_answers_a_file(
     }  # fmt: skip
     assert second["error"].startswith("in.jsonl:2: a line needs one of")
     assert capsys.readouterr().err.endswith(
-        "out.jsonl: 1 of 2 lines answered, 1 with an error, which another --out asks again.\n"
+        "out.jsonl: 1 of 2 lines answered, 1 with an error, which the same command asks again.\n"
     )
     assert main(words) == 1 and len(opened) == 1, "nothing is left to do, so no model is opened"
 

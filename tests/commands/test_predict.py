@@ -89,7 +89,7 @@ def test_every_line_is_answered_or_says_why_not(source: Path) -> None:
     assert rows[-1] == {"line": 12, "error": ERRORS[11], "model": "m"}
     assert (
         predictions.summary().splitlines()[-1]
-        == "out.jsonl: 5 of 11 lines answered, 6 with an error, which another --out asks again."
+        == "out.jsonl: 5 of 11 lines answered, 6 with an error, which the same command asks again."
     )
     assert predictions.failures == list(ERRORS.values())
 
@@ -117,6 +117,57 @@ def test_an_unreadable_image_costs_few_batches(source: Path) -> None:
     rows = [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()]
     assert [row.get("prediction") for row in rows] == [f"multimodal {n}" if n != 37 else None for n in range(128)]
     assert len(pali.batches) == 15  # 128, then two halves at each of seven levels
+
+
+def test_lines_with_errors_are_asked_again(source: Path) -> None:
+    """Once its image is there, or the line is another; the others stay as they are."""
+    out = Path("out.jsonl")
+    made(source, out)
+    before = out.read_bytes().splitlines()
+    out.chmod(0o600)
+    Path(f"out.jsonl.{2**31}.partial").touch()  # of a process that was killed
+    assert Predictions(source, out, "m").left == 1, (
+        "an image may be there now; a line that asks nothing does not change"
+    )
+    Path("data/gone.png").touch()
+    source.write_text(source.read_text().replace("not JSON", '{"image": "a.png", "prompt": "new"}'))
+    again = Predictions(source, out, "m")
+    assert (again.done, again.left, len(again.failures)) == (11, 2, 6)
+    again.make(pali := FakePaLI(), "c")  # type: ignore[arg-type]
+    assert sum(pali.batches) == 2 and (again.left, len(again.failures)) == (0, 4)
+    after = out.read_bytes().splitlines()
+    changed = {
+        number: json.loads(new) for number, (old, new) in enumerate(zip(before, after, strict=True)) if old != new
+    }
+    assert {number: row["prediction"] for number, row in changed.items()} == {4: "c en what?", 10: "c new"}
+    assert Predictions(source, out, "m").failures == again.failures
+    assert sorted(path.name for path in Path().iterdir()) == ["data", "out.jsonl"]
+    assert out.stat().st_mode & 0o777 == 0o600, "only its owner may still read it"
+
+
+def test_what_was_answered_again_is_kept_when_it_is_interrupted(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [{"image": "gone.png", "prompt": str(number)} for number in range(4)]
+    source.write_text("\n".join(map(json.dumps, lines)))
+    out = Path("out.jsonl")
+    made(source, out)
+    Path("data/gone.png").touch()
+    monkeypatch.setattr(predict, "_WINDOW", 1)
+    clock = iter([0.0, 0.0, 0.0, 0.0, 100.0, *[1.0] * 20])
+    monkeypatch.setattr(predict, "monotonic", lambda: next(clock))
+    pali, asked = FakePaLI(), list[str]()
+
+    def generate(images: Any, texts: Any, *, checkpoint: str) -> list[str]:
+        asked.extend(texts)
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return pali._answers(images, texts, checkpoint)
+
+    monkeypatch.setattr(pali, "generate", generate)
+    with pytest.raises(KeyboardInterrupt):
+        Predictions(source, out, "m").make(pali, "c")  # type: ignore[arg-type]
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row.get("prediction") for row in rows] == ["c 0", "c 1", None, None]
+    assert Predictions(source, out, "m").left == 2
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from random_pali import MemoryCheckpoints, start_from
 
+from pali3kit.config.digest import digest
 from pali3kit.config.load import load
-from pali3kit.config.saved import to_yaml
+from pali3kit.config.saved import read_experiment, to_yaml
 from pali3kit.config.saved_pali import SavedPaLI
-from pali3kit.errors import ConfigError
+from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.inference.saved import save
 from pali3kit.plan.graph import build
 
@@ -96,6 +97,8 @@ CONTRADICTIONS = [
     ("pretrain=classif", "model.from brings a trained image encoder: pretrain should be 'pretrained', not 'classif'"),
     ("model.dual_encoder=open_clip/ViT-B-16-SigLIP", "leave out one of it and model.dual_encoder."),
     ("evaluate=[denoising]", "benchmark 'denoising' measures a language model before stage 1"),
+    ("model.start.pali.weights=x", "model.start is not that of model.from, "),
+    ("grid={model.start: [{}]}", "grid axis 'model.start' cannot vary between cells"),
     ("grid={model.from: [a, b]}", "grid axis 'model.from' cannot vary between cells"),
     ("stages.multimodal.mixture={}", "stages.multimodal.mixture has no task with a weight above 0."),
 ]
@@ -138,3 +141,68 @@ def test_regions_need_the_mask_tokenizer(saved: Path, arguments: Callable[..., l
     assert SavedPaLI(tmp_path / "bare").mask_tokenizer is None
     lines = told(arguments("evaluate=[refcoco]", folder=tmp_path / "bare"))
     assert f"benchmark 'refcoco' needs the mask tokenizer that {tmp_path}/bare does not have." in lines
+
+
+def test_a_relative_folder_is_that_of_the_working_folder(
+    saved: Path, arguments: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(saved.parent)
+    words = arguments(folder=Path("pali"))
+    experiment = load(words[0], words[1:])
+    assert experiment.model.from_ == str(saved) and experiment.tokenizer.file == str(saved / "tokenizer.model")
+
+
+def test_what_was_loaded_needs_the_folder_no_more(
+    saved: Path, arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """As a run reads its experiment; a new run needs it, and as it was."""
+    shutil.copytree(saved, folder := tmp_path / "pali")
+    words = arguments(folder=folder)
+    experiment = load(words[0], words[1:])
+    wanted = [step.digest for step in build(experiment).steps]
+    (tmp_path / "experiment.yaml").write_text(to_yaml(experiment), encoding="utf-8")
+    assert [step.digest for step in build(load(tmp_path / "experiment.yaml")).steps] == wanted
+    changed = json.loads((folder / "preprocessor_config.json").read_text())
+    changed["vision"]["mean"] = [0.4, 0.5, 0.5]
+    (folder / "preprocessor_config.json").write_text(json.dumps(changed))
+    assert told([str(tmp_path / "experiment.yaml")]) == [
+        f"model.start is not that of model.from, {folder}: leave it out, it comes from there."
+    ]
+    shutil.rmtree(folder)
+    assert [step.digest for step in build(read_experiment(tmp_path)).steps] == wanted
+    for words, line in (
+        ([], f"model.from: {folder} is not a saved PaLI: there is no such folder."),
+        (["model.from=null"], "model.start comes from the folder model.from, and there is none: leave it out."),
+    ):
+        assert line in told([str(tmp_path / "experiment.yaml"), *words])
+
+
+def test_a_run_from_before_the_start_was_described_reads_the_folder(
+    saved: Path, arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """And has its digests of then, by which its store has the artifacts."""
+    words = arguments()
+    old = load(words[0], words[1:])
+    old.model.start = {}
+    (tmp_path / "experiment.yaml").write_text(to_yaml(old), encoding="utf-8")
+    found = {step.label: step for step in build(read_experiment(tmp_path)).steps}
+    new = digests(words)
+    assert found["saved/vision"].digest == new["saved/vision"] and found["saved/pali"].digest != new["saved/pali"]
+    # of the files alone
+    content = json.loads((saved / "config.json").read_text())
+    files = [content["files"][name] for name in content["parts"]["pali.multimodal"]]
+    assert found["saved/pali"].plain["weights"] == digest({"files": files, "image_spec": None})
+    old.model.from_ = str(tmp_path / "gone")
+    with pytest.raises(WeightsError, match="gone is not a saved PaLI: there is no such folder"):
+        build(old)
+
+
+def test_a_folder_without_digests_of_its_weights_is_told(
+    saved: Path, arguments: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    shutil.copytree(saved, folder := tmp_path / "pali")
+    content = json.loads((folder / "config.json").read_text())
+    for lost in ({"parts": {}}, {"files": {}}):
+        (folder / "config.json").write_text(json.dumps(content | lost))
+        line = f"model.from: {folder}/config.json is damaged: it has no sha256 of "
+        assert any(problem.startswith(line) for problem in told(arguments(folder=folder)))

@@ -12,8 +12,9 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from pali3kit.config.load import load
+from pali3kit.config.saved import to_yaml
 from pali3kit.execution.store import Store
-from pali3kit.inference.card import run_documents
+from pali3kit.inference.card import _of_cell, run_documents
 from pali3kit.inference.checkpoints import STAGE_1, Architecture
 from pali3kit.plan.graph import build
 
@@ -91,3 +92,28 @@ def test_own_data_is_named_without_its_folder(tmp_path: Path) -> None:
 def test_the_experiment_goes_along_without_the_folders_of_this_machine(tmp_path: Path) -> None:
     recipe = yaml.safe_load(documents(tmp_path / "store", "runtime.runs=/secret")["recipe.yaml"])
     assert recipe["runtime"]["runs"] == "runs" and recipe["stages"]["transfer"]["examples"] == 64
+
+
+def test_the_recipe_is_that_of_the_cell(tmp_path: Path) -> None:
+    """Of a grid of two pretrainings, with the second of two seeds: it has the same steps."""
+    grid = "grid={pretrain: [classif, siglip], evaluation.constrained: [true]}"
+    (tmp_path / "recipe.yaml").write_text(documents(tmp_path / "store", grid)["recipe.yaml"], encoding="utf-8")
+    own = load(tmp_path / "recipe.yaml")
+    assert (own.grid, own.baseline, own.seeds, own.pretrain) == ({}, {}, [1], "classif")
+    assert own.evaluation.constrained
+    options = ("scale=smoke", "evaluate=[vqav2]", "evaluation.after=[transfer]", "seeds=[0, 1]", grid)
+    wanted, [found] = build(load(EXPERIMENT, options)).cells[1], build(own).cells
+    assert found.columns["vqav2"].digest == wanted.columns["vqav2"].digest
+
+
+def test_a_recipe_has_the_benchmarks_of_its_cell(tmp_path: Path) -> None:
+    """One of two cells has no text tower for `retrieval`, which a run of this cell alone would refuse."""
+    experiment = load(EXPERIMENT.with_name("embedded_stage0.yaml"), ["scale=smoke"])
+    cells = build(experiment).cells
+    for cell in cells:
+        (tmp_path / "recipe.yaml").write_text(to_yaml(_of_cell(experiment, cell)), encoding="utf-8")
+        [found] = build(load(tmp_path / "recipe.yaml")).cells
+        assert {name: step.digest for name, step in found.columns.items()} == {
+            name: step.digest for name, step in cell.columns.items()
+        }
+    assert len({tuple(cell.columns) for cell in cells}) == 2

@@ -42,3 +42,9 @@ def test_the_checkpoint_is_the_benchmarks_transfer_or_the_general_one(
     assert Evaluator(checkpoints, "textvqa", other, "vqav2", beams=3).config.beams == 3
     with pytest.raises(ConfigError, match=r"has no checkpoint 'vqa'\. Did you mean 'vqav2'\?"):
         Evaluator(checkpoints, "textvqa", other, "vqa")
+
+
+def test_the_experiment_says_whether_regions_are_constrained(checkpoints: RunCheckpoints, run_folder: Path) -> None:
+    experiment = read_experiment(run_folder)
+    free = replace(experiment, evaluation=replace(experiment.evaluation, constrained=False))
+    assert [Evaluator(checkpoints, "refcoco", each).config.constrained for each in (experiment, free)] == [True, False]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hub_server import TOKEN, Hub, running
-from huggingface_hub import constants
+from huggingface_hub import ModelCard, constants
 from random_pali import MemoryCheckpoints, answer
 
 from pali3kit.errors import WeightsError
 from pali3kit.inference.hub import download, push
+from pali3kit.inference.load import load_pali
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.saved import open_saved
 
@@ -60,6 +61,31 @@ def test_another_push_replaces_the_first_in_one_commit(hub: Hub, memory: MemoryC
     assert list(download("me/pali", revision=first).glob("*-of-*"))
 
 
+def test_the_licence_that_was_chosen_there_is_kept(
+    hub: Hub, memory: MemoryCheckpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = "---\nlicense: other\ntags:\n- pali-3\n---\n\n# Numbers {}\n"
+    monkeypatch.setattr(memory, "documents", lambda: {"README.md": card.format("of today")})
+    push(memory, "me/pali")
+    own = card.format("of yesterday").replace("other", "mit\nlanguage: de")
+    hub.commits["me/pali"][-1]["README.md"] = own.encode()
+    push(memory, "me/pali")
+    found = ModelCard(hub.commits["me/pali"][-1]["README.md"].decode())
+    assert found.data.to_dict() == {"license": "mit", "language": "de", "tags": ["pali-3"]}
+    assert found.text.strip() == "# Numbers of today"
+
+
+def test_a_licence_that_is_chosen_here_replaces_none(
+    hub: Hub, memory: MemoryCheckpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = ["---\nlicense: other\nlanguage: de\n---\n", "---\nlicense: mit\n---\n"]
+    monkeypatch.setattr(memory, "documents", lambda: {"README.md": cards.pop(0)})
+    push(memory, "me/pali")
+    push(memory, "me/pali")
+    found = ModelCard(hub.commits["me/pali"][-1]["README.md"].decode())
+    assert found.data.to_dict() == {"license": "mit", "language": "de"}
+
+
 def test_what_is_in_the_cache_needs_no_hub(
     hub: Hub, memory: MemoryCheckpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,9 +109,24 @@ def test_a_folder_that_is_there_is_not_looked_up(
 
 @pytest.mark.parametrize("name", ["../pali", "/pali", "pali", "a/b/c", "a b/c", "./a"])
 def test_no_name_of_a_repository(hub: Hub, memory: MemoryCheckpoints, name: str) -> None:
-    for call in (lambda: download(name), lambda: push(memory, name)):
-        with pytest.raises(WeightsError, match=re.escape(f"there is no folder '{name}', and a repository of the hub")):
+    for call, begin in (
+        (lambda: download(name), f"there is no folder '{name}'."),
+        (lambda: push(memory, name), f"'{name}' cannot be pushed to: a repository of the hub is named OWNER/NAME."),
+    ):
+        with pytest.raises(WeightsError, match=re.escape(begin)):
             call()
+    assert hub.requests == []
+
+
+@pytest.mark.parametrize("opened", [PaLI.from_pretrained, load_pali])
+def test_a_folder_of_the_owner_means_a_folder(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Callable[[str], object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").mkdir()
+    wanted = "there is no folder 'runs/pali3'. A repository of the hub is OWNER/NAME, with no folder OWNER here."
+    with pytest.raises(WeightsError, match=re.escape(wanted)):
+        opened("runs/pali3")
     assert hub.requests == []
 
 
@@ -126,4 +167,17 @@ def test_without_a_network(memory: MemoryCheckpoints, tmp_path: Path, monkeypatc
     for call, what in ((lambda: download("me/pali"), "downloaded"), (lambda: push(memory, "me/pali"), "pushed")):
         with pytest.raises(WeightsError) as caught:
             call()
-        assert told(str(caught.value)).startswith(f"me/pali cannot be {what}: HUB cannot be reached")
+        before = "there is no folder 'me/pali'. On the hub: " if what == "downloaded" else ""
+        assert told(str(caught.value)).startswith(f"{before}me/pali cannot be {what}: HUB cannot be reached")
+
+
+def test_a_misspelt_folder_is_told_before_the_hub(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs/pali3").mkdir(parents=True)
+    (tmp_path / "runs/pali3/experiment.yaml").touch()
+    with pytest.raises(WeightsError) as caught:
+        PaLI.from_pretrained("run/pali3")
+    wanted = (
+        "there is no folder 'run/pali3'. Did you mean 'runs/pali3'? On the hub: run/pali3 cannot be downloaded: HUB"
+    )
+    assert told(str(caught.value)).startswith(wanted)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pali3kit as pk
-from pali3kit.errors import ConfigError, DataError
+from pali3kit.errors import ConfigError, DataError, WeightsError
 from pali3kit.inference.pali import PaLI
 
 
@@ -32,9 +32,13 @@ def test_evaluations_and_training_are_not_imported() -> None:
 
 
 def test_a_folder_that_is_not_there_is_no_repository(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError) as refused:
-        pk.load(run_folder.with_name("pali4"))
-    assert str(refused.value) == f"there is no folder {run_folder.with_name('pali4')}. Did you mean 'pali3'?"
+    with pytest.raises(WeightsError) as refused:
+        pk.load(run_folder.with_name("pali4"), pretrain="siglip")
+    assert str(refused.value) == f"there is no folder '{run_folder.with_name('pali4')}'. Did you mean '{run_folder}'?"
+    with pytest.raises(
+        WeightsError, match=r"no folder 'x'\. A repository of the hub is OWNER/NAME, with no folder OWNER here"
+    ):
+        pk.load("x")
     opened: list[object] = []
     monkeypatch.setattr(
         PaLI, "from_pretrained", lambda place, **options: opened.append((place, options)), raising=False

@@ -12,6 +12,8 @@ from PIL import Image
 from random_pali import MemoryCheckpoints
 
 from pali3kit.errors import ConfigError, DataError, Pali3Error
+from pali3kit.images.decode import read_image
+from pali3kit.inference import images as image_inputs
 from pali3kit.inference.checkpoints import STAGE_1
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.regions import Region
@@ -63,6 +65,15 @@ def test_regions_are_in_pixels_of_the_image(pali: PaLI, checkpoints: RunCheckpoi
     [unreadable] = pali.segment(IMAGES[1], "the rose", checkpoint="coco")
     assert unreadable.box is None and unreadable.mask is None and unreadable.text
     assert np.array_equal(np.asarray(pali.draw(IMAGES[1], [unreadable])), IMAGES[1])
+
+
+def test_an_image_is_read_once_for_its_regions(pali: PaLI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(IMAGES[0]).save(file := tmp_path / "a.png")
+    wanted, read = pali.segment(IMAGES[0], ["the rose", "a fox"]), list[Path]()
+    monkeypatch.setattr(image_inputs, "read_image", lambda path: read.append(path) or read_image(path))
+    found = pali.segment(file, ["the rose", "a fox"])
+    assert [[one.box for one in each] for each in found] == [[one.box for one in each] for each in wanted]
+    assert read == [file]
 
 
 def test_boxes_are_of_the_upright_image(pali: PaLI, tmp_path: Path) -> None:

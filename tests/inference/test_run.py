@@ -15,7 +15,9 @@ from pali3kit.config.load import load
 from pali3kit.config.saved import to_yaml
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Prediction, image_numbers
-from pali3kit.inference.checkpoints import STAGE_1
+from pali3kit.execution.store import Store
+from pali3kit.inference.checkpoints import GENERAL, STAGE_1
+from pali3kit.inference.choice import choose_checkpoint
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.run import RunCheckpoints
 from pali3kit.plan.step import Step
@@ -28,9 +30,10 @@ AGREEMENT = 0.995  # of other batch sizes, whose sums are in another order
 def evaluations(checkpoints: RunCheckpoints) -> Iterator[tuple[str, str, Step]]:
     """The columns that the checkpoints were measured in as they answer now, and which of them it was."""
     digests = {name: step.digest for name, step in checkpoints.models.items()}
+    general = {digests[name]: name for name in GENERAL if name in digests}
     for column, step in checkpoints.cell.columns.items():
         measured = step.parents["model"].digest
-        name = STAGE_1 if measured == digests[STAGE_1] else BENCHMARK.find(column.partition("@")[0]).transfer
+        name = general.get(measured) or BENCHMARK.find(column.partition("@")[0]).transfer
         # the checkpoint of stage 1 or 2 does not impose the grammar of regions on all answers
         if digests[name] == measured and bool(step.plain.get("constrained")) == checkpoints.defaults(name).constrained:
             yield column, name, step
@@ -84,7 +87,7 @@ def test_generated_answers_equal_the_stored_predictions_of_the_whole_recipe(
     assert checkpoints.models[STAGE_1].kind == "resolution"
     assert checkpoints.defaults("coco").image_size == checkpoints.vision("coco").image_spec.size == 96
     names = ("coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog")
-    wanted = {f"{name}{after}" for name in names for after in ("", "@resolution")}
+    wanted = {f"{name}{after}" for name in names for after in ("", "@resolution", "@multimodal")}
     assert compare(PaLI(checkpoints, "cpu"), checkpoints) == wanted
 
 
@@ -98,6 +101,49 @@ def test_checkpoints_answer_as_their_evaluations(checkpoints: RunCheckpoints) ->
         (64, 2, True)
     }
     assert checkpoints.bins == 32 and checkpoints.name.endswith("pali3 (seed 0)")
+
+
+@pytest.fixture
+def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunCheckpoints]:
+    """The checkpoints of a run of the whole recipe whose artifacts, except those of a kind, are said to be there."""
+
+    def made(*words: str, without: str = "") -> RunCheckpoints:
+        monkeypatch.setattr(Store, "missing", lambda _, steps: [step for step in steps if step.kind == without])
+        experiment = load(str(ROOT / "experiments/pali3.yaml"), ["scale=smoke", f"runtime.store={tmp_path}", *words])
+        (tmp_path / "experiment.yaml").write_text(to_yaml(experiment), encoding="utf-8")
+        return RunCheckpoints(tmp_path)
+
+    return made
+
+
+def test_the_general_model_answers_as_the_experiment_says(described: Callable[..., RunCheckpoints]) -> None:
+    """Not as the transfer that is measured first."""
+    recipe = "stages.transfer.benchmarks={refcoco: {beams: 5}}"
+    after = ("evaluate=[refcoco, vqav2]", "evaluation.after=[transfer]", "evaluation.constrained=true")
+    found = described(recipe, *after, "evaluation.beams=3")
+    answers = {name: (found.defaults(name).beams, found.defaults(name).constrained) for name in found.names}
+    assert answers == {STAGE_1: (3, False), "refcoco": (5, True), "vqav2": (3, False)}
+
+
+@pytest.mark.parametrize(
+    ("start", "general", "other", "sizes"), [("resolution", "resolution", "stage_1", (96, 64)),
+                                             ("multimodal", "multimodal", "stage_2", (64, 96))],
+)  # fmt: skip
+def test_both_sides_of_stage_2_that_were_measured(
+    described: Callable[..., RunCheckpoints], start: str, general: str, other: str, sizes: tuple[int, int]
+) -> None:
+    words = (f"stages.transfer.start={start}", "evaluate=[vqav2]")
+    found = described(*words)
+    assert found.names == (STAGE_1, "vqav2", other) and found.models[STAGE_1].kind == general
+    assert (found.defaults(STAGE_1).image_size, found.defaults(other).image_size) == sizes
+    assert found.defaults(other).mixture and choose_checkpoint(found, [("vqa",)], "questions") == "vqav2"
+    measured = found.cell.columns[f"vqav2@{'multimodal' if other == 'stage_1' else 'resolution'}"]
+    assert found.models[other] is measured.parents["model"]
+    assert described(*words, "evaluation.after=[transfer]").names == (STAGE_1, "vqav2")
+
+
+def test_a_run_does_not_need_the_model_before_stage_2(described: Callable[..., RunCheckpoints]) -> None:
+    assert described("evaluate=[vqav2]", without="multimodal").names == (STAGE_1, "vqav2")
 
 
 def test_the_encoder_is_shared_and_nothing_is_trained(checkpoints: RunCheckpoints) -> None:

@@ -72,6 +72,15 @@ def test_an_encoder_that_checkpoints_share_is_stored_and_read_once(folder: Path)
     assert found.vision(STAGE_1) is found.vision("vqav2") and found.vision("vqav2") is not found.vision("refcoco")
 
 
+def test_the_tokenizer_is_verified_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verified = list[str]()
+    verify = SavedPaLI.verify
+    monkeypatch.setattr(SavedPaLI, "verify", lambda self, name: verified.append(name) or verify(self, name))
+    found = open_saved(folder)
+    assert all(found.model(name) is not None for name in found.names) and found.tokenizer() is found.tokenizer()
+    assert verified.count("tokenizer.model") == 1
+
+
 def test_the_files_need_safetensors_alone(folder: Path) -> None:
     index = json.loads((folder / "model.safetensors.index.json").read_text())
     for file in set(index["weight_map"].values()):

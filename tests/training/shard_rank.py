@@ -186,6 +186,13 @@ def sharded(make: Make, dtype: torch.dtype | None) -> StageModule:
     return module
 
 
+def validate(module: StageModule, batch: Batch, bf16: bool) -> None:
+    """As Lightning validates on GPUs before the first step: in inference mode, whose tensors training cannot read."""
+    module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]  # there is no loop
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        module.validation_step({name: part.clone() for name, part in batch.items()}, 0)
+
+
 def all_gradients(models: dict[str, Make], rank: int = 0, world: int = 1) -> dict[str, dict[str, Tensor]]:
     """By model and precision: of one process, or of a rank whose part of the batch is `rank` of `world`."""
     found = {}
@@ -194,6 +201,8 @@ def all_gradients(models: dict[str, Make], rank: int = 0, world: int = 1) -> dic
             torch.manual_seed(0)
             module = make() if world == 1 else sharded(make, dtype)
             batch = {key: part.chunk(world)[rank] for key, part in batch_of(1, 8).items()}
+            if world > 1:
+                validate(module, batch, bf16=dtype is not None)
             found[f"{name}, {dtype}"] = gradients(module, batch, bf16=dtype is not None)
     return found
 

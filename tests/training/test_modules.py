@@ -160,6 +160,22 @@ def test_a_trainer_of_somebodys_has_a_schedule_of_its_own_steps(tmp_path: Path) 
         L.Trainer(max_epochs=-1, **quiet).fit(module, loader)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_validation_logs_what_training_does_as_means_over_examples(name: str, tmp_path: Path) -> None:
+    module, batch = CASES[name]
+    half = {key: value[:1] for key, value in batch.items()}
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "accelerator": "cpu"}
+    trainer = L.Trainer(default_root_dir=tmp_path, enable_model_summary=False, **quiet)
+    module.train()
+    [found] = trainer.validate(module, DataLoader([batch, half], batch_size=None), verbose=False)
+    module.eval()
+    with torch.no_grad():
+        whole, rest = module.losses(batch), module.losses(half)
+    rows = len(next(iter(batch.values())))
+    wanted = {f"validation/{key}": float(rows * whole[key] + rest[key]) / (rows + 1) for key in whole}
+    assert found == pytest.approx(wanted, rel=1e-4) and len(found) > 1
+
+
 @pytest.mark.parametrize("schedule", ["cosine", "constant", "rsqrt"])
 @pytest.mark.parametrize("cooldown", [0.0, 0.5])
 def test_whoever_trains_longer_than_was_said_never_climbs_the_loss(schedule: Schedule, cooldown: float) -> None:

@@ -59,6 +59,7 @@ def difference(weights: dict[str, Tensor], others: dict[str, Tensor]) -> float:
 
 
 def test_gradients_are_those_of_one_process_in_fp32_and_bf16(two: Any) -> None:
+    """After a validation, too."""
     assert_equal_gradients(two["gradients"], all_gradients(MODELS))
 
 

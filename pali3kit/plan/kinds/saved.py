@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pali3kit.config.saved_pali import STAGE_1, SavedPaLI
-from pali3kit.config.vocabulary import MODES
+from pali3kit.config.saved_pali import SavedPaLI
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
@@ -38,25 +37,14 @@ class Config(StageConfig):
 
 
 def _make(cell: CellSteps, part: str) -> Step:
-    assert cell.experiment.model.from_ is not None
-    saved = SavedPaLI(Path(cell.experiment.model.from_))
-    start, parents = saved.checkpoint(STAGE_1), dict[str, Step]()
-    config = Config(folder=str(saved.folder), part=part, weights=saved.start_digest(part))
-    if part == "tokenizer":
-        learned = saved.vocabulary - saved.sentinels - len(MODES) - saved.codes
-        config = replace(config, vocabulary=learned, codes=saved.codes, rows=saved.rows)
-    elif part == "mask_tokenizer":
-        config = replace(config, mask_tokenizer=saved.mask_tokenizer or {})
-    else:
-        config = replace(config, image_size=saved.image_size(start.encoder))
-        if part == "vision":
-            config = replace(config, vision=saved.encoders[start.encoder])
-        else:
-            config = replace(config, projector=start.projector, language=start.language)
-            parents = {"vision": cell.step("vision"), "tokenizer": cell.step("tokenizer")}
-            if saved.mask_tokenizer is not None:
-                parents["mask_tokenizer"] = cell.step("mask_tokenizer")
-    return cell.new("saved", config, **parents)
+    """By what the experiment has of the folder, which need not be there; it is read for runs from before `start`."""
+    model, parents = cell.experiment.model, dict[str, Step]()
+    assert model.from_ is not None
+    start = model.start or SavedPaLI(Path(model.from_)).start(by_mixture=False)
+    if part == "pali":
+        others = [other for other in ("vision", "tokenizer", "mask_tokenizer") if other in start]
+        parents = {other: cell.step(other) for other in others}
+    return cell.new("saved", Config(folder=model.from_, part=part, **start[part]), **parents)
 
 
 def _detail(step: Step) -> str:

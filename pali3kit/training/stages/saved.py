@@ -40,7 +40,7 @@ def run(config: Config, context: StageContext) -> None:
             projector=config.projector,
             language=config.language,
             vision_width=start.vision_width,
-            mixture=saved.generation.get(STAGE_1, {}).get("mixture", []),
+            mixture=saved.mixture,
         )
         if (card := saved.folder / CARD_FILE).is_file():  # what is made from it tells whose data it was
             shutil.copyfile(card, context.folder / CARD_FILE)

@@ -6,6 +6,8 @@ Both arms see the same images in the same order; only the supervision differs. W
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import torch
 
 from pali3kit.config.stages import VisionPretraining
@@ -43,7 +45,8 @@ def run(config: Config, context: StageContext) -> None:
     """
     torch.manual_seed(context.seed)
     vision = build_vision(config.vision, config.image_size)
-    described: dict[str, Json] = {"vision": without_pretrained(config.vision), "image_size": config.image_size}
+    own = {"vision": without_pretrained(config.vision), "image_spec": asdict(vision.image_spec)}
+    described: dict[str, Json] = {**own, "image_size": config.image_size}
     if context.writes:
         save_load_report(vision, context.folder)
     if (budget := config.training) is not None:

@@ -93,6 +93,18 @@ def test_what_came_of_it_is_loaded_and_saved_with_the_card_of_its_start(run: Run
     assert "## Started from\n\n### A card\n" in card and "records train.jsonl" in card
 
 
+def test_a_run_needs_its_store_alone(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From any folder, and where its start is gone."""
+    monkeypatch.chdir(tmp_path)
+    start = run.store.root.parent / "pali"
+    start.rename(tmp_path / "gone")
+    try:
+        pali = pk.load(run.store.root.parent / "run", device="cpu")
+        assert pali.ask(torch.zeros(3, 8, 8), "what is it?") is not None
+    finally:
+        (tmp_path / "gone").rename(start)
+
+
 def test_a_folder_that_changed_meanwhile_is_told(run: Run) -> None:
     step: Step = run.steps["saved/vision"]
     other = replace(step, config=replace(step.config, weights="0" * 64))  # type: ignore[call-arg]

@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from pali3kit.errors import DataError, WeightsError
+from pali3kit.images.spec import ImageSpec
 from pali3kit.plan.kinds.vision import Config
 from pali3kit.training.components import Artifact, build_source
 from pali3kit.training.context import Execution, StageContext
@@ -90,6 +91,22 @@ def test_weights_of_a_file_are_used_and_accounted_for(chain: Any, tmp_path: Path
     assert (folder / "weights.safetensors").read_bytes() == file.read_bytes()
     assert json.loads((folder / "load.json").read_text())["layout"] == "pali3kit"
     assert Artifact(folder).vision().width == shape["width"]
+
+
+def test_the_preprocessing_of_the_weights_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a tag of open_clip, which the artifact's encoder is no longer built from."""
+    options = {"width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 32}
+
+    def tagged(vision: Any, image_size: int) -> ViT:
+        made = ViT(image_size, **options)
+        made.image_spec = ImageSpec(image_size, mean=(0.48, 0.46, 0.41), resize="shortest", colours="last")
+        return made
+
+    monkeypatch.setattr("pali3kit.training.stages.vision.build_vision", tagged)
+    config = Config(vision={"name": "vit", **options}, image_size=64, pretrain="pretrained")
+    run(config, StageContext(tmp_path, {}, 0, lambda *_, **__: None, threads=1))
+    assert Artifact(tmp_path).vision().image_spec == tagged({}, 64).image_spec
+    assert Artifact(tmp_path).vision(96).image_spec == tagged({}, 96).image_spec
 
 
 def test_the_curve_names_what_each_arm_learns(chain: Any) -> None:
