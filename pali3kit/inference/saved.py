@@ -178,12 +178,8 @@ class _Writer:
                 raise WeightsError(f"'{part['name']}' cannot be saved: it is built from files outside of the folder.")
         encoder = self._encoder(built.vision, vision)
         self._add(pali_part(name), self.checkpoints.model(name))
-        return {
-            "encoder": encoder,
-            "vision_width": vision.width,
-            "projector": built.projector,
-            "language": built.language,
-        }
+        width, projector, language = vision.width, built.projector, built.language
+        return {"encoder": encoder, "vision_width": width, "projector": projector, "language": language}
 
     def _encoder(self, component: Named, vision: VisionEncoder) -> str:
         """The part with an encoder's weights, which are written unless an equal encoder was."""
