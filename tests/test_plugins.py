@@ -232,14 +232,14 @@ def test_the_report_has_their_columns(finished: Path) -> None:
     report = json.loads((finished / "runs" / "plugged" / "report.json").read_text())
     [table] = report["tables"]
     assert [(column["name"], column["title"], column["metric"]) for column in table["columns"]] == [
-        ("shapes/strict_vqa", "shapes/Strict VQA", "exact match, %"),
-        ("embedded/centroid", "embedded/Nearest class mean", "accuracy, %"),
+        ("shapes/strict_vqa", "Strict VQA, shapes", "exact match, %"),
+        ("embedded/centroid", "Nearest class mean, embedded", "accuracy, %"),
     ]
     [row] = table["rows"]
     assert all(cell["status"] == "done" for cell in row["cells"].values())
     assert [row["cells"][name]["ours"]["n"] for name in ("shapes/strict_vqa", "embedded/centroid")] == [16, 32]
     assert all(0 <= cell["ours"]["mean"] <= 100 for cell in row["cells"].values())
-    assert {example["title"] for example in report["gallery"]} == {"shapes/Strict VQA"}
+    assert {example["title"] for example in report["gallery"]} == {"Strict VQA, shapes"}
     assert report["config"]["stages"]["centroid"] == {"normalise": False, "shrinkage": 0.1}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -54,27 +55,27 @@ def files_digest(*candidates: object) -> str:
 
 def source_digest(source: Component) -> str:
     """The digest of a source's content, "" if it has none. That of a union depends on the order of its parts."""
-    return _content(json.dumps(component_json(source)))
+    return _content(json.dumps(component_json(source)), os.getcwd())
 
 
 def size_of_split(source: Component, split: str) -> int:
     """Return how many images a split of a source in files has, which reads its annotations."""
-    return _size(json.dumps(component_json(source)), split)
+    return _size(json.dumps(component_json(source)), os.getcwd(), split)
 
 
 def languages_of(source: Named) -> tuple[str, ...]:
     """The languages in which a source has captions."""
-    return _languages(json.dumps(source))
+    return _languages(json.dumps(source), os.getcwd())
 
 
 @cache
-def _content(source: str) -> str:
-    """Cached, as a source may have a million files."""
+def _content(source: str, folder: str) -> str:
+    """Cached, as a source may have a million files, for the `folder` that its paths are relative to."""
     return _built(source).digest
 
 
 @cache
-def _size(source: str, split: str) -> int:
+def _size(source: str, folder: str, split: str) -> int:
     from pali3kit.data.records import RecordSource
 
     built = _built(source)
@@ -84,7 +85,7 @@ def _size(source: str, split: str) -> int:
 
 
 @cache
-def _languages(source: str) -> tuple[str, ...]:
+def _languages(source: str, folder: str) -> tuple[str, ...]:
     return tuple(_built(source).languages)
 
 

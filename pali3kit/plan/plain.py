@@ -62,8 +62,9 @@ def _plain(value: object, without: Collection[str] = ()) -> Json:
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    assert value is None or isinstance(value, bool | int | float | str), value
-    return value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"{value!r} is no value of a configuration")  # what `config.typed` refused
 
 
 def component_json(part: Component) -> Named:

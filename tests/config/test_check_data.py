@@ -132,7 +132,7 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
          "pretrain 'classif' needs labels: 'tsv' has none."),
         (expressions(), {**asked("refcoco"), "stages.multimodal.mixture": {"refer": 1.0}}, "data.source",
          "pretrain 'siglip' needs texts beside images: 'refcoco' has none; coco_captions, pairs, parquet, records, "
-         "tsv, xm3600, folder have."),
+         "rico_captions, tsv, xm3600, folder have."),
         (union(a=expressions(), b=captions()), {**asked("coco"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: 'union' has none."),
         (captions(), {**asked("coco"), "stages.mask_tokenizer.source": union(w=Component(name="world"))},
@@ -147,7 +147,7 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
          "stages.vision.source", "pretrain 'classif' needs labels: 'tsv' has none."),
         (Component(name="world"), {**asked("coco"), "stages.vision.source": expressions()}, "stages.vision.source",
          "pretrain 'siglip' needs texts beside images: 'refcoco' has none; coco_captions, pairs, parquet, records, "
-         "tsv, xm3600, folder have."),
+         "rico_captions, tsv, xm3600, folder have."),
         (Component(name="world"), {**asked("coco"), "pretrain": "classif",
                                    "stages.vision.source": Component(name="text", options={"path": "a.tsv"})},
          "stages.vision.source", "pretrain 'classif' needs labels: 'text' has none."),

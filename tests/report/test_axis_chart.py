@@ -198,4 +198,4 @@ def test_names_are_escaped(add_benchmark):
     add_benchmark("x<y>&")
     found = table({"model.projector.name": ["<i>", "b"], "model.image_size": [64, 96]}, ["x<y>&"], lambda *_: cell(1.0))
     svg = drawn(found)
-    assert "embedded/x<y>&" in texts(svg, "name") and any("<i>" in (text or "") for text in texts(svg, None))
+    assert "x<y>&, embedded" in texts(svg, "name") and any("<i>" in (text or "") for text in texts(svg, None))
