@@ -99,6 +99,18 @@ def add_benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Benchmark]:
 
 
 @pytest.fixture(scope="session")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as `save_pretrained` writes it, of small random models; not to be changed."""
+    from random_pali import MemoryCheckpoints
+
+    from pali3kit.inference.saved import save
+
+    root = tmp_path_factory.mktemp("saved")
+    save(MemoryCheckpoints(root / "memory"), root / "pali")
+    return root / "pali"
+
+
+@pytest.fixture(scope="session")
 def make_run() -> Callable[[Path, list[str]], Path]:
     """Make a run of `experiments/pali3.yaml` below a folder, with the real stages in this process, beside its store."""
     from pali3kit.config.load import load

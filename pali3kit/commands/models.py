@@ -8,14 +8,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.commands.command import Call, Command, UsageError
-from pali3kit.config.grid import resolve
 from pali3kit.config.hub_id import may_be_on_hub, nearest_folder
 from pali3kit.config.load import overridden
 from pali3kit.config.saved import EXPERIMENT, read_experiment
@@ -33,6 +31,7 @@ from pali3kit.errors import ConfigError, Problem, choose, nearest
 
 if TYPE_CHECKING:
     from pali3kit.config.schema import Experiment
+    from pali3kit.inference.cell import RunCell
     from pali3kit.inference.pali import PaLI
 
 _NO_AXES = ("place", "device", "dtype")  # other arguments of `load_pali`
@@ -109,9 +108,11 @@ def _evaluate(call: Call) -> int:
     if out.exists():
         raise UsageError(f"{out} exists already: choose another folder by --out.")
     _require_model(place)
-    (cell, overrides), folder = _split(call.settings), _folder(place)
-    experiment = _measured(folder, name, _point(cell), _seed(call.options), overrides)
-    pali = _open(str(folder), replace(call, settings=cell))
+    (settings, overrides), folder = _split(call.settings), _folder(place)
+    point, seed = _point(settings), _seed(call.options)
+    cell = _cell(folder, point, seed)
+    experiment = _measured(folder, cell, name, overrides)
+    pali = _load(str(folder), cell, point, seed)
     from rich.console import Console
     from rich.progress import Progress
 
@@ -171,12 +172,10 @@ def _split(settings: Sequence[str]) -> tuple[list[str], list[str]]:
     return [each for each in settings if each not in overrides], overrides
 
 
-def _measured(
-    folder: Path, benchmark: str, point: Mapping[str, object], seed: int | None, overrides: Sequence[str]
-) -> Experiment:
+def _measured(folder: Path, cell: RunCell | None, benchmark: str, overrides: Sequence[str]) -> Experiment:
     """The experiment of a run's cell, or the recipe of a saved folder, with the benchmark alone."""
-    if (folder / EXPERIMENT).is_file():
-        experiment, where = _cell(folder, point, seed), str(folder / EXPERIMENT)
+    if cell is not None:
+        experiment, where = cell.alone, str(folder / EXPERIMENT)
     elif (folder / RECIPE_FILE).is_file():
         experiment, where = read_experiment(folder, RECIPE_FILE), str(folder / RECIPE_FILE)
     else:
@@ -186,30 +185,38 @@ def _measured(
     return overridden(experiment, where, [*alone, *overrides])
 
 
-def _cell(folder: Path, point: Mapping[str, object], seed: int | None) -> Experiment:
-    """The experiment of the cell that is chosen of a run, without a grid."""
-    from pali3kit.inference.cell import choose_cell
-    from pali3kit.plan.graph import build
+def _cell(folder: Path, point: Mapping[str, object], seed: int | None) -> RunCell | None:
+    """The cell that is chosen of a run; None for a folder that is none."""
+    if not (folder / EXPERIMENT).is_file():
+        return None
+    from pali3kit.inference.cell import RunCell
 
-    experiment = read_experiment(folder)
-    cell, _ = choose_cell(build(experiment), experiment, folder, seed, point)
-    return resolve(experiment, cell.point)
+    return RunCell.of(folder, seed, point)
 
 
 def _open(place: str, call: Call, language: str = "en") -> PaLI:
     """The model, after its checks without torch; one of the hub tells which languages it knows when it is opened."""
     _require_model(place)
     point, seed, folder = _point(call.settings), _seed(call.options), Path(place)
-    cell = _cell(folder, point, seed) if (folder / EXPERIMENT).is_file() else None
+    cell = _cell(folder, point, seed)
     if language != "en":
         from pali3kit.inference.languages import known_languages, require_language
 
         saved = SavedPaLI(folder).languages if cell is None and is_saved(folder) else ()
-        require_language(language, saved if cell is None else known_languages(cell), place)
+        require_language(language, saved if cell is None else known_languages(cell.alone), place)
     _tell_hub(place)
-    from pali3kit.inference.load import load_pali
+    return _load(place, cell, point, seed)
 
-    return load_pali(place, seed=seed, **point)
+
+def _load(place: str, cell: RunCell | None, point: Mapping[str, Any], seed: int | None) -> PaLI:
+    if cell is None:
+        from pali3kit.inference.load import load_pali
+
+        return load_pali(place, seed=seed, **point)
+    from pali3kit.inference.pali import PaLI
+    from pali3kit.inference.run import RunCheckpoints
+
+    return PaLI(RunCheckpoints(cell))
 
 
 def _require_model(place: str) -> None:

@@ -81,7 +81,7 @@ def _settings(saved: SavedPaLI) -> dict[str, dict[str, object] | str]:
     return {
         "model": {
             "image_size": saved.image_size(start.encoder), **{k: v for k, v in components.items() if v},
-            "start": saved.start(),
+            "start": {**saved.start(), "languages": list(saved.languages)},
         },
         "tokenizer": {
             "file": str(saved.folder / TOKENIZER_FILE), "vocabulary": None, "rows": saved.rows, "bins": saved.bins,

@@ -30,8 +30,8 @@ class Model:
     Keys:
         from: a folder of `PaLI.save_pretrained`. Its components, image size and tokenizer are then the model's, and
             stages 1 to 3 continue from its checkpoint `multimodal`, instead of stage 0.
-        start: what `from` has, by part, with digests of the weights. It is filled in when an experiment is loaded, so
-            that its finished run does not need the folder.
+        start: what `from` has, by part, with digests of the weights, and its `languages`. It is filled in when an
+            experiment is loaded, so that its finished run does not need the folder.
         image_size: the side of the square input images, in pixels.
         vision: the image encoder.
         projector: maps the encoder's tokens to the language model's width.

@@ -3,13 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from pali3kit.config.grid import resolve
+from pali3kit.config.saved import read_experiment
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, choose
 from pali3kit.plan.cell import GridCell
-from pali3kit.plan.graph import Graph, axis_label, value_label
+from pali3kit.plan.graph import Graph, axis_label, build, value_label
+
+
+@dataclass(frozen=True)
+class RunCell:
+    """A cell of the run in `folder`: of its `experiment`, in the `graph` of its steps. It is found without torch.
+
+    Attributes:
+        name: for messages, `runs/pali3 (siglip, seed 0)`.
+    """
+
+    folder: Path
+    experiment: Experiment
+    graph: Graph
+    cell: GridCell
+    name: str
+
+    @classmethod
+    def of(cls, folder: Path, seed: int | None = None, point: Mapping[str, object] | None = None) -> RunCell:
+        """The cell of `seed` (by default the first) at `point`, as `choose_cell` takes them.
+
+        Raises:
+            DataError: the folder is no run.
+            ConfigError: there is no such cell, or several are left.
+        """
+        experiment = read_experiment(folder)
+        graph = build(experiment)
+        cell, label = choose_cell(graph, experiment, folder, seed, point or {})
+        return cls(folder, experiment, graph, cell, f"{folder} ({label})")
+
+    @cached_property
+    def alone(self) -> Experiment:
+        """The experiment of this cell, without a grid."""
+        return resolve(self.experiment, self.cell.point)
 
 
 def choose_cell(

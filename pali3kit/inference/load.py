@@ -10,6 +10,7 @@ import torch
 from pali3kit.config.hub_id import require_on_hub
 from pali3kit.config.saved import EXPERIMENT
 from pali3kit.errors import ConfigError, DataError
+from pali3kit.inference.cell import RunCell
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.run import RunCheckpoints
 
@@ -42,7 +43,7 @@ def load_pali(
     """
     folder = Path(place)
     if (folder / EXPERIMENT).is_file():
-        return PaLI(RunCheckpoints(folder, seed, point), device, dtype)
+        return PaLI(RunCheckpoints(RunCell.of(folder, seed, point)), device, dtype)
     if (folder / LOG).is_file():
         raise DataError(f"the run of {place} is not finished: it has no {EXPERIMENT}. Run its experiment again.")
     if not folder.is_dir():

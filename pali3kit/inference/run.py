@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.grid import resolve
-from pali3kit.config.saved import find_store, read_experiment
+from pali3kit.config.saved import find_store
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.inference.card import run_documents
-from pali3kit.inference.cell import choose_cell
+from pali3kit.inference.cell import RunCell
 from pali3kit.inference.checkpoints import GENERAL, STAGE_1, Architecture, Checkpoints, GenerationDefaults
 from pali3kit.inference.languages import known_languages
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
-from pali3kit.plan.graph import build
 from pali3kit.plan.kinds.evaluate import Config as Evaluation
 from pali3kit.plan.kinds.multimodal import Config as Stage1
 from pali3kit.plan.kinds.resolution import Config as Stage2
@@ -38,30 +35,18 @@ class RunCheckpoints(Checkpoints):
     that the run measured too is `stage_1` or `stage_2`, where the store has it: nothing else needs it.
 
     Attributes:
-        experiment, graph, cell, store: what was run, and where its artifacts are.
+        run, store: what was run, and where its artifacts are.
         models: the step that trained each checkpoint, by its name.
 
-    Args:
-        folder: of the run, with its `experiment.yaml`.
-        seed: one of the experiment's; by default the first.
-        point: values of the grid's axes, as `choose_cell` takes them.
-
-    Raises:
-        DataError: the folder is no run, its store is not there, or artifacts are missing, which are named.
-        ConfigError: the cell does not exist, or is one of several.
+    Raises DataError: the run's store is not there, or artifacts are missing, which are named.
     """
 
-    def __init__(self, folder: Path, seed: int | None = None, point: Mapping[str, object] | None = None) -> None:
-        self.experiment = read_experiment(folder)
-        self.graph = build(self.experiment)
-        self.cell, label = choose_cell(self.graph, self.experiment, folder, seed, point or {})
-        self.name = f"{folder} ({label})"
-        self.bins = self.experiment.tokenizer.bins
-        self.store = Store.of(self.experiment.runtime, find_store(self.experiment, folder))
-        self._evaluations = _evaluations(self.cell.columns)
+    def __init__(self, run: RunCell) -> None:
+        self.run, self.name, self.bins = run, run.name, run.experiment.tokenizer.bins
+        self.store = Store.of(run.experiment.runtime, find_store(run.experiment, run.folder))
+        self._evaluations = _evaluations(run.cell.columns)
         if not self._evaluations:
-            raise DataError(f"{self.name} trained no PaLI: it measures {', '.join(self.cell.columns)}.")
-        self._beams = resolve(self.experiment, self.cell.point).evaluation.beams
+            raise DataError(f"{self.name} trained no PaLI: it measures {', '.join(run.cell.columns)}.")
         self.models = _models(self._evaluations)
         if other := _other_general(self._evaluations, self.models[STAGE_1]):
             self.models |= {} if self.store.missing([*other.values(), *map(_encoder, other.values())]) else other
@@ -104,7 +89,7 @@ class RunCheckpoints(Checkpoints):
             image_size=trained.image_size,
             prompt_length=config.prompt_length,
             target_length=config.target_length,
-            beams=self._beams if general else config.beams,
+            beams=self.run.alone.evaluation.beams if general else config.beams,
             constrained=config.constrained and not general,
             fp16_tokens="features" in evaluation.parents,
             mixture=self._mixture(model),
@@ -129,10 +114,11 @@ class RunCheckpoints(Checkpoints):
 
     def documents(self) -> Mapping[str, str]:
         built = self.architecture(STAGE_1)
-        return run_documents(self.experiment, self.graph, self.cell, self.store, self.models, built)
+        run = self.run
+        return run_documents(run.experiment, run.graph, run.cell, self.store, self.models, built)
 
     def languages(self) -> Sequence[str]:
-        return known_languages(resolve(self.experiment, self.cell.point))
+        return known_languages(self.run.alone)
 
     def _evaluation_of(self, name: str) -> Step:
         """The evaluation of a checkpoint: of its own benchmark, or any other; of any checkpoint where it has none."""

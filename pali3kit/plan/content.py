@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -68,6 +69,11 @@ def languages_of(source: Named) -> tuple[str, ...]:
     return _languages(json.dumps(source), os.getcwd())
 
 
+def all_languages_of(source: Component) -> frozenset[str]:
+    """The languages of a source's captions, of all splits, and of its questions."""
+    return _all_languages(json.dumps(component_json(source)), os.getcwd())
+
+
 @cache
 def _content(source: str, folder: str) -> str:
     """Cached, as a source may have a million files, for the `folder` that its paths are relative to."""
@@ -87,6 +93,26 @@ def _size(source: str, folder: str, split: str) -> int:
 @cache
 def _languages(source: str, folder: str) -> tuple[str, ...]:
     return tuple(_built(source).languages)
+
+
+@cache
+def _all_languages(source: str, folder: str) -> frozenset[str]:
+    return frozenset(_read_languages(_built(source)))
+
+
+def _read_languages(source: Source) -> Iterator[str]:
+    from pali3kit.data.annotated import AnnotatedSource
+    from pali3kit.data.readers.records import RecordsReader
+    from pali3kit.data.union import UnionSource
+
+    if isinstance(source, UnionSource):
+        for part in source.parts.values():
+            yield from _read_languages(part)
+        return
+    yield from source.languages
+    for reader in source.readers.values() if isinstance(source, AnnotatedSource) else ():
+        yield from reader.languages
+        yield from reader.asked if isinstance(reader, RecordsReader) else ()
 
 
 def _built(source: str) -> Source:

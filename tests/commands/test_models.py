@@ -15,6 +15,7 @@ from random_pali import MemoryCheckpoints
 from pali3kit.config.experiments import shipped_experiments
 from pali3kit.config.load import load
 from pali3kit.config.saved import to_yaml
+from pali3kit.inference.cell import RunCell
 from pali3kit.inference.checkpoints import GenerationDefaults
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.regions import Region
@@ -39,14 +40,19 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> MemoryCheckpoints:
 def opened(
     checkpoints: MemoryCheckpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[str, dict[str, Any]]]:
-    """A folder whose model is random, with an image; the calls of `load_pali`."""
+    """A folder whose model is random, with an image; what was opened: a place with options, or a cell of a run."""
     calls: list[tuple[str, dict[str, Any]]] = []
 
     def stand_in(place: str, **options: Any) -> PaLI:
         calls.append((place, options))
         return PaLI(checkpoints)
 
+    def of_run(cell: RunCell) -> MemoryCheckpoints:
+        calls.append((cell.name, {}))
+        return checkpoints
+
     monkeypatch.setattr("pali3kit.inference.load.load_pali", stand_in)
+    monkeypatch.setattr("pali3kit.inference.run.RunCheckpoints", of_run)
     monkeypatch.chdir(tmp_path)
     Path(MODEL).mkdir()
     Path(MODEL, "recipe.yaml").write_text(to_yaml(load(shipped_experiments()["pali3"], ["scale=smoke"])))
@@ -88,7 +94,7 @@ def test_a_run_of_several_models_is_refused_before_one_is_opened(
         assert capsys.readouterr().err == told + "\n"
     assert not opened
     assert main(["ask", MODEL, "a.png", "what is it?", "seed=1", "pretrain=siglip"]) == 0
-    assert len(opened) == 1
+    assert opened == [(f"{MODEL} (siglip, seed 1)", {})]
 
 
 def test_segment_prints_boxes_and_writes_the_drawing(

@@ -21,13 +21,6 @@ from pali3kit.inference.saved import save
 from pali3kit.plan.graph import build
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("saved")
-    save(MemoryCheckpoints(root / "memory"), root / "pali")
-    return root / "pali"
-
-
 @pytest.fixture
 def arguments(saved: Path, tmp_path: Path) -> Callable[..., list[str]]:
     return lambda *overrides, folder=saved: start_from(tmp_path / "own", folder, *overrides)

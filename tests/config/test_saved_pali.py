@@ -10,26 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from random_pali import LANGUAGE, MASKS, VISION, MemoryCheckpoints
+from random_pali import LANGUAGE, MASKS, VISION
 
 from pali3kit.config.saved_pali import FILES, SavedPaLI, dataclass_of, is_saved
 from pali3kit.errors import WeightsError
 from pali3kit.images.spec import ImageSpec
-from pali3kit.inference.saved import save
 
 PARTS = ("tokenizer", "vision", "mask_tokenizer", "pali")
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("saved")
-    save(MemoryCheckpoints(root / "memory"), root / "pali")
-    return root / "pali"
-
-
 @pytest.fixture
-def folder(whole: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(whole, tmp_path / "pali"))
+def folder(saved: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved, tmp_path / "pali"))
 
 
 def change(file: Path, key: str, **changes: Any) -> None:
@@ -38,8 +30,8 @@ def change(file: Path, key: str, **changes: Any) -> None:
     file.write_text(json.dumps(content))
 
 
-def test_components_of_a_checkpoint(whole: Path) -> None:
-    found = SavedPaLI(whole)
+def test_components_of_a_checkpoint(saved: Path) -> None:
+    found = SavedPaLI(saved)
     start = found.checkpoint("multimodal")
     assert (start.encoder, start.part, start.vision_width) == ("vision", "pali.multimodal", 16)
     assert (found.encoders["vision"], start.language, found.mask_tokenizer) == (VISION, LANGUAGE, MASKS)
@@ -48,8 +40,8 @@ def test_components_of_a_checkpoint(whole: Path) -> None:
         found.checkpoint("vqa")
 
 
-def test_a_start_is_described_without_its_folder(whole: Path) -> None:
-    start = SavedPaLI(whole).start()
+def test_a_start_is_described_without_its_folder(saved: Path) -> None:
+    start = SavedPaLI(saved).start()
     assert start.keys() == set(PARTS) and all(len(str(part["weights"])) == 64 for part in start.values())
     assert start["pali"].keys() == {"weights", "projector", "language", "image_size"}
     assert start["tokenizer"]["codes"] == 8 and json.loads(json.dumps(start)) == start
@@ -98,7 +90,7 @@ def test_which_folders_are_saved_ones(folder: Path) -> None:
     assert all(any(Path(file.name).match(pattern) for pattern in FILES) for file in folder.iterdir())
 
 
-def test_it_is_read_without_torch(whole: Path) -> None:
+def test_it_is_read_without_torch(saved: Path) -> None:
     program = "import sys; from pathlib import Path; from pali3kit.config.saved_pali import SavedPaLI"
     program += "; SavedPaLI(Path(sys.argv[1])).start(); sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program, str(whole)], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program, str(saved)], check=False).returncode == 0

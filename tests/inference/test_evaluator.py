@@ -23,13 +23,13 @@ def test_files_are_those_of_the_run(
     experiment, seen = read_experiment(run_folder), list[tuple[int, int]]()
     scores = Evaluator(checkpoints, benchmark, experiment).run(tmp_path, lambda *numbers: seen.append(numbers))
     store = Store.of(experiment.runtime, find_store(experiment, run_folder))
-    stored = store.path(checkpoints.cell.columns[benchmark])
+    stored = store.path(checkpoints.run.cell.columns[benchmark])
     for name in ("predictions.jsonl", "metrics.json"):
         assert (tmp_path / name).read_bytes() == (stored / name).read_bytes()
     assert seen[-1] == (scores.n, scores.n)
     conditions = json.loads((tmp_path / "config.json").read_text())
     assert conditions.pop("model") == checkpoints.name and conditions.pop("checkpoint") == benchmark
-    assert conditions == checkpoints.cell.columns[benchmark].plain
+    assert conditions == checkpoints.run.cell.columns[benchmark].plain
 
 
 def test_the_checkpoint_is_the_benchmarks_transfer_or_the_general_one(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from random_pali import MemoryCheckpoints
+from random_pali import MemoryCheckpoints, start_from
 
 from pali3kit.config.component import Component
 from pali3kit.config.experiments import shipped_experiments
@@ -53,9 +54,12 @@ def test_they_are_those_of_the_data_to_train_and_to_test_on(experiment: Experime
 
 def test_those_of_a_saved_start_are_added_or_nothing_is_known(own: Experiment, tmp_path: Path) -> None:
     for name, kind, known in (("a", Fluent, ("de", "en", "fi", "fr", "zh")), ("b", MemoryCheckpoints, ())):
-        save(kind(tmp_path / "memory"), tmp_path / name)
-        assert tuple(open_saved(tmp_path / name).languages()) == tuple(kind(tmp_path / "memory").languages())
-        assert known_languages(replace(own, model=replace(own.model, from_=str(tmp_path / name)))) == known
+        save(kind(tmp_path / "memory"), tmp_path / "pali" / name)
+        assert tuple(open_saved(tmp_path / "pali" / name).languages()) == tuple(kind(tmp_path / "memory").languages())
+        words = start_from(tmp_path / name, tmp_path / "pali" / name)
+        start = load(words[0], words[1:]).model
+        shutil.rmtree(tmp_path / "pali" / name)
+        assert known_languages(replace(own, model=start)) == known
 
 
 def test_a_folder_that_does_not_record_them_is_read(tmp_path: Path) -> None:

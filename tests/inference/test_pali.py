@@ -14,6 +14,7 @@ from random_pali import MemoryCheckpoints
 from pali3kit.errors import ConfigError, DataError, Pali3Error
 from pali3kit.images.decode import read_image
 from pali3kit.inference import images as image_inputs
+from pali3kit.inference.cell import RunCell
 from pali3kit.inference.checkpoints import STAGE_1
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.regions import Region
@@ -127,7 +128,7 @@ def test_a_prompt_may_have_no_image_or_several(pali: PaLI) -> None:
 
 
 def test_in_bf16_answers_come_without_autocast(pali: PaLI, run_folder: Path) -> None:
-    half = PaLI(RunCheckpoints(run_folder), "cpu", torch.bfloat16)
+    half = PaLI(RunCheckpoints(RunCell.of(run_folder)), "cpu", torch.bfloat16)
     prompt = prompts.for_answer(QUESTION)
     found = half.score(IMAGES[0], prompt, ["two", "a red rose"], normalize=True)
     assert found == pytest.approx(pali.score(IMAGES[0], prompt, ["two", "a red rose"], normalize=True), abs=0.1)

@@ -16,6 +16,7 @@ from pali3kit.config.saved import to_yaml
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Prediction, image_numbers
 from pali3kit.execution.store import Store
+from pali3kit.inference.cell import RunCell
 from pali3kit.inference.checkpoints import GENERAL, STAGE_1
 from pali3kit.inference.choice import choose_checkpoint
 from pali3kit.inference.pali import PaLI
@@ -31,7 +32,7 @@ def evaluations(checkpoints: RunCheckpoints) -> Iterator[tuple[str, str, Step]]:
     """The columns that the checkpoints were measured in as they answer now, and which of them it was."""
     digests = {name: step.digest for name, step in checkpoints.models.items()}
     general = {digests[name]: name for name in GENERAL if name in digests}
-    for column, step in checkpoints.cell.columns.items():
+    for column, step in checkpoints.run.cell.columns.items():
         measured = step.parents["model"].digest
         name = general.get(measured) or BENCHMARK.find(column.partition("@")[0]).transfer
         # the checkpoint of stage 1 or 2 does not impose the grammar of regions on all answers
@@ -83,7 +84,7 @@ def test_generated_answers_equal_the_stored_predictions_of_the_whole_recipe(
     tmp_path: Path, make_run: Callable[[Path, list[str]], Path]
 ) -> None:
     """Stage 2 has an encoder of its own, and other sizes."""
-    checkpoints = RunCheckpoints(make_run(tmp_path, ["scale=smoke"]))
+    checkpoints = RunCheckpoints(RunCell.of(make_run(tmp_path, ["scale=smoke"])))
     assert checkpoints.models[STAGE_1].kind == "resolution"
     assert checkpoints.defaults("coco").image_size == checkpoints.vision("coco").image_spec.size == 96
     names = ("coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog")
@@ -111,7 +112,7 @@ def described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         monkeypatch.setattr(Store, "missing", lambda _, steps: [step for step in steps if step.kind == without])
         experiment = load(str(ROOT / "experiments/pali3.yaml"), ["scale=smoke", f"runtime.store={tmp_path}", *words])
         (tmp_path / "experiment.yaml").write_text(to_yaml(experiment), encoding="utf-8")
-        return RunCheckpoints(tmp_path)
+        return RunCheckpoints(RunCell.of(tmp_path))
 
     return made
 
@@ -137,7 +138,7 @@ def test_both_sides_of_stage_2_that_were_measured(
     assert found.names == (STAGE_1, "vqav2", other) and found.models[STAGE_1].kind == general
     assert (found.defaults(STAGE_1).image_size, found.defaults(other).image_size) == sizes
     assert found.defaults(other).mixture and choose_checkpoint(found, [("vqa",)], "questions") == "vqav2"
-    measured = found.cell.columns[f"vqav2@{'multimodal' if other == 'stage_1' else 'resolution'}"]
+    measured = found.run.cell.columns[f"vqav2@{'multimodal' if other == 'stage_1' else 'resolution'}"]
     assert found.models[other] is measured.parents["model"]
     assert described(*words, "evaluation.after=[transfer]").names == (STAGE_1, "vqav2")
 
@@ -157,7 +158,7 @@ def test_loading_and_answering_write_nothing(run_folder: Path) -> None:
         return {path: path.stat().st_mtime_ns for path in run_folder.parent.rglob("*")}
 
     before = files()
-    PaLI(RunCheckpoints(run_folder)).ask(np.zeros((8, 8, 3), np.uint8), "how many?")
+    PaLI(RunCheckpoints(RunCell.of(run_folder))).ask(np.zeros((8, 8, 3), np.uint8), "how many?")
     assert files() == before
 
 
@@ -180,7 +181,7 @@ def copied(run_folder: Path, tmp_path: Path) -> Callable[[str], Path]:
 
 def test_missing_artifacts_are_named(copied: Callable[[str], Path]) -> None:
     with pytest.raises(DataError) as refused:
-        RunCheckpoints(copied("transfer"))
+        RunCheckpoints(RunCell.of(copied("transfer")))
     assert "pali3 (seed 0) is not complete: transfer/caption (transfer-" in str(refused.value)
     assert "transfer/refer (transfer-" in str(refused.value) and "vision (" not in str(refused.value)
     assert "Run the experiment again" in str(refused.value)
@@ -188,21 +189,21 @@ def test_missing_artifacts_are_named(copied: Callable[[str], Path]) -> None:
 
 def test_a_damaged_artifact_is_not_loaded(copied: Callable[[str], Path]) -> None:
     folder = copied("features")  # which answers do not need
-    assert RunCheckpoints(folder).names[0] == STAGE_1
+    assert RunCheckpoints(RunCell.of(folder)).names[0] == STAGE_1
     [weights] = (folder.parent / "store").glob("vision-*/weights.safetensors")
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     with pytest.raises(DataError, match=r"is not complete: vision \(vision-\w+\) is not in .*, or damaged"):
-        RunCheckpoints(folder)
+        RunCheckpoints(RunCell.of(folder))
 
 
 def test_a_run_without_a_store_or_without_answers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not a run folder: it has no experiment"):
-        RunCheckpoints(tmp_path)
+        RunCheckpoints(RunCell.of(tmp_path))
     words = ["scale=smoke", f"runtime.store={tmp_path}/store", "grid={}"]
     experiment = load(str(ROOT / "experiments/siglip_probe.yaml"), words)
     (tmp_path / "experiment.yaml").write_text(to_yaml(experiment), encoding="utf-8")
     with pytest.raises(DataError, match=r"the store of .* is not at"):
-        RunCheckpoints(tmp_path)
+        RunCheckpoints(RunCell.of(tmp_path))
     (tmp_path / "store").mkdir()
     with pytest.raises(DataError, match="trained no PaLI: it measures probe"):
-        RunCheckpoints(tmp_path)
+        RunCheckpoints(RunCell.of(tmp_path))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from random_pali import MemoryCheckpoints, start_from
+from random_pali import start_from
 
 from pali3kit.config.load import load
 from pali3kit.execution.workload import sizes
-from pali3kit.inference.saved import save
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
 
 
 @pytest.fixture(scope="module")
-def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Step]:
-    root = tmp_path_factory.mktemp("saved")
-    save(MemoryCheckpoints(root / "memory"), root / "pali")
-    words = start_from(root / "own", root / "pali", "evaluate=[vqav2]")
+def steps(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Step]:
+    words = start_from(tmp_path_factory.mktemp("own"), saved, "evaluate=[vqav2]")
     return {step.label: step for step in build(load(words[0], words[1:])).steps}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from random_pali import MemoryCheckpoints, answer, start_from
 import pali3kit as pk
 from pali3kit.config.load import load
 from pali3kit.config.saved import to_yaml
-from pali3kit.errors import WeightsError
+from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.execution.make import make_stage
 from pali3kit.execution.store import Store
 from pali3kit.inference.checkpoints import STAGE_1
@@ -25,11 +26,16 @@ from pali3kit.training.components import Artifact
 from pali3kit.training.context import Execution
 
 
+class Fluent(MemoryCheckpoints):
+    def languages(self) -> Sequence[str]:
+        return ("de", "en")
+
+
 class Run:
     """A run of all stages in this process."""
 
     def __init__(self, root: Path) -> None:
-        self.memory = MemoryCheckpoints(root / "memory")
+        self.memory = Fluent(root / "memory")
         save(self.memory, root / "pali")
         words = start_from(root / "own", root / "pali", f"runtime.store={root}/store", f"runtime.runs={root}")
         self.experiment = load(words[0], words[1:])
@@ -100,7 +106,10 @@ def test_a_run_needs_its_store_alone(run: Run, monkeypatch: pytest.MonkeyPatch, 
     start.rename(tmp_path / "gone")
     try:
         pali = pk.load(run.store.root.parent / "run", device="cpu")
-        assert pali.ask(torch.zeros(3, 8, 8), "what is it?") is not None
+        image = torch.zeros(3, 8, 8)
+        assert all(isinstance(pali.ask(image, "what is it?", language=each), str) for each in ("en", "de"))
+        with pytest.raises(ConfigError, match=r"not trained in the language 'fr', but in de, en\."):
+            pali.ask(image, "what is it?", language="fr")
     finally:
         (tmp_path / "gone").rename(start)
 
