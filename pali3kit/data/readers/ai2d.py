@@ -102,7 +102,8 @@ def _asked(text: str, entry: Mapping[str, object], where: str) -> Asked:
     if not 0 <= right < len(options) <= 26 or not options[right]:
         raise DataError(f"{where}: 'correctAnswer' {right} is none of the {len(options)} 'answerTexts'.")
     listed = " ".join(f"({chr(ord('a') + number)}) {option}" for number, option in enumerate(options))
-    return Asked(f"{text.strip()} {listed}", (options[right],))
+    number = entry.get("questionId")
+    return Asked(f"{text.strip()} {listed}", (options[right],), id=number if isinstance(number, str) else None)
 
 
 def _letters(file: Path) -> Sequence[Letter]:

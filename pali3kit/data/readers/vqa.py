@@ -19,8 +19,8 @@ from pali3kit.data.lines import find_files
 from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import TYPES, Id, by_id, coco_files, read_id
 from pali3kit.data.readers.rotations import Rotations
-from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid, valid_or_raise
-from pali3kit.data.readers.vqa_questions import ANSWERS, PATHS, Names, RawQuestion, image_mismatch, read_asked
+from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
+from pali3kit.data.readers.vqa_questions import ANSWERS, IDS, PATHS, Names, RawQuestion, image_mismatch, read_asked
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
@@ -45,7 +45,8 @@ class _VqaReader(SkippingFiles):
     questions.
 
     An answer may be empty and still counts as an annotator's. Questions that are blank or have only empty answers are
-    skipped.
+    skipped, and those without answers where others have some. A test file without any, as servers score, can be
+    answered and not scored.
 
     Several files (a pattern) are read in turn, one question of each, so that any beginning has as many of all: those of
     ChartQA, `test_human.json` and `test_augmented.json`, are the groups `human` and `augmented`. With `hold_out` N, one
@@ -76,8 +77,12 @@ class _VqaReader(SkippingFiles):
     def entries(self) -> list[Entry | DataError]:
         """Images with their questions; a DataError in place of one with a malformed question."""
         asked: dict[tuple[Names, int], list[Asked | DataError]] = defaultdict(list)
-        for number, entry in enumerate(self._entries()):
-            if self._is_ours(entry.names) and (question := read_asked(entry, self.language, self.skipped)) is not None:
+        raw = [entry for entry in self._entries() if self._is_ours(entry.names)]
+        hidden = self.split == "test" and all(entry.hidden for entry in raw)
+        for number, entry in enumerate(raw):
+            if entry.hidden and not hidden:
+                self.skipped.note("a question without answers", entry.where)
+            elif (question := read_asked(entry, self.language, self.skipped)) is not None:
                 asked[entry.names, number if self.split == "test" else 0].append(question)
         found = [_entry(names, questions) for (names, _), questions in asked.items()]
         return require_any_valid(found, f"{self.path}: no question with an answer")
@@ -109,11 +114,12 @@ class _VqaReader(SkippingFiles):
         return self._vq2a(layout) if "annotations" in layout or not _are_books(layout) else self._ocrvqa(layout)
 
     def _vqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
-        if self._annotations is None:
-            raise DataError(f"{self.path} has questions only: `annotations` should name the file with their answers")
         file, folder = str(self._annotations), content.get("data_subtype")
-        answers = by_id(self.skipped, mapping(read_json(self._annotations), file), "annotations", file, "question_id")
         questions = by_id(self.skipped, content, "questions", str(self.path), "question_id")
+        if self._annotations is None:
+            yield from self._without_answers(questions, folder if isinstance(folder, str) else "")
+            return
+        answers = by_id(self.skipped, mapping(read_json(self._annotations), file), "annotations", file, "question_id")
         before = self.skipped.num_errors
         for number, (where, question) in questions.items():
             names = self._names(question, where, folder if isinstance(folder, str) else "")
@@ -131,12 +137,20 @@ class _VqaReader(SkippingFiles):
             if number not in questions:
                 self.skipped.note(f"an answer to a question that {self.path} does not have", where)
 
+    def _without_answers(self, questions: Mapping[Id, Located], folder: str) -> Iterator[RawQuestion]:
+        if self.split != "test":
+            raise DataError(f"{self.path} has questions only: `annotations` should name the file with their answers")
+        before = self.skipped.num_errors
+        for where, question in questions.values():
+            if (names := self._names(question, where, folder)) is not None:
+                yield RawQuestion(where, question, names, where, {}, hidden=True)
+        self.skipped.check_share(before, len(questions))
+
     def _listed(self, content: Mapping[str, object], name: str, file: Path, group: str) -> Iterator[RawQuestion]:
         for where, entry in self.skipped.mappings(content, name, str(file)):
-            if not any(field in entry for field in ANSWERS):
-                self.skipped.note("a question without answers", where)  # a test file
-            elif (names := self._names(entry, where)) is not None:
-                yield RawQuestion(where, entry, names, where, entry, group)
+            hidden = not any(field in entry for field in ANSWERS)
+            if (names := self._names(entry, where)) is not None:
+                yield RawQuestion(where, entry, names, where, entry, group, hidden=hidden)
 
     def _ocrvqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
         for name, (where, book) in self.skipped.mapping_items({"": content}, "", str(self.path)):
@@ -211,7 +225,7 @@ def _groups(path: str) -> dict[Path, str]:
 
 def _require_new(entry: RawQuestion, seen: dict[Id, str]) -> None:
     """Raise DataError where another file has the question too, as two releases of DocVQA do."""
-    for name in ("question_id", "questionId"):
+    for name in IDS:
         if name in entry.question:
             number = read_id(entry.question, name, entry.where)
             if (first := seen.setdefault(number, entry.where)) != entry.where:

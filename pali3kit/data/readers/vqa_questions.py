@@ -14,6 +14,7 @@ from pali3kit.errors import DataError
 
 QUESTION = ("question", "query")  # names of fields, the most frequent first; the second is ChartQA's
 ANSWERS = ("answers", "direct_answers", "answer", "label")  # lists, the second A-OKVQA's; single ones
+IDS = ("question_id", "questionId")
 SINGLE = ("answer", "label")  # a text, or in TallyQA a whole number
 PATHS = ("image", "file_path", "image_local_name", "imgname")  # of images
 Names = tuple[str, ...]  # possible file names of an image, with or without extension
@@ -22,7 +23,8 @@ Names = tuple[str, ...]  # possible file names of an image, with or without exte
 class RawQuestion(NamedTuple):
     """A question's place and fields, the names of its image, and the place and fields of its answers.
 
-    `group` is `Asked.group`; `wrong` says why the answers cannot be used.
+    `group` is `Asked.group`; `wrong` says why the answers cannot be used; `hidden`: there are none, as in the files that
+    a server tests on.
     """
 
     where: str
@@ -32,6 +34,7 @@ class RawQuestion(NamedTuple):
     answers: Mapping[str, object]
     group: str = ""
     wrong: str = ""
+    hidden: bool = False
 
 
 def read_asked(entry: RawQuestion, language: str, skipped: SkippedEntries) -> Asked | DataError | None:
@@ -41,13 +44,13 @@ def read_asked(entry: RawQuestion, language: str, skipped: SkippedEntries) -> As
     """
     try:
         text = field(entry.question, _present(QUESTION, entry.question), str, entry.where).strip()
-        answers, group = _answers(entry), entry.group
+        answers, group = () if entry.hidden else _answers(entry), entry.group
         if "issimple" in entry.question:
             group = "simple" if field(entry.question, "issimple", bool, entry.where) else "complex"
     except DataError as error:
         return error
-    if text and answers and answers[0]:
-        return Asked(text, answers, language, group)
+    if text and (entry.hidden or (answers and answers[0])):
+        return Asked(text, answers, language, group, _id(entry.question), entry.hidden)
     skipped.note("a question that nobody answered" if text else "a blank question", entry.where)
     return None
 
@@ -61,6 +64,12 @@ def image_mismatch(question: Mapping[str, object], where: str, answer: Mapping[s
     except DataError as error:
         return str(error)
     return "" if asked == answered else f"{where}: 'image_id' is {asked} here, but {answered} in {at}"
+
+
+def _id(question: Mapping[str, object]) -> int | str | None:
+    """The question's number or name; None where there is none, or another value: only a submission needs it."""
+    value = next((question[name] for name in IDS if name in question), None)
+    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
 
 
 def _answers(entry: RawQuestion) -> tuple[str, ...]:
