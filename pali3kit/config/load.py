@@ -58,21 +58,32 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> Experiment:
     """An experiment of a run that was read from `where`, with `key=value` overrides.
 
-    A `data.root` among them replaces the sources of benchmarks; of public sets only what is measured needs to be there.
-    Raises ConfigError with the problems of the overrides:
-    of what the run was trained on, nothing needs to be here.
+    A `data.root` among them replaces the sources of benchmarks; the run's own has those of other benchmarks than the
+    run's. Of public sets only what is measured needs to be there. Raises ConfigError with the problems of the overrides
+    and of such sets: of what the run was trained on, nothing needs to be here.
     """
     problems: list[Problem] = []
     extra = _read_overrides(overrides, problems)
     tree = Node.of(written(experiment), where)
-    if (public := public_sets(_over(tree, extra))) and any(each.startswith("data.root=") for each in overrides):
-        tree = merge(Experiment, tree, without_training(public))
+    merged = _over(tree, extra)
+    if any(each.startswith("data.root=") for each in overrides):
+        if public := public_sets(merged):
+            tree = merge(Experiment, tree, without_training(public))
+    elif public := public_sets(_at_root(merged, f"{where}: data.root")):
+        tree = merge(Experiment, without_training(public), tree)
     builder, tree = Builder(), _over(tree, extra)
     built = builder.experiment(tree)
     problems += builder.problems + check(built, tree, builder.refused)
     if own := [problem for problem in problems if problem.where != where]:
         raise ConfigError(_ordered(own))
     return built
+
+
+def _at_root(tree: Node, where: str) -> Node:
+    """The tree with another place of its `data.root`, so that problems with what lies there are told."""
+    data = tree.value["data"]
+    root = Node(data.value["root"].value, where)
+    return Node({**tree.value, "data": Node({**data.value, "root": root}, data.where)}, tree.where)
 
 
 def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:

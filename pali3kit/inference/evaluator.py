@@ -181,9 +181,10 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold a folder, which a process that ends lets go."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataError(f"another process measures the same, in {folder}: wait for it.") from error
         yield
-    except BlockingIOError as error:
-        raise DataError(f"another process is writing {folder}: wait for it, or choose another folder") from error
     finally:
         os.close(descriptor)
