@@ -21,7 +21,7 @@ def submission_ids(form: Submission, examples: Sequence[Example], file: str) -> 
     for number, example in enumerate(examples):
         where = f"{file}: test example {number} ('{example.prompt[:60]}')"
         identity = _as_number(example.id) if form.numbers else example.id
-        if not isinstance(identity, int if form.numbers else str) or identity == "":
+        if not isinstance(identity, int if form.numbers else str) or isinstance(identity, bool) or identity == "":
             kind = "a whole number" if form.numbers else "a text"
             raise DataError(f"{where}: '{form.key}' should be {kind}, not {shown(example.id)}.")
         if (first := found.setdefault(identity, number)) != number:

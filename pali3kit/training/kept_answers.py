@@ -56,7 +56,7 @@ class KeptAnswers:
             for line in lines:
                 try:
                     texts, images = json.loads(line) if line.endswith(b"\n") else ()
-                except ValueError:  # half a line, or the zeros of a block that a power cut kept from the disk
+                except (TypeError, ValueError):  # half a line, or the zeros that a power cut leaves
                     break
                 self.found.append((texts, [(number, reason) for number, reason in images]))
                 size += len(line)

@@ -23,7 +23,7 @@ Names = tuple[str, ...]  # possible file names of an image, with or without exte
 class RawQuestion(NamedTuple):
     """A question's place and fields, the names of its image, and the place and fields of its answers.
 
-    `group` is `Asked.group`; `wrong` says why the answers cannot be used; `hidden`: there are none, as in the files that
+    `group` is `Asked.group`; `wrong` says why the answers cannot be used; `hidden`: there are none, as in the file that
     a server tests on.
     """
 
@@ -73,15 +73,24 @@ def _id(question: Mapping[str, object]) -> int | str | None:
 
 
 def _answers(entry: RawQuestion) -> tuple[str, ...]:
-    """All answers, the most frequent first and empty ones last."""
     if entry.wrong:
         raise DataError(entry.wrong)
-    texts = list(_texts(entry.answers, _present(ANSWERS, entry.answers), entry.at))
+    return by_frequency(list(_texts(entry.answers, _present(ANSWERS, entry.answers), entry.at)))
+
+
+def by_frequency(texts: Sequence[str]) -> tuple[str, ...]:
+    """The answers of annotators, the most frequent first and empty ones last."""
     counts = Counter(filter(None, texts))
     return (
         *(answer for answer, count in counts.most_common() for _ in range(count)),
         *(text for text in texts if not text),
     )
+
+
+def with_options(question: str, options: Sequence[str]) -> str:
+    """A question that lists the options of its answer: "which? (a) fox (b) hare"."""
+    listed = " ".join(f"({chr(ord('a') + number)}) {option}" for number, option in enumerate(options))
+    return f"{question.strip()} {listed}"
 
 
 def _texts(entry: Mapping[str, object], name: str, where: str) -> Iterator[str]:
