@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,8 +69,8 @@ def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> 
     if any(each.startswith("data.root=") for each in overrides):
         if public := public_sets(merged):
             tree = merge(Experiment, tree, without_training(public))
-    elif public := public_sets(_at_root(merged, f"{where}: data.root")):
-        tree = merge(Experiment, without_training(public), tree)
+    else:
+        tree = merge(Experiment, tree, _below_own_root(merged, experiment.data.benchmarks, where))
     builder, tree = Builder(), _over(tree, extra)
     built = builder.experiment(tree)
     problems += builder.problems + check(built, tree, builder.refused)
@@ -79,11 +79,14 @@ def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> 
     return built
 
 
-def _at_root(tree: Node, where: str) -> Node:
-    """The tree with another place of its `data.root`, so that problems with what lies there are told."""
+def _below_own_root(tree: Node, own: Container[str], where: str) -> Node:
+    """The public sets of other benchmarks than `own` below the tree's `data.root`, whose place tells their problems."""
     data = tree.value["data"]
-    root = Node(data.value["root"].value, where)
-    return Node({**tree.value, "data": Node({**data.value, "root": root}, data.where)}, tree.where)
+    root = Node(data.value["root"].value, f"{where}: data.root")
+    public = public_sets(Node({**tree.value, "data": Node({**data.value, "root": root}, data.where)}, tree.where))
+    found = without_training(public).value.get("data") if public is not None else None
+    others = {} if found is None else {k: each for k, each in found.value["benchmarks"].value.items() if k not in own}
+    return nest(Experiment, "data.benchmarks", Node(others, root.where)) if others else Node({}, where)
 
 
 def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:
