@@ -34,11 +34,10 @@ from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.corpus import record_skipped
 from pali3kit.training.device import chosen_device
 from pali3kit.training.distributed import Ranks
-from pali3kit.training.kept_answers import ANSWERS
 from pali3kit.types import Json
 from pali3kit.vision.contract import VisionEncoder
 
-PREDICTIONS, SUBMISSION = "predictions.jsonl", "submission.json"
+SUBMISSION = "submission.json"
 
 
 class Evaluator:
@@ -98,7 +97,7 @@ class Evaluator:
                 self.run(work, report)
                 os.replace(work, out)
             finally:
-                if work.is_dir() and not {ANSWERS, PREDICTIONS} & {*os.listdir(work)}:
+                if work.is_dir() and {*os.listdir(work)} <= {"skipped.txt", "filtered.json"}:  # nothing is earned
                     shutil.rmtree(work)
 
     def _conditions(self) -> dict[str, Json]:

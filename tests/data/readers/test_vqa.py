@@ -120,6 +120,22 @@ def test_questions_and_answers_that_do_not_belong_together(tmp_path: Path) -> No
         len(_VqaReader(questions, str(tmp_path), answers))
 
 
+def test_both_splits_of_vqav2_may_be_trained_on(tmp_path: Path, image: Callable[..., Path]) -> None:
+    for shade, split in enumerate(("train2014", "val2014")):
+        image(tmp_path / f"{split}/COCO_{split}_{458752 + shade:012}.jpg", shade=shade)
+        known = {"question_id": shade, "image_id": 458752 + shade}
+        asked = {"data_subtype": split, "questions": [{**known, "question": f"what {shade}?"}]}
+        write(tmp_path / f"q_{split}.json", asked)
+        write(tmp_path / f"a_{split}.json", {"annotations": [{**known, "answers": [{"answer": split}]}]})
+    reader = _VqaReader(str(tmp_path / "q_*.json"), str(tmp_path), str(tmp_path / "a_*.json"))
+    assert [reader.record(n).questions[0].answer for n in range(len(reader))] == ["train2014", "val2014"]
+    assert reader.record(1).read_image() == (tmp_path / "val2014/COCO_val2014_000000458753.jpg").read_bytes()
+    assert not reader.damages
+    with pytest.raises(DataError, match=r"a_train2014\.json: annotations\[0\]: 'question_id' 0 is already that of "):
+        write(tmp_path / "a_copy.json", {"annotations": [{"question_id": 0, "answers": [{"answer": "b"}]}]})
+        len(_VqaReader(str(tmp_path / "q_*.json"), str(tmp_path), str(tmp_path / "a_[ct]*.json")))
+
+
 def test_a_test_file_without_answers_is_read_for_its_questions(tmp_path: Path) -> None:
     unanswered = {"data": [{"question_id": 3 + n, "image_id": "a", "question": f"what {n}?"} for n in range(2)]}
     for content in (unanswered, unanswered["data"]):
