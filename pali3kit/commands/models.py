@@ -134,7 +134,7 @@ def _print_scores(folder: Path, benchmark: str, label: str) -> None:
 
     rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_bytes().splitlines()]
     scored = (folder / "metrics.json").is_file()
-    metrics = json.loads((folder / "metrics.json").read_bytes()) if scored else {}
+    metrics = json.loads((folder / "metrics.json").read_bytes() if scored else b"{}")
     if not scored:
         print(f"{label}: {len(rows)} answers, no score: those to this test split are not public")
     for column in [each for each in columns_of(benchmark) if scored and has_column(each, metrics)]:

@@ -18,6 +18,7 @@ import torch
 from pali3kit.benchmarks.benchmark import Submission
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
+from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.examples import benchmark_examples
@@ -136,7 +137,7 @@ class Evaluator:
             asked = config.benchmark, config.bins, config.test, config.limit, config.task
             tested = benchmark_examples(source, *asked)
             hidden = bool(tested) and all(example.hidden for example in tested)
-            ids, problem = self._ids(tested)
+            ids, problem = self._ids(tested, source)
             if hidden and problem:
                 raise DataError(problem)
             vision, model = self._models
@@ -160,14 +161,15 @@ class Evaluator:
         """The format of the benchmark's server, if its own data set is measured."""
         return BENCHMARK.find(self.config.benchmark).submission if self.config.published else None
 
-    def _ids(self, examples: Sequence[Example]) -> tuple[list[int | str], str]:
+    def _ids(self, examples: Sequence[Example], source: Source) -> tuple[list[int | str], str]:
         """The ids of a submission, or why there cannot be one."""
         if self._server is None:
             return [], ""
         if len(examples) < self.config.test:
-            wanted = f"evaluation.limit={self.config.test}"
+            wanted = f"set evaluation.limit={self.config.test}"
+            bad = next(iter(source.skips.lines), "") if source.skips is not None else ""
             few = f"{len(examples)} of {self.config.test} test examples are asked"
-            return [], f"{few}: {f'set {wanted}' if len(examples) == self.config.limit else 'see skipped.txt'}"
+            return [], f"{few}: {wanted if len(examples) == self.config.limit else bad}"
         try:
             file = str(self.config.source.get("test") or self.config.source["name"])
             return submission_ids(self._server, examples, file), ""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
@@ -100,7 +100,7 @@ def answer_benchmark(
             RegionGrammar(tokenizer, RegionFormat(config.bins)) if config.constrained else None,
             lambda done: context.report(done, len(examples)),
             context.execution.max_tokens_per_microbatch,
-            lambda answer, batches: _counting(kept, ranks, answer, batches, tokens.found, bad, source.skips),
+            lambda answer, batches: _counting(kept, ranks, answer, batches, tokens.found, bad, source),
         )
     if not context.writes:
         return [], []
@@ -134,7 +134,7 @@ def _counting(
     batches: Sequence[Sequence[Example]],
     found: list[tuple[int, str]],
     bad: set[int],
-    skips: Skips | None,
+    source: Source,
 ) -> Iterator[list[str]]:
     """All answers, on rank 0, which counts the images in `found` of all ranks and adds bad ones to `bad`."""
 
@@ -142,11 +142,19 @@ def _counting(
         found.clear()
         return answer(batch), list(found)
 
-    for texts, images in kept.map(ranks, work, batches):
+    for texts, images in kept.map(ranks, work, batches, partial(_is_readable, source)):
         bad.update(number for number, reason in images if reason)
-        if skips is not None:
-            skips.count(reason for _, reason in images)
+        if source.skips is not None:
+            source.skips.count(reason for _, reason in images)
         yield texts
+
+
+def _is_readable(source: Source, number: int) -> bool:
+    try:
+        source.image("test", number)
+    except DataError:
+        return False
+    return True
 
 
 def write_answers(

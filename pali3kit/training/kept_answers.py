@@ -31,58 +31,63 @@ class KeptAnswers:
     """
 
     def __init__(self, folder: Path, examples: Sequence[Example], writes: bool = True) -> None:
-        self.file, self.writes = folder / ANSWERS, writes
+        self.file, self._head = folder / ANSWERS, f"{_digest(examples)}\n".encode()
         self.found: list[_Answered] = []
-        if writes:
-            head = f"{_digest(examples)}\n".encode()
-            size = self._read(head)
-            with self.file.open("ab") as file:
-                file.truncate(size)
-                file.write(b"" if size else head)
+        if writes and self.file.exists():
+            os.truncate(self.file, self._read())
 
     @property
     def done(self) -> int:
         """The number of answers that were read."""
         return sum(len(texts) for texts, _ in self.found)
 
-    def _read(self, head: bytes) -> int:
+    def _read(self) -> int:
         """Read the whole lines; returns their size in bytes."""
-        if not self.file.exists():
-            return 0
         with self.file.open("rb") as lines:
-            if next(lines, b"") != head:
+            if next(lines, b"") != self._head:
                 return 0
-            size = len(head)
+            size = len(self._head)
             for line in lines:
+                if not line.endswith(b"\n"):
+                    break
                 try:
-                    texts, images = json.loads(line) if line.endswith(b"\n") else ()
-                except (TypeError, ValueError):  # half a line, or the zeros that a power cut leaves
+                    texts, images = json.loads(line)
+                except (TypeError, ValueError):  # such as the zeros that a power cut leaves
                     break
                 self.found.append((texts, [(number, reason) for number, reason in images]))
                 size += len(line)
         return size
 
     def map(
-        self, ranks: Ranks, work: Callable[[Sequence[Example]], _Answered], batches: _Batches
+        self,
+        ranks: Ranks,
+        work: Callable[[Sequence[Example]], _Answered],
+        batches: _Batches,
+        is_readable: Callable[[int], bool],
     ) -> Iterator[_Answered]:
         """The results of all batches on rank 0, in their order: those that were read, then `work` of the others, which
         are kept as they come.
+
+        A batch with an image that was bad, and `is_readable` by now, is answered again.
         """
-        yield from self.found
-        done = ranks.broadcast(self.done)
-        for result in ranks.map(work, _after(batches, done)):
-            with self.file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(result) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+        examples, start = list(chain.from_iterable(batches)), 0
+        for texts, images in self.found:
+            batch = examples[start : start + len(texts)]
+            start += len(texts)
+            mended = any(reason and is_readable(number) for number, reason in images)
+            yield work(batch) if mended else (texts, images)
+        rest = examples[ranks.broadcast(self.done) :]
+        size = max(map(len, batches), default=1)  # whatever size batches had before
+        for result in ranks.map(work, [rest[first : first + size] for first in range(0, len(rest), size)]):
+            self._keep(result)
             yield result
 
-
-def _after(batches: _Batches, done: int) -> _Batches:
-    """The batches of the examples after the first `done`, as large as they were, whatever size batches had before."""
-    examples = list(chain.from_iterable(batches))[done:]
-    size = max(map(len, batches), default=1)
-    return [examples[start : start + size] for start in range(0, len(examples), size)]
+    def _keep(self, result: _Answered) -> None:
+        with self.file.open("ab") as file:
+            file.write(b"" if file.tell() else self._head)
+            file.write(f"{json.dumps(result)}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _digest(examples: Sequence[Example]) -> str:

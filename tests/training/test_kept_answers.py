@@ -20,7 +20,7 @@ class Killed(BaseException):
 
 
 def answers(
-    folder: Path, size: int = 2, killed: int = 99, examples: Sequence[Example] = EXAMPLES
+    folder: Path, size: int = 2, killed: int = 99, examples: Sequence[Example] = EXAMPLES, mended: int = 99
 ) -> tuple[list[str], list[int]]:
     """All answers, and the examples that had to be answered; the process ends in the batch of example `killed`."""
     asked: list[int] = []
@@ -35,7 +35,7 @@ def answers(
         ]
 
     batches = [examples[start : start + size] for start in range(0, len(examples), size)]
-    found = [*KeptAnswers(folder, examples).map(Ranks(Execution()), work, batches)]
+    found = [*KeptAnswers(folder, examples).map(Ranks(Execution()), work, batches, lambda number: number == mended)]
     assert [image for _, images in found for image in images] == [
         (number, "bad" if number == 1 else "") for number in range(len(examples))
     ]
@@ -78,6 +78,18 @@ def test_answers_to_other_examples_are_not_used(tmp_path: Path) -> None:
             tmp_path, [*others[:6], Example(**{"images": (6,), "prompt": "what else?", "target": ""} | change)]
         )
         assert kept.done == 0
+
+
+def test_an_image_that_is_mended_is_answered_again(tmp_path: Path) -> None:
+    whole, _ = answers(tmp_path)
+    assert answers(tmp_path, mended=3) == (whole, []), "it was none of the bad ones"
+    assert answers(tmp_path, mended=1) == (whole, [0, 1])
+
+
+def test_nothing_is_written_before_the_first_answer(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        answers(tmp_path, killed=0)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_another_rank_writes_nothing(tmp_path: Path) -> None:
