@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import shown
-from pali3kit.data.readers.parquet_files import ParquetFiles, Row
+from pali3kit.data.readers.parquet_files import ParquetFiles, ParquetRow
 from pali3kit.data.record import Record, nonblank_lines
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
@@ -58,7 +58,7 @@ class _ParquetReader(ParquetFiles):
     def __len__(self) -> int:
         return self.num_rows
 
-    def _cell(self, row: Row) -> object:
+    def _cell(self, row: ParquetRow) -> object:
         return self.value(row, self._column(row.file, self.names(row)))
 
     def record(self, number: int) -> Record:
@@ -69,7 +69,7 @@ class _ParquetReader(ParquetFiles):
             raise DataError(f"{row.name}: '{self.columns['id']}' should be a number or a text, not {shown(identity)}.")
         return Record(row.name, self.reader_of_image(row), captions=captions, id=identity, hidden=self._hidden)
 
-    def _captions(self, row: Row) -> tuple[str, ...]:
+    def _captions(self, row: ParquetRow) -> tuple[str, ...]:
         """The texts of a row: one, or those of a list."""
         value, column = self._cell(row), self._column(row.file, self.names(row))
         texts = value if isinstance(value, list) else [value]

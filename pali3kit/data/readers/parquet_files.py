@@ -30,7 +30,7 @@ MAX_ROWS_PER_BYTE = 1000  # of file size; more is a damaged header
 CACHED_IMAGES, CACHED_TEXTS = 4, 256  # columns of row groups kept in memory
 
 
-class Row(NamedTuple):
+class ParquetRow(NamedTuple):
     """A row: its file, row group and place in that, the number of the row group among those of all files, and what
     errors call it.
     """
@@ -105,12 +105,12 @@ class ParquetFiles(Files):
     def num_rows(self) -> int:
         return len(self._groups[1])
 
-    def row(self, number: int) -> Row:
+    def row(self, number: int) -> ParquetRow:
         group, place = (int(value) for value in self._groups[1][number])
         file, in_file = self._groups[0][group]
-        return Row(file, place, group, f"{file}: row group {in_file}, row {place}")
+        return ParquetRow(file, place, group, f"{file}: row group {in_file}, row {place}")
 
-    def names(self, row: Row) -> Sequence[str]:
+    def names(self, row: ParquetRow) -> Sequence[str]:
         """The columns of the row's file."""
         found: Sequence[str] = _open(row.file).schema_arrow.names
         return found
@@ -118,7 +118,7 @@ class ParquetFiles(Files):
     def _read_column(self, group: int, column: str) -> ChunkedArray:
         return _read(*self._groups[0][group], column)
 
-    def value(self, row: Row, column: str) -> object:
+    def value(self, row: ParquetRow, column: str) -> object:
         """A cell that is no image, as Python's types have it; a part of it after a dot, of each item of a list."""
         own = column if column in self.names(row) else column.partition(".")[0]
         with _as_data_error(f"{row.name}: '{own}'"):
@@ -127,7 +127,7 @@ class ParquetFiles(Files):
             found = _part(found, name, f"{row.name}: '{own}'")
         return found
 
-    def reader_of_image(self, row: Row) -> Callable[[], bytes]:
+    def reader_of_image(self, row: ParquetRow) -> Callable[[], bytes]:
         """A function that reads the file of a row's image. Raises DataError where no column holds it."""
         names = self.names(row)
         known = (self.columns["image"],) if "image" in self.columns else (*BYTES, *PATHS)
@@ -141,7 +141,7 @@ class ParquetFiles(Files):
             raise DataError(f"{row.name}: '{KEY}' should be a text, not {shown(key)}.")
         return image_in(self.image_folder, *_files(str(key)))
 
-    def _image(self, row: Row, column: str) -> bytes:
+    def _image(self, row: ParquetRow, column: str) -> bytes:
         """The bytes of an image, from the cell or from the file that it names."""
         with _as_data_error(f"{row.name}: '{column}'"):
             value: object = self._images(row.group, column)[row.place].as_py()

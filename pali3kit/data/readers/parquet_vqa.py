@@ -9,7 +9,7 @@ import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import shown, typed
-from pali3kit.data.readers.parquet_files import ParquetFiles, Row
+from pali3kit.data.readers.parquet_files import ParquetFiles, ParquetRow
 from pali3kit.data.readers.vqa_questions import by_frequency, with_options
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError, choose
@@ -59,7 +59,7 @@ class _QuestionsReader(ParquetFiles):
         rows = np.repeat(np.arange(len(counts)), counts)
         return np.stack([rows, np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)], axis=1)
 
-    def _count(self, row: Row) -> int:
+    def _count(self, row: ParquetRow) -> int:
         """How many questions a row has; a malformed one is one record, whose error tells it."""
         try:
             asked = self.value(row, self.columns["question"])
@@ -86,7 +86,7 @@ class _QuestionsReader(ParquetFiles):
         chosen = asked[question : question + 1] if self.split == "test" else asked
         return Record(row.name, self.reader_of_image(row), questions=chosen)
 
-    def _asked(self, row: Row) -> Iterator[Asked]:
+    def _asked(self, row: ParquetRow) -> Iterator[Asked]:
         """The questions of a row."""
         cells = {name: self.value(row, self.columns[name]) for name in FIELDS if name in self.columns}
         asked = cells["question"]

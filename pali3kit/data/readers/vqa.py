@@ -90,9 +90,11 @@ class _VqaReader(SkippingFiles):
     def entries(self) -> list[Entry | DataError]:
         """Images with their questions; a DataError in place of one with a malformed question."""
         asked: dict[tuple[Names, int], list[Asked | DataError]] = defaultdict(list)
-        raw = [entry for entry in self._entries() if self._is_ours(entry.names)]
+        raw = [*self._entries()]
         hidden = self.split == "test" and all(entry.hidden for entry in raw)
         for number, entry in enumerate(raw):
+            if not (hidden or self._is_ours(entry.names)):
+                continue
             if entry.hidden and not hidden:
                 self.skipped.note("a question without answers", entry.where)
             elif (question := read_asked(entry, self.language, self.skipped)) is not None:
