@@ -16,11 +16,16 @@ import true_files
 from random_pali import MemoryCheckpoints, start_from
 from safetensors.numpy import save_file
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.load import load
+from pali3kit.config.root import task_of
 from pali3kit.config.vocabulary import Vocabulary
+from pali3kit.data.task import Example
+from pali3kit.evals.examples import benchmark_examples
 from pali3kit.execution.workload import shape, units
 from pali3kit.inference.saved import save
 from pali3kit.plan.graph import build
+from pali3kit.registry import SOURCE
 from pali3kit.run import main
 
 ROOT = Path(__file__).parents[1]
@@ -149,6 +154,32 @@ def test_every_experiment_of_the_documents_can_be_planned(
         [vision] = [step for step in graph.steps if step.kind == "vision"]
         seen = set(vision.plain["source"]["parts"])  # type: ignore[index,call-overload]
         assert seen == {"real": {"cc3m", "coco"}, "refcoco": {"alt"}}[experiment.name]
+
+
+def test_the_mirrors_of_the_data_guide_are_read(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row of tiny tables with the mirrors' columns is an example with an image."""
+    [text] = [
+        text for text in fences((ROOT / "docs" / "data.md").read_text(encoding="utf-8"), "yaml") if "hub/" in text
+    ]
+    monkeypatch.chdir(data)
+    (data / "mirrors.yaml").write_text(text)
+    cell = load("mirrors.yaml")
+    asked: dict[str, list[Example]] = {}
+    for name, component in cell.data.benchmarks.items():
+        source = SOURCE.build(component.name, **component.options)
+        size, task = source.size("test"), task_of(cell, BENCHMARK.find(name))  # type: ignore[attr-defined]
+        asked[name] = benchmark_examples(source, name, 32, size, 100, task)
+        assert len(asked[name]) == size == (4 if name == "ocrvqa" else 2)
+        assert all(source.image("test", example.images[0]).shape == (64, 64, 3) for example in asked[name])
+    first = {name: (examples[0].references, examples[0].group, examples[0].id) for name, examples in asked.items()}
+    assert first == {
+        "docvqa": (("a fox", "fox"), "", "57"), "infovqa": (("a fox", "fox"), "", "98313"),
+        "textvqa": (("a fox", "fox"), "", 34603), "vqav2": (("fox",), "", 262148000),
+        "okvqa": (("a fox", "fox"), "", "2971475"), "stvqa": (("a fox", "fox"), "", 3),
+        "chartqa": (("3",), "human", None), "ai2d": (("fox",), "", None), "ocrvqa": (("A. Bee",), "", None),
+        "tallyqa": (("3",), "simple", None), "textcaps": (("A sign.", "A stop sign."), "", "0a1b"),
+        "coco": (("A fox.", "A red fox."), "", None), "screen2words": (("a map", "map of a town"), "", 54138),
+    }  # fmt: skip
 
 
 def test_the_union_of_the_data_guide_checks(

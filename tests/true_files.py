@@ -209,6 +209,38 @@ def xm3600(folder: Path) -> None:
         image(folder / f"images/{row['image/key']}.jpg", number)
 
 
+def mirrors(root: Path) -> None:
+    """Parquet tables with the columns of the hub's mirrors, as docs/data.md names them."""
+    from pyarrow import parquet, table
+
+    image(root / "image.png", 0)
+    shown = {"bytes": (root / "image.png").read_bytes(), "path": "image.png"}
+    texts = {"question": "what is it?", "answers": ["a fox", "fox"]}
+    rows: dict[str, dict[str, Any]] = {
+        "DocVQA/DocVQA/validation": {**texts, "questionId": "57"},
+        "DocVQA/InfographicVQA/validation": {**texts, "questionId": "98313"},
+        "textvqa/train": {**texts, "question_id": 34602},
+        "textvqa/validation": {**texts, "question_id": 34603},
+        "VQAv2/validation": {**texts, "answers": [{"answer": "fox", "answer_id": 1}], "question_id": 262148000},
+        "OK-VQA/val2014": {**texts, "question_id": "2971475"},
+        "ST-VQA/test": {**texts, "question_id": 3},
+        "ChartQA/test": {"question": "how many?", "answer": "3", "type": "human_test"},
+        "ai2d/test": {"question": "what eats?", "options": ["fox", "grass"], "answer": "0"},
+        "OCR-VQA/train": {"questions": ["Who?", "What?"], "answers": ["A. Bee", "My Life"]},
+        "OCR-VQA/test": {"questions": ["Who?", "What?"], "answers": ["A. Bee", "My Life"]},
+        "tallyqa-test/test": {"qa": [{"question": "how many?", "answer": "3", "is_simple": True}]},
+        "TextCaps/train": {"image_id": "0a1b", "caption_str": ["A sign.", "A stop sign."]},
+        "TextCaps/val": {"image_id": "0a1b", "caption_str": ["A sign.", "A stop sign."]},
+        "COCO-Caption/val": {"question_id": "COCO_val2014_000000000009.jpg", "answer": ["A fox.", "A red fox."]},
+        "RICO-Screen2Words/train": {"screenId": 54137, "captions": ["a map", "map of a town"]},
+        "RICO-Screen2Words/test": {"screenId": 54138, "captions": ["a map", "map of a town"]},
+    }
+    for name, row in rows.items():
+        file = root / f"{name}-00000-of-00001.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write_table(table({key: [cell] * 2 for key, cell in {"image": shown, **row}.items()}), file)
+
+
 def documented(root: Path) -> None:
     """Everything that the YAML of the documents names, but a folder of Flan-T5's."""
     conceptual_captions(root / "cc3m/train.tsv", root / "cc3m/images", range(2))
@@ -218,6 +250,7 @@ def documented(root: Path) -> None:
     text_ocr(root / "TextOCR_0.1_train.json", root / "openimages", range(2))
     vqa_v2(root / "v2_questions.json", root / "v2_annotations.json", root / "coco", range(2))
     page(root / "papers/a.pdf")
+    mirrors(root / "hub")
     own = {"image": "1.png", "caption": "a cat"}
     write(root / "own.jsonl", "\n".join(map(json.dumps, [own] * 8 + [{**own, "split": "test"}] * 2)))
     refer(root / "refer/data", instances(root / "instances_train2014.json", root / "train2014", range(3)), range(1))

@@ -54,6 +54,19 @@ class PublicSet:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """What the server of a data set expects: a JSON list with a mapping for each question or image, each once.
+
+    `key` is the field of the question's or image's id, a whole number or, without `numbers`, a text, and `text` that of
+    the answer or caption.
+    """
+
+    key: str
+    text: str = "answer"
+    numbers: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Chart:
     """A chart of the numbers below `key` in a benchmark's `metrics.json`.
 
@@ -93,6 +106,7 @@ class Benchmark:
         regions: whether answers are boxes and masks, written with the mask tokenizer.
         right_or_wrong: whether a single answer is right or wrong; a caption is scored by degrees.
         transfer_of: the benchmark whose fine-tuned model it is measured on; "" for one of its own.
+        submission: the format of the server that scores its test split, if there is one.
         sets: sections of `evaluation` that name the sets it is measured on.
         reads_texts: whether it needs a text tower.
         training_stage: a stage that is trained for this benchmark alone, after pretraining.
@@ -117,6 +131,7 @@ class Benchmark:
     regions: bool = False
     right_or_wrong: bool = True
     transfer_of: str = ""
+    submission: Submission | None = None
     sets: tuple[_Section, ...] = ()
     reads_texts: bool = False
     training_stage: str = ""

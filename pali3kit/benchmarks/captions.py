@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, PublicSet, Submission
 
 _KARPATHY = ("path", "coco/dataset_coco.json"), ("images", "coco")
 
@@ -12,6 +12,7 @@ COCO = Benchmark(
     columns=(Column(title="{set}"),),
     unit=CIDER,
     metric="cider",
+    submission=Submission(key="image_id", text="caption"),
     task="caption",
     public=(
         PublicSet(

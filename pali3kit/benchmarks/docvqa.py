@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet, Submission
 
 DOCVQA = Benchmark(
     name="docvqa",
@@ -10,6 +10,7 @@ DOCVQA = Benchmark(
     columns=(Column(title="{set}"),),
     unit=ANLS,
     metric="anls",
+    submission=Submission(key="questionId"),
     public=(
         PublicSet(
             title="DocVQA (val)",

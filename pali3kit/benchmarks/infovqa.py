@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet, Submission
 
 INFOVQA = Benchmark(
     name="infovqa",
@@ -10,6 +10,7 @@ INFOVQA = Benchmark(
     columns=(Column(title="{set}"),),
     unit=ANLS,
     metric="anls",
+    submission=Submission(key="questionId"),
     public=(
         PublicSet(
             title="InfographicVQA (val)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import VQA, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import VQA, Benchmark, Column, PublicSet, Submission
 
 
 def _on_coco(title: str, questions: str, annotations: str) -> PublicSet:
@@ -28,6 +28,7 @@ VQAV2 = Benchmark(
     unit=VQA,
     metric="vqa_accuracy",
     task="vqa",
+    submission=Submission(key="question_id"),
     public=(
         _on_coco(
             "VQAv2 (val)",
@@ -58,6 +59,7 @@ TEXTVQA = Benchmark(
     unit=VQA,
     metric="vqa_accuracy",
     task="vqa_text",
+    submission=Submission(key="question_id"),
     public=(
         PublicSet(
             title="TextVQA (val)",

@@ -6,7 +6,7 @@ images, which the transfer leaves out. big_vision holds out other ones.
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet, Submission
 
 STVQA = Benchmark(
     name="stvqa",
@@ -14,6 +14,7 @@ STVQA = Benchmark(
     columns=(Column(title="{set}"),),
     unit=ANLS,
     metric="anls",
+    submission=Submission(key="question_id"),
     public=(
         PublicSet(
             title="ST-VQA (1/10 of train)",

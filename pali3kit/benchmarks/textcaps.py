@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, PublicSet, Submission
 
 TEXTCAPS = Benchmark(
     name="textcaps",
@@ -10,6 +10,7 @@ TEXTCAPS = Benchmark(
     columns=(Column(title="{set}"),),
     unit=CIDER,
     metric="cider",
+    submission=Submission(key="image_id", text="caption", numbers=False),
     public=(
         PublicSet(
             title="TextCaps (val)",

@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pali3kit.catalogue import BENCHMARK
@@ -121,14 +120,10 @@ def _evaluate(call: Call) -> int:
     beams = experiment.evaluation.beams if any(each.startswith("evaluation.beams=") for each in overrides) else None
     evaluator = Evaluator(pali.checkpoints, name, experiment, call.options.get("checkpoint"), beams)
     print(f"{evaluator.config.label}: checkpoint {evaluator.checkpoint} of {pali.checkpoints.name}", file=sys.stderr)
-    out.parent.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True)
-    bars = Progress(console=console, transient=True, disable=not console.is_terminal)
-    with TemporaryDirectory(dir=out.parent) as work, bars as progress:
-        made, bar = Path(work) / out.name, progress.add_task("answers")
-        made.mkdir()
-        evaluator.run(made, lambda done, total: progress.update(bar, completed=done, total=total))
-        os.replace(made, out)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("answers")
+        evaluator.publish(out, lambda done, total: progress.update(bar, completed=done, total=total))
     _print_scores(out, name, evaluator.config.label)
     return 0
 
@@ -138,15 +133,20 @@ def _print_scores(folder: Path, benchmark: str, label: str) -> None:
     from pali3kit.report.columns import columns_of, has_column, score_of
     from pali3kit.report.statistics import interval
 
-    metrics = json.loads((folder / "metrics.json").read_bytes())
     rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_bytes().splitlines()]
-    for column in [each for each in columns_of(benchmark) if has_column(each, metrics)]:
+    scored = (folder / "metrics.json").is_file()
+    metrics = json.loads((folder / "metrics.json").read_bytes() if scored else b"{}")
+    if not scored:
+        print(f"{label}: {len(rows)} answers, no score: those to this test split are not public")
+    for column in [each for each in columns_of(benchmark) if scored and has_column(each, metrics)]:
         found = interval({0: score_of(column, metrics, rows)})
         part = f".{column.part}" if column.part else ""
         between = f", 95% interval {found.low:.1f} to {found.high:.1f} ({found.method})"
         shown = between if found.method != "none" else ""
         print(f"{label}{part}: {found.mean:.1f} {column.benchmark.unit}{shown}, n {found.n}")
-    print(f"predictions, metrics and conditions: {folder}")
+    print(f"{'predictions, metrics' if scored else 'predictions'} and conditions: {folder}")
+    if (folder / "submission.json").is_file():
+        print(f"for the server of the test split: {folder / 'submission.json'}")
 
 
 def _folder(place: str) -> Path:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,21 +58,35 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> Experiment:
     """An experiment of a run that was read from `where`, with `key=value` overrides.
 
-    A `data.root` among them replaces the sources of benchmarks; of public sets only what is measured needs to be there.
-    Raises ConfigError with the problems of the overrides:
-    of what the run was trained on, nothing needs to be here.
+    A `data.root` among them replaces the sources of benchmarks; the run's own has those of other benchmarks than the
+    run's. Of public sets only what is measured needs to be there. Raises ConfigError with the problems of the overrides
+    and of such sets: of what the run was trained on, nothing needs to be here.
     """
     problems: list[Problem] = []
     extra = _read_overrides(overrides, problems)
     tree = Node.of(written(experiment), where)
-    if (public := public_sets(_over(tree, extra))) and any(each.startswith("data.root=") for each in overrides):
-        tree = merge(Experiment, tree, without_training(public))
+    merged = _over(tree, extra)
+    if any(each.startswith("data.root=") for each in overrides):
+        if public := public_sets(merged):
+            tree = merge(Experiment, tree, without_training(public))
+    else:
+        tree = merge(Experiment, tree, _below_own_root(merged, experiment.data.benchmarks, where))
     builder, tree = Builder(), _over(tree, extra)
     built = builder.experiment(tree)
     problems += builder.problems + check(built, tree, builder.refused)
     if own := [problem for problem in problems if problem.where != where]:
         raise ConfigError(_ordered(own))
     return built
+
+
+def _below_own_root(tree: Node, own: Container[str], where: str) -> Node:
+    """The public sets of other benchmarks than `own` below the tree's `data.root`, whose place tells their problems."""
+    data = tree.value["data"]
+    root = Node(data.value["root"].value, f"{where}: data.root")
+    public = public_sets(Node({**tree.value, "data": Node({**data.value, "root": root}, data.where)}, tree.where))
+    found = without_training(public).value.get("data") if public is not None else None
+    others = {} if found is None else {k: each for k, each in found.value["benchmarks"].value.items() if k not in own}
+    return nest(Experiment, "data.benchmarks", Node(others, root.where)) if others else Node({}, where)
 
 
 def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:

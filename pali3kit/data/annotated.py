@@ -240,7 +240,7 @@ class _RecordTask:
             assert record is not None
             self.source.skips.add(_named(record.name, error))
             return None
-        if example is not None and not example.target.strip():
+        if example is not None and not example.target.strip() and not example.hidden:
             assert record is not None
             self.source.skips.add(f"{record.name}: an empty target of task '{self.name}'")
             return None

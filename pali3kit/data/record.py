@@ -36,13 +36,16 @@ class Asked:
     """A question about the image and the answers of its annotators, the most frequent first.
 
     Metrics count empty answers as annotators; the first answer that is not empty is the target of training. `group` is
-    the part of the data set that the question belongs to, if scores are told by part ("human", "simple").
+    the part of the data set that the question belongs to, if scores are told by part ("human", "simple"). `id` is its
+    number or name in the data set, if it has one. `hidden`: its answers are not public, as those of a server's test.
     """
 
     text: str
     answers: tuple[str, ...]
     language: str = "en"
     group: str = ""
+    id: int | str | None = None
+    hidden: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text))
@@ -91,6 +94,8 @@ class Record:
         more_images: read the files of the images after the first.
         edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
             turned. Raises DataError. Not for records with boxes.
+        id: number or name of the image in the data set, if it has one.
+        hidden: its captions, in English, are not public, as those of a server's test.
     """
 
     name: str
@@ -104,6 +109,8 @@ class Record:
     more_images: tuple[Callable[[], bytes], ...] = ()
     labels: tuple[str, ...] = ()
     edit: Callable[[Image], Image] | None = None
+    id: int | str | None = None
+    hidden: bool = False
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}

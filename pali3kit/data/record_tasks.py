@@ -104,12 +104,14 @@ def _spans(record: Record, rng: np.random.Generator) -> Example | None:
 
 def _caption(record: Record, rng: np.random.Generator, language: str | None) -> Example | None:
     """A caption in `language`, or in any."""
+    if record.hidden and language in (None, "en"):
+        return Example((0,), prompts.for_caption("en"), "", id=record.id, hidden=True)
     languages = [known for known in _languages(record) if language in (None, known)]
     if not languages:
         return None
     chosen = _pick(languages, rng)
     captions = tuple(record.captions[chosen])
-    return Example((0,), prompts.for_caption(chosen), _pick(captions, rng), captions, chosen)
+    return Example((0,), prompts.for_caption(chosen), _pick(captions, rng), captions, chosen, id=record.id)
 
 
 def _languages(record: Record) -> list[str]:
@@ -131,18 +133,27 @@ def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
     return Example((0,), prompts.for_ocr("EN"), text, (text,)) if text else None
 
 
-def _asked(record: Record, rng: np.random.Generator) -> Asked | None:
-    asked = [question for question in record.questions if question.text.strip() and question.answer]
+def _asked(record: Record, rng: np.random.Generator, hidden: bool = False) -> Asked | None:
+    """A question with an answer or, if asked for, with a hidden one."""
+    asked = [each for each in record.questions if each.text.strip() and (each.answer or (hidden and each.hidden))]
     return asked[int(rng.integers(len(asked)))] if asked else None
 
 
 def _answer(record: Record, rng: np.random.Generator) -> Example | None:
     """Answer a question in any language: the target is the most frequent answer, the references are all."""
-    question = _asked(record, rng)
-    if question is None:
+    asked = _asked(record, rng, hidden=True)
+    if asked is None:
         return None
-    prompt = prompts.for_answer(question.text)
-    return Example((0,), prompt, question.answer, question.answers, question.language, group=question.group)
+    return Example(
+        (0,),
+        prompts.for_answer(asked.text),
+        asked.answer,
+        asked.answers,
+        asked.language,
+        group=asked.group,
+        id=asked.id,
+        hidden=asked.hidden,
+    )
 
 
 def _question(record: Record, rng: np.random.Generator) -> Example | None:

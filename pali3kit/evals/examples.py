@@ -52,8 +52,13 @@ def scorable_indices(name: str, examples: Sequence[Example]) -> list[int]:
     """The indices of the examples that can be scored.
 
     These are all examples; for a multilingual benchmark, those in languages with at least `benchmark.fewest` examples.
-    Raises DataError where there are too few.
+    Raises DataError where there are too few, or where the answers to some are not public.
     """
+    if hidden := sum(example.hidden for example in examples):
+        text = (
+            f"{hidden} of {len(examples)} test examples of '{name}' have no answers to score by, as those of a server"
+        )
+        raise DataError(f"{text}: take other test files here; `pali3kit evaluate` answers these for a submission.")
     benchmark = BENCHMARK.find(name)
     counts = Counter(example.language if benchmark.every_language else "" for example in examples)
     enough = {language for language, count in counts.items() if count >= benchmark.fewest}

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import replace
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 
+import torch
+
+from pali3kit.benchmarks.benchmark import Submission
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
+from pali3kit.data.source import Source
+from pali3kit.data.task import Example
+from pali3kit.errors import DataError
+from pali3kit.evals.examples import benchmark_examples
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
+from pali3kit.evals.submission import submission_ids, written_submission
 from pali3kit.inference.checkpoints import GENERAL, STAGE_1, Checkpoints
 from pali3kit.inference.choice import require_checkpoint
+from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.kinds.evaluate import Config, evaluation_config
 from pali3kit.training.answering import VisualTokens, answer_benchmark, write_answers
 from pali3kit.training.components import build_source
@@ -20,6 +35,10 @@ from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.corpus import record_skipped
 from pali3kit.training.device import chosen_device
 from pali3kit.training.distributed import Ranks
+from pali3kit.types import Json
+from pali3kit.vision.contract import VisionEncoder
+
+SUBMISSION = "submission.json"
 
 
 class Evaluator:
@@ -61,11 +80,48 @@ class Evaluator:
             target_length=self.defaults.target_length,
         )
 
-    def run(self, folder: Path, report: Callable[[int, int], None]) -> EvalResult:
+    @cached_property
+    def _models(self) -> tuple[VisionEncoder, PaLIModel]:
+        return self.checkpoints.vision(self.checkpoint), self.checkpoints.model(self.checkpoint)
+
+    def publish(self, out: Path, report: Callable[[int, int], None]) -> None:
+        """As `run`, in a folder that appears when it is whole.
+
+        Until then answers are kept in another one beside it, named after the conditions and the weights: the same
+        measurement continues after a kill, and no other takes its answers. Raises DataError where another process is
+        at it.
+        """
+        work = out.with_name(f"{out.name}.{self._digest()}.unfinished")
+        work.mkdir(parents=True, exist_ok=True)
+        with _locked(work):
+            try:
+                self.run(work, report)
+                os.replace(work, out)
+            finally:
+                if work.is_dir() and {*os.listdir(work)} <= {"skipped.txt", "filtered.json"}:  # nothing is earned
+                    shutil.rmtree(work)
+
+    def _conditions(self) -> dict[str, Json]:
+        return {"model": self.checkpoints.name, "checkpoint": self.checkpoint, **self.config.plain()}
+
+    def _digest(self) -> str:
+        how = [self._conditions(), asdict(self.defaults), self.execution.precision]
+        hasher = hashlib.sha256(json.dumps(how, sort_keys=True).encode())
+        for model in self._models:
+            for name, tensor in sorted(model.state_dict().items()):
+                hasher.update(name.encode())
+                hasher.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return hasher.hexdigest()[:12]
+
+    def run(self, folder: Path, report: Callable[[int, int], None]) -> EvalResult | None:
         """Write `metrics.json`, `predictions.jsonl` and `config.json` to a folder that exists.
 
         `skipped.txt` lists the images that cannot be read. `report` gets the number of answers, and that of examples.
-        Raises DataError where nothing can be scored.
+        Answers that a killed run left in the folder are not generated again. Where those to the test split are not
+        public, there is no `metrics.json`, and None is returned. If the benchmark has a server, and all examples of its
+        data set are answered, `submission.json` is what that takes.
+
+        Raises DataError where nothing can be scored, or a test split without public answers cannot be submitted.
         """
         config, device = self.config, chosen_device()
         context = StageContext(
@@ -78,13 +134,58 @@ class Evaluator:
         )
         source, tokenizer = build_source(config.source, config.image_size), self.checkpoints.tokenizer()
         with record_skipped(source, context):
-            vision, model = self.checkpoints.vision(self.checkpoint), self.checkpoints.model(self.checkpoint)
+            asked = config.benchmark, config.bins, config.test, config.limit, config.task
+            tested = benchmark_examples(source, *asked)
+            hidden = bool(tested) and all(example.hidden for example in tested)
+            ids, problem = self._ids(tested, source)
+            if hidden and problem:
+                raise DataError(problem)
+            vision, model = self._models
             tokens = VisualTokens.of_encoder(vision.to(device), source, self.defaults.fp16_tokens)
             ranks = Ranks(context.execution)
-            examples, answers = answer_benchmark(config, context, source, model, tokenizer, tokens, ranks)
+            examples, answers = answer_benchmark(config, context, source, tested, model, tokenizer, tokens, ranks)
         masks = self.checkpoints.mask_tokenizer()
-        scores = score(config.benchmark, Answered(examples, answers, source, masks, config.bins))
+        scores = None if hidden else score(config.benchmark, Answered(examples, answers, source, masks, config.bins))
+        if len(examples) < len(ids):
+            problem = f"images of {len(ids) - len(examples)} examples cannot be read: see skipped.txt"
+        if problem:
+            context.say(f"no {SUBMISSION}: {problem}")
+        elif self._server is not None:
+            (folder / SUBMISSION).write_bytes(written_submission(self._server, ids, answers))
+        (folder / "config.json").write_text(json.dumps(self._conditions(), indent=1), encoding="utf-8")
         write_answers(folder, examples, answers, scores)
-        conditions = {"model": self.checkpoints.name, "checkpoint": self.checkpoint, **config.plain()}
-        (folder / "config.json").write_text(json.dumps(conditions, indent=1), encoding="utf-8")
         return scores
+
+    @property
+    def _server(self) -> Submission | None:
+        """The format of the benchmark's server, if its own data set is measured."""
+        return BENCHMARK.find(self.config.benchmark).submission if self.config.published else None
+
+    def _ids(self, examples: Sequence[Example], source: Source) -> tuple[list[int | str], str]:
+        """The ids of a submission, or why there cannot be one."""
+        if self._server is None:
+            return [], ""
+        if len(examples) < self.config.test:
+            wanted = f"set evaluation.limit={self.config.test}"
+            bad = next(iter(source.skips.lines), "") if source.skips is not None else ""
+            few = f"{len(examples)} of {self.config.test} test examples are asked"
+            return [], f"{few}: {wanted if len(examples) == self.config.limit else bad}"
+        try:
+            file = str(self.config.source.get("test") or self.config.source["name"])
+            return submission_ids(self._server, examples, file), ""
+        except DataError as error:
+            return [], str(error)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, which a process that ends lets go."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataError(f"another process measures the same, in {folder}: wait for it.") from error
+        yield
+    finally:
+        os.close(descriptor)

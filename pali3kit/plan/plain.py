@@ -16,8 +16,9 @@ NEUTRAL: dict[str, Json] = {
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "ul2.epsilon": 1e-6,
     "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None,
+    "parquet.columns": None,
     "records.max_images": 16,
-    "transfer.num_validations": 0, "world.english": 0.75,
+    "transfer.num_validations": 0, "vqa.any_order": False, "vqa.with_val": False, "world.english": 0.75,
     "world.labels_per_image": 1.25, "world.wrong_labels": 0.2, "optimizer.options": {},
     "trust_remote_code": False,
 }  # fmt: skip

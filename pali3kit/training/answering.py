@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.answers import generate_answers
-from pali3kit.evals.examples import benchmark_examples, scorable_indices
+from pali3kit.evals.examples import scorable_indices
 from pali3kit.evals.scores import EvalResult
 from pali3kit.language.regions import RegionGrammar
 from pali3kit.masks.codec import RegionFormat
@@ -26,6 +26,7 @@ from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import StageContext
 from pali3kit.training.device import chosen_device, inference_precision
 from pali3kit.training.distributed import Ranks
+from pali3kit.training.kept_answers import ANSWERS, KeptAnswers
 from pali3kit.training.pretraining_images import images_or_black
 from pali3kit.vision.contract import VisionEncoder
 
@@ -68,18 +69,24 @@ def answer_benchmark(
     config: Config,
     context: StageContext,
     source: Source,
+    examples: Sequence[Example],
     model: PaLIModel,
     tokenizer: Tokenizer,
     tokens: VisualTokens,
     ranks: Ranks,
 ) -> tuple[list[Example], list[str]]:
-    """The test examples whose images can be read, and the model's answers; nothing in other ranks than the first."""
-    asked = config.benchmark, config.bins, config.test, config.limit, config.task
-    examples = benchmark_examples(source, *asked)
+    """Those of the test examples whose images can be read, or all where their answers are hidden, and the model's
+    answers; nothing in other ranks than the first.
+
+    Answers are kept in the folder (`KeptAnswers`): one that was killed continues.
+    """
     if source.skips is not None:
         source.skips.count_anew()
     bad = set(tokens.bad)
     examples = [examples[number] for number in _scorable(source, config.benchmark, examples, bad)]
+    kept = KeptAnswers(context.folder, examples, context.writes)
+    if kept.done:
+        context.say(f"continues after {kept.done} of {len(examples)} answers")
     with inference_precision(context.execution.precision):
         predictions = generate_answers(
             model.to(chosen_device()),
@@ -93,7 +100,7 @@ def answer_benchmark(
             RegionGrammar(tokenizer, RegionFormat(config.bins)) if config.constrained else None,
             lambda done: context.report(done, len(examples)),
             context.execution.max_tokens_per_microbatch,
-            lambda answer, batches: _counting(ranks, answer, batches, tokens.found, bad, source.skips),
+            lambda answer, batches: _counting(kept, ranks, answer, batches, tokens.found, bad, source),
         )
     if not context.writes:
         return [], []
@@ -104,8 +111,11 @@ def answer_benchmark(
 def _scorable(source: Source, benchmark: str, examples: Sequence[Example], bad: Container[int]) -> list[int]:
     """The numbers of the examples with images that can be read, of languages that have enough of them.
 
-    Languages that are left out are recorded in `skips`. Raises DataError where nothing is left.
+    Languages that are left out are recorded in `skips`. Examples with hidden answers are not scored: all are left, as a
+    server wants an answer to each; that is then one to a black image. Raises DataError where nothing is left.
     """
+    if examples and all(example.hidden for example in examples):
+        return list(range(len(examples)))
     seen = [number for number, example in enumerate(examples) if not any(image in bad for image in example.images)]
     if examples and not seen:
         raise DataError(f"no image of the test examples of '{benchmark}' can be read: see skipped.txt")
@@ -118,12 +128,13 @@ def _scorable(source: Source, benchmark: str, examples: Sequence[Example], bad: 
 
 
 def _counting(
+    kept: KeptAnswers,
     ranks: Ranks,
     answer: Callable[[Sequence[Example]], list[str]],
     batches: Sequence[Sequence[Example]],
     found: list[tuple[int, str]],
     bad: set[int],
-    skips: Skips | None,
+    source: Source,
 ) -> Iterator[list[str]]:
     """All answers, on rank 0, which counts the images in `found` of all ranks and adds bad ones to `bad`."""
 
@@ -131,17 +142,28 @@ def _counting(
         found.clear()
         return answer(batch), list(found)
 
-    for texts, images in ranks.map(work, batches):
+    for texts, images in kept.map(ranks, work, batches, partial(_is_readable, source)):
         bad.update(number for number, reason in images if reason)
-        if skips is not None:
-            skips.count(reason for _, reason in images)
+        if source.skips is not None:
+            source.skips.count(reason for _, reason in images)
         yield texts
 
 
-def write_answers(folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: EvalResult) -> None:
-    """Write `metrics.json`, and every prediction to `predictions.jsonl`."""
-    metrics = {"value": scores.value, "n": len(examples), "extra": scores.extra, "samples": scores.samples}
-    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+def _is_readable(source: Source, number: int) -> bool:
+    try:
+        source.image("test", number)
+    except DataError:
+        return False
+    return True
+
+
+def write_answers(
+    folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: EvalResult | None
+) -> None:
+    """Write `metrics.json`, if there are scores, and every prediction to `predictions.jsonl`; remove `ANSWERS`."""
+    if scores is not None:
+        metrics = {"value": scores.value, "n": len(examples), "extra": scores.extra, "samples": scores.samples}
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
     with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
         for i, (example, prediction) in enumerate(zip(examples, predictions, strict=True)):
             row = {
@@ -152,10 +174,12 @@ def write_answers(folder: Path, examples: Sequence[Example], predictions: Sequen
                 "references": list(example.references),
                 "language": example.language,
                 **({"group": example.group} if example.group else {}),
-                "score": scores.samples[i],
-                **(scores.details[i] if scores.details else {}),
+                **({} if example.id is None else {"id": example.id}),
+                **({} if scores is None else {"score": scores.samples[i]}),
+                **(scores.details[i] if scores is not None and scores.details else {}),
             }
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    (folder / ANSWERS).unlink(missing_ok=True)
 
 
 def _numbers(example: Example) -> dict[str, int | list[int]]:

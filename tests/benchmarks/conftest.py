@@ -70,12 +70,15 @@ def put(sets: Path) -> Callable[[str, Any], Path]:
 
 
 @pytest.fixture
-def measured(tmp_path: Path, sets: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], FromFiles]:
-    """Loads an experiment that measures a benchmark below the root, and reads its test examples."""
+def measured(tmp_path: Path, sets: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FromFiles]:
+    """Loads an experiment that measures a benchmark below the root, by some other options of its source, and reads its
+    test examples.
+    """
 
-    def measure(name: str) -> FromFiles:
+    def measure(name: str, **options: object) -> FromFiles:
         monkeypatch.chdir(tmp_path)
-        experiment = {"name": "x", "scale": "smoke", "pretrain": "siglip", "evaluate": [name], "data": {"root": "sets"}}
+        data = {"root": "sets", "benchmarks": {name: options}} if options else {"root": "sets"}
+        experiment = {"name": "x", "scale": "smoke", "pretrain": "siglip", "evaluate": [name], "data": data}
         (tmp_path / "x.yaml").write_text(yaml.safe_dump(experiment))
         benchmark, cell = BENCHMARK.find(name), load("x.yaml")
         component = source_of(cell, benchmark)

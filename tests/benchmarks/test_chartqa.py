@@ -60,3 +60,16 @@ def test_malformed_questions_are_left_out(chartqa: Any, measured: Any, wrong: An
     assert len(found.examples) == 2 and any(
         f"test_human.json: [1]: {message}" in line for line in found.source.skips.lines
     )
+
+
+def test_a_transfer_may_train_on_val_too(chartqa: Any, measured: Any, put: Any) -> None:
+    """Images of each split are in its own folder."""
+    chartqa([entry("2.png", "5")], [entry("3.png", "6")])
+    for kind, shade in (("human", 7), ("augmented", 8)):
+        put(f"ChartQA Dataset/val/val_{kind}.json", [entry(f"v{shade}.png", f"of val {shade}")])
+        put(f"ChartQA Dataset/val/png/v{shade}.png", shade)
+    root = "sets/ChartQA Dataset"
+    found = measured("chartqa", path=f"{root}/[tv][ra]*/[tv]*_*.json", images=root)
+    trained = found.trained(3)
+    assert {example.target for example in trained} == {"1", "of val 7", "of val 8"} and len(found.examples) == 2
+    assert {int(found.source.image("train", each.images[0])[0, 0, 0]) for each in trained} == {1, 7, 8}

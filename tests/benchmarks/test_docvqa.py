@@ -25,7 +25,7 @@ def of(*entries: Any) -> dict[str, Any]:
 @pytest.fixture
 def docvqa(put: Any) -> Any:
     """One image to train on; writes the file of val."""
-    put("docvqa/train_v1.0_withQT.json", of(entry(1, data_split="train")))
+    put("docvqa/train_v1.0_withQT.json", {**of(entry(1, data_split="train")), "dataset_split": "train"})
     put("docvqa/train/documents/abcd0001_1.png", 10)
 
     def write(*entries: Any, name: str = "val_v1.0_withQT.json") -> None:
@@ -84,3 +84,13 @@ def test_two_releases_of_a_file_are_refused(docvqa: Any, measured: Any) -> None:
     expected = "val_v1.0_withQT.json: data[0]: 'questionId' 2 is already that of "
     with pytest.raises(DataError, match=re.escape(expected)):
         measured("docvqa")
+
+
+def test_a_transfer_may_train_on_val_too(docvqa: Any, measured: Any) -> None:
+    """Images of each split are in its own folder."""
+    docvqa(entry(2), entry(3, answers=["12%"]), entry(4, answers=["abcd"]))
+    found = measured("docvqa", path="sets/docvqa/[tv][ra]*_v1.0*.json", images="sets/docvqa")
+    trained = found.trained(4)
+    assert {example.target for example in trained} == {"May 3", "12%", "abcd"} and len(trained) == 4
+    shades = {int(found.source.image("train", example.images[0])[0, 0, 0]) for example in trained}
+    assert shades == {20, 30, 40, 10}

@@ -44,3 +44,23 @@ def test_a_question_without_an_image_is_refused(infovqa: Any, measured: Any) -> 
     infovqa({"questionId": 2, "question": "a?", "answers": ["b"]})
     with pytest.raises(DataError, match=r"val_v1.0_withQT.json: data\[0\]: no field 'image_id'"):
         measured("infovqa")
+
+
+def test_what_an_answer_lists_may_be_right_in_any_order(infovqa: Any, measured: Any) -> None:
+    infovqa(entry(2, "apple, pear, fig", "3"), entry(3, "a, b, c, d, e, f, g"))
+    found = measured("infovqa", any_order=True)
+    orders, long = (example.references for example in found.examples)
+    assert len(orders) == 7 and orders[0] == "apple, pear, fig" and orders[-1] == "3" and "fig, apple, pear" in orders
+    assert long == ("a, b, c, d, e, f, g",), "720 orders at most"
+    assert found.score("pear, fig, apple", "g, f, e, d, c, b, a").samples[0] == 100
+
+
+def test_a_transfer_may_train_on_val_too(infovqa: Any, measured: Any, put: Any) -> None:
+    infovqa(entry(2, "apple"), entry(3, "fig"))
+    unanswered = entry(4)
+    del unanswered["answers"]
+    put("infovqa/infographicsVQA_test_v1.0.json", of(unanswered))
+    for pattern in ("sets/infovqa/infographicsVQA_[tv][ra]*.json", "sets/infovqa/infographicsVQA_*.json"):
+        found = measured("infovqa", path=pattern)
+        assert {example.target for example in found.trained(3)} == {"pear", "apple", "fig"}
+        assert found.source.size("train") == 3

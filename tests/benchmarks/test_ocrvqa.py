@@ -39,6 +39,7 @@ def test_from_files_to_score(ocrvqa: Any, measured: Any) -> None:
     assert found.score("a. bee", "NO", "d.").samples == [100, 100, 0]
     assert found.score(" a. bee", "no", "D").value == pytest.approx(200 / 3)
     assert found.trained(1)[0].target in ("C", "Yes") and found.source.size("train") == 1
+    assert measured("ocrvqa", with_val=True).source.size("train") == 2
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,9 @@ def test_screens_without_a_summary_are_refused(screens: Any, measured: Any) -> N
     screens("screen2words/split/test_screens.txt", "54137.jpg\n")
     with pytest.raises(DataError, match="no captions of the screens in "):
         measured("screen2words")
+
+
+def test_a_transfer_may_train_on_dev_too(screens: Any, measured: Any) -> None:
+    screens("screen2words/split/dev_screens.txt", "54137\n")
+    found = measured("screen2words", train="sets/screen2words/split/[td][re][av]*_screens.txt")
+    assert found.source.size("train") == 2

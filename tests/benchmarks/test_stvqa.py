@@ -46,3 +46,14 @@ def test_a_malformed_path_is_refused(stvqa: Any, measured: Any) -> None:
     stvqa(*(entry(number) for number in range(10)), entry(10, file_path=None))
     with pytest.raises(DataError, match=r"train_task_3.json: data\[10\]: 'file_path' should be a text, not nothing"):
         measured("stvqa")
+
+
+def test_all_of_the_servers_test_split_is_answered(stvqa: Any, measured: Any, put: Any) -> None:
+    stvqa(*(entry(number) for number in range(40)))
+    put(
+        "stvqa/test_task_3.json",
+        {"data": [{key: value for key, value in entry(n).items() if key != "answers"} for n in range(9)]},
+    )
+    found = measured("stvqa", test="sets/stvqa/test_task_3.json")
+    assert [(example.id, example.hidden) for example in found.examples] == [(number, True) for number in range(9)]
+    assert measured("stvqa", hold_out=None, test="sets/stvqa/test_task_3.json").source.size("train") == 40

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pali3kit.errors import DataError
 from pali3kit.metrics import cider
 
 CAPTIONS = {"0a1b": ["A red sign says stop.", "A stop sign."], "2c": ["A bus with 42 on it.", "Bus number 42."]}
@@ -40,6 +41,22 @@ def test_from_files_to_score(textcaps: Any, measured: Any) -> None:
 
 
 def test_the_test_file_has_no_captions(textcaps: Any, measured: Any) -> None:
-    textcaps("textcaps/TextCaps_0.1_val.json", records("caption"))
-    with pytest.raises(Exception, match=r"TextCaps_0.1_val.json: data\[0\]: no field 'caption_str'"):
-        measured("textcaps")
+    listed = records("reference_strs_of")
+    textcaps("textcaps/TextCaps_0.1_val.json", listed)
+    found = measured("textcaps").examples
+    assert [(example.id, example.hidden, example.references) for example in found] == [
+        ("0a1b", True, ()), ("2c", True, ()),
+    ]  # fmt: skip
+    assert [example.prompt for example in found] == ["Generate the alt_text in EN at 0: <extra_id_0>"] * 2
+    textcaps("textcaps/TextCaps_0.1_train.json", listed)
+    with pytest.raises(DataError, match=r"TextCaps_0.1_train.json: data\[0\]: no field 'caption_str'"):
+        measured("textcaps").source.size("train")
+
+
+def test_a_record_without_a_caption_among_others_is_refused(textcaps: Any, measured: Any) -> None:
+    listed = records()
+    del listed["data"][0]["caption_str"]
+    textcaps("textcaps/TextCaps_0.1_val.json", listed)
+    found = measured("textcaps")
+    assert [example.id for example in found.examples] == ["2c"]
+    assert any("data[0]: no field 'caption_str'" in line for line in found.source.skips.lines)

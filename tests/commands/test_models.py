@@ -196,6 +196,39 @@ def test_evaluate_needs_no_files_to_train_on(opened: list[Any], capsys: pytest.C
     assert "there is no 'sets/vqav2/v2_mscoco_val2014_annotations.json'" in told
 
 
+def test_evaluate_finds_other_benchmarks_below_the_runs_root(
+    opened: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And of a test split whose answers are not public, it writes the submission."""
+    asked = [{"question_id": 5 + n, "image_id": f"{n}", "question": f"what is {n}?"} for n in range(3)]
+    for split in ("train", "val"):
+        true_files.write(
+            Path(f"sets/textvqa/TextVQA_0.5.1_{split}.json"), {"data": [asked[0] | {"answers": ["a"] * 10}]}
+        )
+    true_files.write(Path("sets/textvqa/TextVQA_0.5.1_test.json"), {"data": asked})
+    for number in range(3):
+        true_files.image(Path(f"sets/textvqa/train_images/{number}.jpg"), number)
+    recipe = Path(MODEL, "recipe.yaml")
+    made = yaml.safe_load(recipe.read_text())
+    made["data"]["root"], words = "sets", ["evaluate", MODEL, "textvqa", "--checkpoint", "multimodal"]
+    recipe.write_text(yaml.safe_dump(made))
+    assert main([*words, "data.benchmarks.textvqa.test=sets/textvqa/TextVQA_0.5.1_test.json"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "textvqa: 3 answers, no score: those to this test split are not public",
+        "predictions and conditions: runs/evaluate/textvqa",
+        "for the server of the test split: runs/evaluate/textvqa/submission.json",
+    ]
+    submitted = json.loads(Path("runs/evaluate/textvqa/submission.json").read_text())
+    assert [each["question_id"] for each in submitted] == [5, 6, 7]
+    assert main([*words, "--out", "val"]) == 0
+    assert ", n 1\npredictions, metrics and conditions: val\n" in capsys.readouterr().out
+    Path("sets/textvqa/TextVQA_0.5.1_val.json").unlink()
+    assert main([*words, "--out", "again"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "model/recipe.yaml: data.root: benchmark 'textvqa' is measured on TextVQA"
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

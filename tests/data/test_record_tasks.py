@@ -167,3 +167,14 @@ def test_span_corruption_of_captions_without_their_image() -> None:
     assert draw_of("span_corruption", 101, CLASSES, 64)(EMPTY, np.random.default_rng(0)) is None
     short = Record("short", png, captions={"en": ("a",)})
     assert draw_of("span_corruption", 101, CLASSES, 64)(short, np.random.default_rng(0)) is None
+
+
+def test_hidden_answers_and_captions_are_asked_for() -> None:
+    """Only where a model answers them: there is nothing to train on."""
+    hidden = replace(RECORD, questions=(Asked("why?", (), id=7, hidden=True),), captions={}, id=9, hidden=True)
+    for name in ("vqg", "splitcap", "caption_de"):
+        assert draw_of(name, 101, CLASSES, 64)(hidden, np.random.default_rng(0)) is None
+    for name, number in (("vqa", 7), ("caption", 9), ("caption_multilingual", 9), ("caption_en", 9)):
+        [example] = drawn(name, hidden, count=1)
+        assert (example.id, example.hidden, example.target, example.references) == (number, True, "", ())
+        assert example.prompt in ("Answer in EN: why? <extra_id_0>", "Generate the alt_text in EN at 0: <extra_id_0>")

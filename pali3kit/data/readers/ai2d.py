@@ -14,6 +14,7 @@ from pali3kit.data.fields import field, mapping, nonblank, numbers, read_json, t
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid, valid_or_raise
+from pali3kit.data.readers.vqa_questions import with_options
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.images.drawing import Letter, write_letters
@@ -101,8 +102,8 @@ def _asked(text: str, entry: Mapping[str, object], where: str) -> Asked:
     right = field(entry, "correctAnswer", int, where)
     if not 0 <= right < len(options) <= 26 or not options[right]:
         raise DataError(f"{where}: 'correctAnswer' {right} is none of the {len(options)} 'answerTexts'.")
-    listed = " ".join(f"({chr(ord('a') + number)}) {option}" for number, option in enumerate(options))
-    return Asked(f"{text.strip()} {listed}", (options[right],))
+    number = entry.get("questionId")
+    return Asked(with_options(text, options), (options[right],), id=number if isinstance(number, str) else None)
 
 
 def _letters(file: Path) -> Sequence[Letter]:

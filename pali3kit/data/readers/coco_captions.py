@@ -46,7 +46,8 @@ class CocoCaptionsReader(SkippingFiles):
       `annotations[]: image_id, caption`. Captions that VizWiz marks as rejected or precanned are skipped.
     - TextCaps: `data[]: image_id, caption_str`, one entry for each caption, optionally `image_path`.
 
-    Images are in the folder `images`, directly or in the subfolder `filepath`. Blank captions are skipped.
+    Images are in the folder `images`, directly or in the subfolder `filepath`. Blank captions are skipped. A test file
+    of the last two kinds without any, as servers score, can be answered and not scored.
 
     Translations (COCO-35L of Crossmodal-3600, `coco_mt_train.jsonl.bz2`; each line has `image_id` =
     `<coco id>_<number>`, `trg_lang` and `translation_tokenized`) add captions in other languages to the same images.
@@ -62,14 +63,18 @@ class CocoCaptionsReader(SkippingFiles):
         super().__init__(require_path(path), *translated, *([self.rotations.path] if self.rotations else []))
         self.path, self.image_folder, self.split = self.files[0], require_path(images, "folder"), split
         self.translated: Sequence[Path] = translated
+        self.hidden = False  # known once the file is read
 
     @cached_property
     def entries(self) -> list[_Entry | DataError]:
         """The images of the split that have a caption; a DataError in place of a malformed one."""
         content = mapping(read_json(self.path), str(self.path))
+        self.hidden = self.split == "test" and _without_captions(content)
+        if self.hidden and "images" in content:
+            content = {**content, "annotations": []}
         by_field = {"annotations": self._coco, "data": self._textcaps}
         read = next((read for field, read in by_field.items() if field in content), self._karpathy)
-        entries = [entry for entry in read(content) if isinstance(entry, DataError) or entry.captions]
+        entries = [entry for entry in read(content) if isinstance(entry, DataError) or entry.captions or self.hidden]
         return require_any_valid(entries, f"{self.path}: no image with a caption in the {self.split} split")
 
     def _karpathy(self, content: Mapping[str, object]) -> Iterator[_Entry | DataError]:
@@ -116,8 +121,8 @@ class CocoCaptionsReader(SkippingFiles):
             where, first = captions[0]
             try:
                 file = field(first, "image_path", str, where) if "image_path" in first else f"{name}.jpg"
-                texts = tuple(filter(None, [self._caption(caption, "caption_str", at) for at, caption in captions]))
-                yield _Entry(where, f"{self.path}: image {name}", name, file, None, texts)
+                told = [] if self.hidden else [self._caption(entry, "caption_str", at) for at, entry in captions]
+                yield _Entry(where, f"{self.path}: image {name}", name, file, None, tuple(filter(None, told)))
             except DataError as error:
                 yield error
 
@@ -177,7 +182,24 @@ class CocoCaptionsReader(SkippingFiles):
             captions[language] = (*captions.get(language, ()), *texts)
         turn = self.rotations.turn([str(entry.number)]) if self.rotations else None
         read_image = image_in(self.image_folder, *coco_files(entry.file))
-        return Record(entry.name, read_image, entry.size, captions, stored=turn is not None, edit=turn)
+        return Record(
+            entry.name,
+            read_image,
+            entry.size,
+            captions,
+            stored=turn is not None,
+            edit=turn,
+            id=entry.number,
+            hidden=self.hidden,
+        )
+
+
+def _without_captions(content: Mapping[str, object]) -> bool:
+    """Whether a file lists images alone, as those that the servers of COCO and TextCaps test on."""
+    listed = content.get("data", content.get("images"))
+    images = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    told = {"caption_str", "sentences"}
+    return bool(images) and "annotations" not in content and not any(told & image.keys() for image in images)
 
 
 def _split(image: Mapping[str, object], where: str) -> str:

@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, mapping, numbers, read_json
-from pali3kit.data.lines import Lines
+from pali3kit.data.lines import Lines, find_files
 from pali3kit.data.reader import image_in, inside, require_path
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid
 from pali3kit.data.record import Record
@@ -38,16 +38,16 @@ class _RicoReader(SkippingFiles):
     - Screen2Words: `screenId, summary`, a row for each summary.
     - WidgetCap: `datasetId, screenId, nodeId, captions`, which are separated by `|`.
 
-    `split` has the screens of the split, an id on each line. Images are `<screenId>.jpg` in `images`; the view
-    hierarchies of widgets are beside them, `<screenId>.json`.
+    `split`, a file or a pattern, has the screens of the split, an id on each line. Images are `<screenId>.jpg` in
+    `images`; the view hierarchies of widgets are beside them, `<screenId>.json`.
 
     Raises:
         DataError: there is no such column, or no screen of the split has a caption.
     """
 
     def __init__(self, path: str, images: str, split: str, image_size: int) -> None:
-        super().__init__(require_path(path), require_path(split))
-        self.path, self.split, self.folder = *self.files, require_path(images, "folder")
+        super().__init__(require_path(path), *find_files(split, ".txt"))
+        self.path, self.split, self.folder = self.files[0], split, require_path(images, "folder")
         self.image_size = image_size
 
     @cached_property
@@ -58,8 +58,8 @@ class _RicoReader(SkippingFiles):
         if column is None or "screenId" not in table.names:
             found = ", ".join(table.names)
             raise DataError(f"{self.path}: no columns 'screenId' and 'summary', or 'captions', among: {found}")
-        lines = self.split.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        screens = {line.strip() for line in lines}
+        lists = [file.read_text(encoding="utf-8-sig", errors="replace") for file in self.files[1:]]
+        screens = {line.strip() for text in lists for line in text.splitlines()}
         captions: dict[tuple[str, str], tuple[str, ...]] = {}
         for where, row in self._rows(table):
             if row["screenId"].strip() in screens:

@@ -8,6 +8,7 @@ import os
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -15,12 +16,22 @@ from pathlib import Path
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json
 from pali3kit.data.folder import IMAGES
-from pali3kit.data.lines import find_files
 from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import TYPES, Id, by_id, coco_files, read_id
 from pali3kit.data.readers.rotations import Rotations
-from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid, valid_or_raise
-from pali3kit.data.readers.vqa_questions import ANSWERS, PATHS, Names, RawQuestion, image_mismatch, read_asked
+from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
+from pali3kit.data.readers.vqa_questions import (
+    ANSWERS,
+    PATHS,
+    Names,
+    RawQuestion,
+    answers_in,
+    file_groups,
+    image_mismatch,
+    in_any_order,
+    read_asked,
+    require_new,
+)
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
@@ -40,16 +51,18 @@ class _VqaReader(SkippingFiles):
     - VQ2A: `annotations[]: image_id, qa_pairs[]: question, answers[]`; images are `<image_id>.jpg`, or as COCO's.
     - OCR-VQA: `<id>: questions[], answers[], split` of all splits; images are `<id>.jpg`.
 
-    Images are in `images`, or in its subfolder `data_subtype`, with any extension of an image format. Questions are in
-    `language`. A record is an image with all its questions or, for the split `test`, with one: accuracy averages over
-    questions.
+    Images are in `images`, or in its subfolder `data_subtype` (VQAv2), `<dataset_split>` (DocVQA) or `<split>/png`
+    (ChartQA), with any extension of an image format. Questions are in `language`. A record is an image with all its
+    questions or, for the split `test`, with one: accuracy averages over questions.
 
     An answer may be empty and still counts as an annotator's. Questions that are blank or have only empty answers are
-    skipped.
+    skipped, and those without answers where others have some. A test file without any, as servers score, can be
+    answered and not scored.
 
     Several files (a pattern) are read in turn, one question of each, so that any beginning has as many of all: those of
     ChartQA, `test_human.json` and `test_augmented.json`, are the groups `human` and `augmented`. With `hold_out` N, one
-    image of N, chosen by its name, is for testing alone.
+    image of N, chosen by its name, is for testing alone. `with_val` reads OCR-VQA's validation split too; with
+    `any_order` answers are right in any order of what they list (`in_any_order`).
     """
 
     version = 2
@@ -64,20 +77,29 @@ class _VqaReader(SkippingFiles):
         split: str = "train",
         hold_out: int | None = None,
         rotations: str | None = None,
+        with_val: bool = False,
+        any_order: bool = False,
     ) -> None:
-        self.groups, self._annotations = _groups(path), require_path(annotations) if annotations else None
+        self.groups, self._annotations = file_groups(path), file_groups(annotations) if annotations else {}
         self.rotations = Rotations(rotations) if rotations else None
-        others = [self._annotations, self.rotations.path if self.rotations else None]
-        super().__init__(*self.groups, *(file for file in others if file))
+        super().__init__(*self.groups, *self._annotations, *([self.rotations.path] if self.rotations else []))
         self.path, self.image_folder, self.language = self.files[0], require_path(images, "folder"), language
-        self.split, self.hold_out = split, hold_out
+        self.split, self.hold_out, self.with_val, self.any_order = split, hold_out, with_val, any_order
 
     @cached_property
     def entries(self) -> list[Entry | DataError]:
         """Images with their questions; a DataError in place of one with a malformed question."""
         asked: dict[tuple[Names, int], list[Asked | DataError]] = defaultdict(list)
-        for number, entry in enumerate(self._entries()):
-            if self._is_ours(entry.names) and (question := read_asked(entry, self.language, self.skipped)) is not None:
+        raw = [*self._entries()]
+        hidden = self.split == "test" and all(entry.hidden for entry in raw)
+        for number, entry in enumerate(raw):
+            if not (hidden or self._is_ours(entry.names)):
+                continue
+            if entry.hidden and not hidden:
+                self.skipped.note("a question without answers", entry.where)
+            elif (question := read_asked(entry, self.language, self.skipped)) is not None:
+                if self.any_order and isinstance(question, Asked):
+                    question = replace(question, answers=in_any_order(question.answers))
                 asked[entry.names, number if self.split == "test" else 0].append(question)
         found = [_entry(names, questions) for (names, _), questions in asked.items()]
         return require_any_valid(found, f"{self.path}: no question with an answer")
@@ -94,54 +116,70 @@ class _VqaReader(SkippingFiles):
         for row in zip_longest(*(self._of_file(file, group) for file, group in self.groups.items())):
             for entry in filter(None, row):
                 if len(self.groups) > 1:
-                    _require_new(entry, seen)
+                    require_new(entry, seen)
                 yield entry
 
     def _of_file(self, file: Path, group: str) -> Iterator[RawQuestion]:
         content = read_json(file)
         if isinstance(content, list):  # VizWiz-VQA, A-OKVQA, ChartQA, TallyQA
-            return self._listed({"": content}, "", file, group)
+            return self._listed({"": content}, "", file, group, f"{file.parent.name}/png")
         layout = mapping(content, str(file))
         if "data" in layout:
-            return self._listed(layout, "data", file, group)
+            return self._listed(layout, "data", file, group, str(layout.get("dataset_split", "")))
         if "questions" in layout:
-            return self._vqa(layout)
+            return self._vqa(layout, file)
         return self._vq2a(layout) if "annotations" in layout or not _are_books(layout) else self._ocrvqa(layout)
 
-    def _vqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
-        if self._annotations is None:
-            raise DataError(f"{self.path} has questions only: `annotations` should name the file with their answers")
-        file, folder = str(self._annotations), content.get("data_subtype")
-        answers = by_id(self.skipped, mapping(read_json(self._annotations), file), "annotations", file, "question_id")
-        questions = by_id(self.skipped, content, "questions", str(self.path), "question_id")
+    @cached_property
+    def _answers(self) -> dict[Id, Located]:
+        return answers_in(list(self._annotations), self.skipped)
+
+    def _vqa(self, content: Mapping[str, object], file: Path) -> Iterator[RawQuestion]:
+        folder, answers = content.get("data_subtype"), self._answers
+        questions = by_id(self.skipped, content, "questions", str(file), "question_id")
+        if not self._annotations:
+            yield from self._without_answers(questions, folder if isinstance(folder, str) else "")
+            return
         before = self.skipped.num_errors
         for number, (where, question) in questions.items():
             names = self._names(question, where, folder if isinstance(folder, str) else "")
             if names is None:
                 continue
             if number not in answers:
-                wrong = f"{where}: question_id {number} is not in {file}"
-                yield RawQuestion(where, question, names, file, {}, wrong=wrong)
+                wrong = f"{where}: question_id {number} is not in {' or '.join(map(str, self._annotations))}"
+                yield RawQuestion(where, question, names, where, {}, wrong=wrong)
                 continue
             at, answer = answers[number]
             wrong = image_mismatch(question, where, answer, at)
             yield RawQuestion(where, question, names, at, answer, wrong=wrong)
         self.skipped.check_share(before, len(questions))
-        for number, (where, _) in answers.items():
+        for number, (where, _) in answers.items() if len(self.groups) == 1 else ():
             if number not in questions:
                 self.skipped.note(f"an answer to a question that {self.path} does not have", where)
 
-    def _listed(self, content: Mapping[str, object], name: str, file: Path, group: str) -> Iterator[RawQuestion]:
+    def _without_answers(self, questions: Mapping[Id, Located], folder: str) -> Iterator[RawQuestion]:
+        if self.split != "test":
+            raise DataError(f"{self.path} has questions only: `annotations` should name the file with their answers")
+        before = self.skipped.num_errors
+        for where, question in questions.values():
+            if (names := self._names(question, where, folder)) is not None:
+                yield RawQuestion(where, question, names, where, {}, hidden=True)
+        self.skipped.check_share(before, len(questions))
+
+    def _listed(
+        self, content: Mapping[str, object], name: str, file: Path, group: str, folder: str
+    ) -> Iterator[RawQuestion]:
         for where, entry in self.skipped.mappings(content, name, str(file)):
-            if not any(field in entry for field in ANSWERS):
-                self.skipped.note("a question without answers", where)  # a test file
-            elif (names := self._names(entry, where)) is not None:
-                yield RawQuestion(where, entry, names, where, entry, group)
+            hidden = not any(field in entry for field in ANSWERS)
+            if (names := self._names(entry, where)) is not None:
+                if folder and any(path in entry for path in PATHS):  # DocVQA's and ChartQA's splits have one each
+                    names = (*names, f"{folder}/{names[0]}")
+                yield RawQuestion(where, entry, names, where, entry, group, hidden=hidden)
 
     def _ocrvqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
         for name, (where, book) in self.skipped.mapping_items({"": content}, "", str(self.path)):
             try:
-                if field(book, "split", int, where) != OCRVQA_SPLITS[self.split]:
+                if field(book, "split", int, where) not in (OCRVQA_SPLITS[self.split], 2 if self.with_val else 0):
                     continue
                 questions, answers = (field(book, key, list, where) for key in ("questions", "answers"))
                 if len(questions) != len(answers):
@@ -203,21 +241,6 @@ def _files(name: str) -> Iterator[str]:
         yield from coco_files(f"{name}{ending}")
 
 
-def _groups(path: str) -> dict[Path, str]:
-    """The files of a path or pattern; of several, each with its group, the last part of its name."""
-    files = find_files(path, ".json") if any(sign in path for sign in "*?") else [require_path(path)]
-    return {file: file.name.partition(".")[0].rpartition("_")[2] if len(files) > 1 else "" for file in files}
-
-
-def _require_new(entry: RawQuestion, seen: dict[Id, str]) -> None:
-    """Raise DataError where another file has the question too, as two releases of DocVQA do."""
-    for name in ("question_id", "questionId"):
-        if name in entry.question:
-            number = read_id(entry.question, name, entry.where)
-            if (first := seen.setdefault(number, entry.where)) != entry.where:
-                raise DataError(f"{entry.where}: '{name}' {number} is already that of {first}: name one of the files.")
-
-
 def _are_books(layout: Mapping[str, object]) -> bool:
     """Whether a mapping is OCR-VQA's."""
     return any(isinstance(book, dict) and "questions" in book for book in layout.values())
@@ -240,6 +263,8 @@ def _create(
     test_annotations: str | None = None,
     hold_out: int | None = None,
     rotations: str | None = None,
+    with_val: bool = False,
+    any_order: bool = False,
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file, or a pattern of
@@ -247,11 +272,11 @@ def _create(
 
     OCR-VQA's file contains its test split: `test` is then the same file. So it is where one image of `hold_out` is held
     out of training to test on, as ST-VQA has no validation split. `rotations` is Open Images' list of turned images
-    (TextVQA).
+    (TextVQA). `with_val` trains on OCR-VQA's validation split too. `any_order`: an answer that lists several things is
+    right in any order of them.
     """
-    reader = _VqaReader(path, images, annotations, language, hold_out=hold_out, rotations=rotations)
+    reader = _VqaReader(path, images, annotations, language, "train", hold_out, rotations, with_val)
     if test is None:
         return AnnotatedSource(reader)
-    return AnnotatedSource(
-        reader, _VqaReader(test, test_images or images, test_annotations, language, "test", hold_out, rotations)
-    )
+    asked = test, test_images or images, test_annotations, language
+    return AnnotatedSource(reader, _VqaReader(*asked, "test", hold_out, rotations, any_order=any_order))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.source import Source
+from pali3kit.data.task import Example
 from pali3kit.evals.answers import examples_per_batch
+from pali3kit.evals.examples import benchmark_examples, scorable_indices
 from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
 from pali3kit.plan.kinds.evaluate import Config
@@ -23,7 +27,7 @@ def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json` and every prediction in `predictions.jsonl`.
 
     Examples with images that cannot be read are left out: `n` does not count them, and `skipped.txt` lists the images
-    and the languages of which too few examples are left.
+    and the languages of which too few examples are left. A killed run is continued, on any number of ranks.
     """
     ranks = Ranks(context.execution)
     with ranks.together():  # the others wait for rank 0, which alone scores, and fail where it does
@@ -32,7 +36,10 @@ def run(config: Config, context: StageContext) -> None:
             tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
             model = Artifact(context.parents["model"]).pali(tokenizer)
             tokens = _tokens(source, context)
-            examples, answers = answer_benchmark(config, context, source, model, tokenizer, tokens, ranks)
+            asked = config.benchmark, config.bins, config.test, config.limit, config.task
+            examples: Sequence[Example] = benchmark_examples(source, *asked)
+            scorable_indices(config.benchmark, examples)  # before they are answered
+            examples, answers = answer_benchmark(config, context, source, examples, model, tokenizer, tokens, ranks)
         if context.writes:
             mask_tokenizer = trained_mask_tokenizer(context)
             scores = score(config.benchmark, Answered(examples, answers, source, mask_tokenizer, config.bins))

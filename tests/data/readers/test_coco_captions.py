@@ -309,3 +309,13 @@ def test_a_blank_language_code_is_an_error(tmp_path: Path) -> None:
     reader = CocoCaptionsReader(write(tmp_path / "c.json", SPLITS), str(tmp_path), "train", str(tmp_path / "t.jsonl"))
     assert reader.languages == ("en", "de")
     assert [damage.rpartition("/")[2] for damage in reader.damages] == ["t.jsonl:1: 'trg_lang' is blank."]
+
+
+def test_the_file_of_cocos_test_images_has_no_captions(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "COCO_test2014_000000000009.jpg", shade=5)
+    listed = {"images": [{"id": 9, "file_name": "COCO_test2014_000000000009.jpg", "height": 3, "width": 4}]}
+    (tmp_path / "i.json").write_text(json.dumps(listed))
+    record = CocoCaptionsReader(str(tmp_path / "i.json"), str(tmp_path), "test").record(0)
+    assert (record.id, record.hidden, record.captions) == (9, True, {}) and record.read_image()
+    with pytest.raises(DataError, match=r"i\.json: images\[0\]: no field 'split'"):
+        len(CocoCaptionsReader(str(tmp_path / "i.json"), str(tmp_path), "train"))

@@ -140,3 +140,23 @@ def test_keys_may_be_short_and_are_not_missing(tmp_path: Path, image: Callable[.
     assert reader.record(0).read_image()
     with pytest.raises(DataError, match="row 1: 'key' should be a text, not nothing"):
         reader.record(1)
+
+
+def test_captions_of_a_mirror(tmp_path: Path) -> None:
+    """TextCaps' on the hub: a list of captions for each image, none in the test split."""
+    columns = {"caption": "caption_str", "id": "image_id"}
+    told = {"image": [b"1", b"2"], "caption": ["not", "these"], "image_id": ["0a", "0b"]}
+    train = table(tmp_path / "train.parquet", {**told, "caption_str": [["A sign.", "A bus."], ["A cat."]]})
+    test = table(tmp_path / "test.parquet", {**told, "caption_str": pa.array([None, []], pa.list_(pa.string()))})
+    source = _create(train, columns=columns, test=test)
+    assert {source.record("train", n).captions["en"] for n in range(2)} == {("A sign.", "A bus."), ("A cat.",)}
+    records = [source.record("test", n) for n in range(2)]
+    assert [(record.id, record.hidden, record.captions) for record in records] == [("0a", True, {}), ("0b", True, {})]
+    with pytest.raises(DataError, match=r"train\.parquet: no column 'captions_str'\. Did you mean 'caption_str'\?"):
+        len(_ParquetReader(train, columns={"caption": "captions_str"}))
+    with pytest.raises(DataError, match=r"columns: nothing is called 'captoin'\. Did you mean 'caption'\?"):
+        _ParquetReader(train, columns={"captoin": "caption_str"})
+    with pytest.raises(DataError, match=r"row group 0, row 0: 'image' should be a number or a text, not a bytes"):
+        _ParquetReader(train, columns={"caption": "caption_str", "id": "image"}).record(0)
+    with pytest.raises(DataError, match=r"row group 0, row 0: 'caption_str' should be a text that is not empty"):
+        _ParquetReader(test, columns=columns).record(0)

@@ -61,8 +61,8 @@ def test_vqav2(tmp_path: Path, image: Callable[..., Path]) -> None:
     record = source.record("train", 0)
     assert source.size("train") == 1 and source.image("train", 0).max() == 4
     assert record.questions == (
-        Asked("What is this photo taken looking through?", ("net",)),
-        Asked("What color is his shirt?", ("orange", "orange", "red")),
+        Asked("What is this photo taken looking through?", ("net",), id=458752000),
+        Asked("What color is his shirt?", ("orange", "orange", "red"), id=458752001),
     )
     tested = [source.record("test", number) for number in range(source.size("test"))]  # accuracy is by question
     assert [record.questions for record in tested] == [(question,) for question in record.questions]
@@ -71,13 +71,15 @@ def test_vqav2(tmp_path: Path, image: Callable[..., Path]) -> None:
 def test_textvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
     image(tmp_path / "0054c9.jpg")
     record = _VqaReader(write(tmp_path / "q.json", TEXTVQA), str(tmp_path)).record(0)
-    assert record.questions == (Asked("what is the brand?", ("nous", "nous", "dakota")),) and record.read_image()
+    assert (
+        record.questions == (Asked("what is the brand?", ("nous", "nous", "dakota"), id=34602),) and record.read_image()
+    )
 
 
 def test_vq2a_in_another_language(tmp_path: Path, image: Callable[..., Path]) -> None:
     image(tmp_path / "COCO_val2014_000000000042.jpg")
     record = _VqaReader(write(tmp_path / "q.json", VQ2A), str(tmp_path), language="de").record(0)
-    assert record.questions == (Asked("was ist das?", ("shoe",) * 10, "de"),) and record.read_image()
+    assert record.questions == (Asked("was ist das?", ("shoe",) * 10, "de", id="42_0"),) and record.read_image()
 
 
 @pytest.mark.parametrize(
@@ -116,6 +118,42 @@ def test_questions_and_answers_that_do_not_belong_together(tmp_path: Path) -> No
     questions, answers = write(tmp_path / "q.json", QUESTIONS), write(tmp_path / "a.json", few)
     with pytest.raises(DataError, match=r"q\.json: questions\[0\]: question_id 458752000 is not in .*a\.json"):
         len(_VqaReader(questions, str(tmp_path), answers))
+
+
+def test_both_splits_of_vqav2_may_be_trained_on(tmp_path: Path, image: Callable[..., Path]) -> None:
+    for shade, split in enumerate(("train2014", "val2014")):
+        image(tmp_path / f"{split}/COCO_{split}_{458752 + shade:012}.jpg", shade=shade)
+        known = {"question_id": shade, "image_id": 458752 + shade}
+        asked = {"data_subtype": split, "questions": [{**known, "question": f"what {shade}?"}]}
+        write(tmp_path / f"q_{split}.json", asked)
+        write(tmp_path / f"a_{split}.json", {"annotations": [{**known, "answers": [{"answer": split}]}]})
+    reader = _VqaReader(str(tmp_path / "q_*.json"), str(tmp_path), str(tmp_path / "a_*.json"))
+    assert [reader.record(n).questions[0].answer for n in range(len(reader))] == ["train2014", "val2014"]
+    assert reader.record(1).read_image() == (tmp_path / "val2014/COCO_val2014_000000458753.jpg").read_bytes()
+    assert not reader.damages
+    with pytest.raises(DataError, match=r"a_train2014\.json: annotations\[0\]: 'question_id' 0 is already that of "):
+        write(tmp_path / "a_copy.json", {"annotations": [{"question_id": 0, "answers": [{"answer": "b"}]}]})
+        len(_VqaReader(str(tmp_path / "q_*.json"), str(tmp_path), str(tmp_path / "a_[ct]*.json")))
+
+
+def test_a_test_file_without_answers_is_read_for_its_questions(tmp_path: Path) -> None:
+    unanswered = {"data": [{"question_id": 3 + n, "image_id": "a", "question": f"what {n}?"} for n in range(2)]}
+    for content in (unanswered, unanswered["data"]):
+        reader = read(tmp_path, content, split="test")
+        assert [reader.record(n).questions for n in range(len(reader))] == [
+            (Asked(f"what {n}?", (), id=3 + n, hidden=True),) for n in range(2)
+        ]
+        with pytest.raises(DataError, match="no question with an answer"):
+            len(read(tmp_path, content))
+    reader = read(tmp_path, QUESTIONS, split="test")  # those of VQAv2's test have no file of annotations
+    assert [reader.record(n).questions[0].id for n in range(len(reader))] == [458752000, 458752001]
+    assert reader.record(0).questions[0].hidden
+
+
+def test_one_question_without_answers_among_others_is_left_out(tmp_path: Path) -> None:
+    given = {"data": [{"image_id": "a", "question": "what?", "answers": ["b"]}, {"image_id": "a", "question": "who?"}]}
+    reader = read(tmp_path, given, split="test")
+    assert len(reader) == 1 and damages(reader) == ["data[1]: a question without answers is left out, one of 1"]
 
 
 def read(folder: Path, content: Any, annotations: Any = None, **options: Any) -> _VqaReader:
@@ -184,7 +222,10 @@ def test_a_okvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
         "difficult_direct_answer": False, "rationales": ["x"],
     }  # fmt: skip
     record = read(tmp_path, [entry]).record(0)
-    assert record.questions == (Asked("What is he by?", ("ditch", "ditch", "car")),) and record.read_image()
+    assert (
+        record.questions == (Asked("What is he by?", ("ditch", "ditch", "car"), id="22MexNkBPpdZGX6sxbxVBH"),)
+        and record.read_image()
+    )
 
 
 def test_docvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
@@ -195,7 +236,7 @@ def test_docvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
         "ucsf_document_id": "xnbl0037", "answers": ["1/8/93"], "data_split": "train",
     }  # fmt: skip
     record = read(tmp_path, {"dataset_name": "docvqa", "dataset_version": "1.0", "data": [entry]}).record(0)
-    assert record.questions == (Asked("what is the date?", ("1/8/93",)),) and record.read_image()
+    assert record.questions == (Asked("what is the date?", ("1/8/93",), id=337),) and record.read_image()
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".png", ".webp", ".JPG", ".gif"])
