@@ -10,6 +10,7 @@ DOCVQA = Benchmark(
     columns=(Column(title="{set}"),),
     unit=ANLS,
     metric="anls",
+    ocr=True,
     public=(
         PublicSet(
             title="DocVQA (val)",
@@ -21,6 +22,7 @@ DOCVQA = Benchmark(
                 ("test_images", "docvqa/val"),
             ),
             task="vqa",
+            ocr=(("ocr", "docvqa/train/ocr_results"), ("test_ocr", "docvqa/val/ocr_results")),
         ),
     ),
 )

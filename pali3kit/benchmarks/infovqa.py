@@ -10,6 +10,7 @@ INFOVQA = Benchmark(
     columns=(Column(title="{set}"),),
     unit=ANLS,
     metric="anls",
+    ocr=True,
     public=(
         PublicSet(
             title="InfographicVQA (val)",
@@ -20,6 +21,7 @@ INFOVQA = Benchmark(
                 ("test", "infovqa/infographicsVQA_val_v1.0*.json"),
             ),
             task="vqa",
+            ocr=(("ocr", "infovqa/ocr"),),
         ),
     ),
 )

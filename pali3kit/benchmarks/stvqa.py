@@ -14,6 +14,7 @@ STVQA = Benchmark(
     columns=(Column(title="{set}"),),
     unit=ANLS,
     metric="anls",
+    ocr=True,
     public=(
         PublicSet(
             title="ST-VQA (1/10 of train)",

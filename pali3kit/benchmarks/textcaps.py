@@ -10,6 +10,7 @@ TEXTCAPS = Benchmark(
     columns=(Column(title="{set}"),),
     unit=CIDER,
     metric="cider",
+    ocr=True,
     public=(
         PublicSet(
             title="TextCaps (val)",
@@ -20,6 +21,10 @@ TEXTCAPS = Benchmark(
                 ("test", "textcaps/TextCaps_0.1_val.json"),
             ),
             task="caption",
+            ocr=(
+                ("ocr", "textvqa/TextVQA_Rosetta_OCR_v0.2_train.json"),
+                ("test_ocr", "textvqa/TextVQA_Rosetta_OCR_v0.2_val.json"),
+            ),
         ),
     ),
     fewest=2,

@@ -20,6 +20,7 @@ ContrastiveLoss = Literal["gather", "ring"]
 Precision = Literal["auto", "bf16", "fp32"]
 Verify = Literal["usual", "full"]
 Attention = Literal["auto", "eager", "sdpa", "chunked", "flex", "xformers"]
+OcrWords = Literal["none", "published", "rapidocr", "tesseract"]
 Prompts = Literal["class_name", "photo", "clip_best", "clip"]  # the sets of `text.zero_shot`
 
 
@@ -72,6 +73,25 @@ class TokenizerConfig:
 
 
 @dataclass(kw_only=True)
+class Ocr:
+    """The words of an external OCR system in prompts, of training and testing alike, for benchmarks that have them.
+
+    Keys:
+        words: where they come from: `none`, `published` (the OCR files that were published with a data set) or an
+            engine, which reads each image once. Benchmarks without published words are then not measured.
+        order: `given` by the file or the engine, or `raster`, line by line from left to right.
+        separator: what is written between two words.
+        length: the most tokens of words, beside `stages.multimodal.prompt_length` for the rest of the prompt. Of too
+            many words the last ones are left out.
+    """
+
+    words: OcrWords = "none"
+    order: Literal["given", "raster"] = "given"
+    separator: str = " "
+    length: int = 256
+
+
+@dataclass(kw_only=True)
 class Data:
     """The data that models are trained and measured on.
 
@@ -85,6 +105,7 @@ class Data:
         tasks: the source's task for a benchmark, where it is not the benchmark's own: `{textvqa: my_set.vqa}`.
         root: the folder of public data sets. Benchmarks are measured on those, and transfers trained on them.
         benchmarks: the source for a single benchmark, or other options for the one below `root` (`config.root`).
+        ocr: the words of an external OCR system in the prompts of benchmarks on printed text.
     """
 
     source: Component = field(metadata={"registry": "source"})
@@ -95,6 +116,7 @@ class Data:
     tasks: dict[str, str] = field(default_factory=dict)
     root: str | None = field(default=None, metadata=PLACE)
     benchmarks: dict[str, Component] = field(default_factory=dict, metadata={"registry": "source"})
+    ocr: Ocr = field(default_factory=Ocr)
 
 
 @dataclass(kw_only=True)

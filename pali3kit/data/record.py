@@ -91,6 +91,8 @@ class Record:
         more_images: read the files of the images after the first.
         edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
             turned. Raises DataError. Not for records with boxes.
+        read_ocr: reads the words that an OCR system found in the image, where they are published with the data set.
+            Unlike `words` they may be wrong, and no task asks for them.
     """
 
     name: str
@@ -104,6 +106,7 @@ class Record:
     more_images: tuple[Callable[[], bytes], ...] = ()
     labels: tuple[str, ...] = ()
     edit: Callable[[Image], Image] | None = None
+    read_ocr: Callable[[], tuple[Word, ...]] | None = None
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}

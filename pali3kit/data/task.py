@@ -23,6 +23,7 @@ class Example:
         box, mask: the region that is asked for, on the only image: (y0, x0, y1, x1) in pixels, half open, and bool
             `[H,W]`. The target's text is then the box; a mask tokenizer appends its mask tokens (`data.regions`).
         group: the part of the data set that scores are told of apart; "" where there are none.
+        ocr_words: how many words of an OCR system are in the prompt, and how many were left out; None without OCR.
     """
 
     images: tuple[int, ...]
@@ -33,6 +34,7 @@ class Example:
     box: Box | None = None
     mask: np.ndarray | None = None
     group: str = ""
+    ocr_words: tuple[int, int] | None = None
 
 
 class Task(Protocol):

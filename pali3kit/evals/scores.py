@@ -103,6 +103,7 @@ class Prediction(TypedDict, total=False):
     references: Sequence[str]
     language: str
     group: str
+    ocr_words: Sequence[int]
     score: float | None
     box: Sequence[int]
     mask: Sequence[Sequence[int]]

@@ -26,6 +26,7 @@ from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import StageContext
 from pali3kit.training.device import chosen_device, inference_precision
 from pali3kit.training.distributed import Ranks
+from pali3kit.training.ocr_words import words_in_prompts
 from pali3kit.training.pretraining_images import images_or_black
 from pali3kit.vision.contract import VisionEncoder
 
@@ -76,6 +77,8 @@ def answer_benchmark(
     """The test examples whose images can be read, and the model's answers; nothing in other ranks than the first."""
     asked = config.benchmark, config.bins, config.test, config.limit, config.task
     examples = benchmark_examples(source, *asked)
+    words = words_in_prompts(config, context, source, tokenizer, "test", config.test)
+    examples = words.examples(examples) if words else examples
     if source.skips is not None:
         source.skips.count_anew()
     bad = set(tokens.bad)
@@ -140,7 +143,8 @@ def _counting(
 
 def write_answers(folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: EvalResult) -> None:
     """Write `metrics.json`, and every prediction to `predictions.jsonl`."""
-    metrics = {"value": scores.value, "n": len(examples), "extra": scores.extra, "samples": scores.samples}
+    extra = {**scores.extra, **_count_ocr(examples)}
+    metrics = {"value": scores.value, "n": len(examples), "extra": extra, "samples": scores.samples}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
     with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
         for i, (example, prediction) in enumerate(zip(examples, predictions, strict=True)):
@@ -152,10 +156,20 @@ def write_answers(folder: Path, examples: Sequence[Example], predictions: Sequen
                 "references": list(example.references),
                 "language": example.language,
                 **({"group": example.group} if example.group else {}),
+                **({"ocr_words": list(example.ocr_words)} if example.ocr_words else {}),
                 "score": scores.samples[i],
                 **(scores.details[i] if scores.details else {}),
             }
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def _count_ocr(examples: Sequence[Example]) -> dict[str, int]:
+    """Of prompts with words of an OCR system, how many had too many and how many had none."""
+    words = [example.ocr_words for example in examples if example.ocr_words]
+    if not words:
+        return {}
+    left_out, without = sum(left > 0 for _, left in words), sum(not any(each) for each in words)
+    return {"prompts with OCR words left out": left_out, "prompts without OCR words": without}
 
 
 def _numbers(example: Example) -> dict[str, int | list[int]]:

@@ -113,14 +113,14 @@ def test_masks_are_read_where_regions_are(cell, regions, roles):
 def test_which_step_of_stage_2_is_measured(cell, steps, wanted, number):
     asked = cell(**{"stages.resolution.steps": steps, "stages.transfer.image_size": wanted})
     expected = None if number is None else asked.step("resolution", number=number)
-    assert asked.tuned_step() is expected
+    assert asked.tuned_step("coco") is expected
 
 
 def test_transfers_start_from_stage_1_unless_they_say_otherwise(cell):
     steps = {"stages.resolution.steps": STEPS}
-    assert cell(**steps).start_step() is None
+    assert cell(**steps).start_step("coco") is None
     asked = cell(**steps, **{"stages.transfer.start": "resolution"})
-    assert asked.start_step() is asked.step("resolution", number=1)
+    assert asked.start_step("coco") is asked.step("resolution", number=1)
 
 
 @dataclass(frozen=True, kw_only=True)
