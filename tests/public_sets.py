@@ -1,4 +1,4 @@
-"""Tiny sets in the layouts of those of Tables 2 and 4: four images to train on, four to test on, three captions each."""
+"""Tiny sets in the layouts of those of Tables 2 and 4: four images to train on and four to test on, three captions."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _rosetta(numbers: Sequence[int]) -> dict[str, Any]:
     sides = ("top_left_x", "top_left_y", "width", "height")
     return {"data": [
         {"image_id": f"img{number}", "ocr_tokens": [*WORDS], "ocr_info": [
-            {"word": word, "bounding_box": {**_box(place, sides), "rotation": 0.0, "roll": 0.0, "pitch": 0.0, "yaw": 0.0}}
+            {"word": word, "bounding_box": {**_box(place, sides), **dict.fromkeys(("rotation", "roll", "yaw"), 0.0)}}
             for place, word in enumerate(WORDS)
         ]} for number in numbers
     ]}  # fmt: skip
@@ -93,6 +93,7 @@ def _ocrvqa() -> Mapping[str, Any]:
 
 def _infovqa() -> Mapping[str, Any]:
     files: dict[str, Any] = {}
+    sides = ("Left", "Top", "Width", "Height")
     for split, numbers in (("train_v1.0", TRAIN), ("val_v1.0_withQT", TEST)):
         files[f"infovqa/infographicsVQA_{split}.json"] = {"dataset_name": "infographicVQA", "data": [
             {"questionId": number, "question": _question(number), "image_local_name": f"{number}.jpeg",
@@ -101,7 +102,7 @@ def _infovqa() -> Mapping[str, Any]:
     for number in TRAIN + TEST:
         files[f"infovqa/images/{number}.jpeg"] = number
         files[f"infovqa/ocr/{number}.json"] = {"PAGE": [], "LINE": [], "WORD": [
-            {"Text": word, "Confidence": 99.0, "Geometry": {"BoundingBox": _box(place, ("Left", "Top", "Width", "Height"))}}
+            {"Text": word, "Confidence": 99.0, "Geometry": {"BoundingBox": _box(place, sides)}}
             for place, word in enumerate(WORDS)
         ]}  # fmt: skip
     return files

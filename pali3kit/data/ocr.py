@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -66,7 +67,7 @@ def _tesseract(threads: int) -> Engine:
     return read
 
 
-def _words(found: Iterator[tuple[str, np.ndarray]] | zip[tuple[str, np.ndarray]]) -> Iterator[Word]:
+def _words(found: Iterable[tuple[str, np.ndarray]]) -> Iterator[Word]:
     """Words of texts and (x, y) corners `[n,2]`, without blank ones."""
     for text, corners in found:
         if text.strip():
@@ -93,10 +94,12 @@ class WordsInPrompts:
     def require_some(self, count: int) -> None:
         """Raise DataError where none of the first images has words: they are then those of other images."""
         some = range(min(count, _PROBED))
-        if not any(self._texts((number,)) for number in some):
-            raise DataError(
-                f"none of the first {len(some)} images has words of '{self.ocr.words}' OCR (data.ocr.words)"
-            )
+        for number in some:
+            with suppress(DataError):  # a damaged one is recorded when it is drawn
+                if self._texts((number,)):
+                    return
+        words = f"words of OCR (data.ocr.words: {self.ocr.words})"
+        raise DataError(f"none of the first {len(some)} images has {words}")
 
     def example(self, example: Example) -> Example | None:
         """The example with words in its prompt; None where they cannot be read, which is recorded in `skips`."""

@@ -72,8 +72,9 @@ class PublishedRow:
 class PaperTable:
     """One published table. `columns` maps our columns' names to the paper's titles.
 
-    `means` has, by column, the columns whose mean it is. For ablations, `axis` is the grid axis whose values name the arms, and `vit` the ViT to compare our arms with.
-    `conditions` are, by column, the settings under which our number is comparable: `{"evaluation.text_tower": "lit"}`.
+    `means` has, by column, the columns whose mean it is. For ablations, `axis` is the grid axis whose values name the
+    arms, and `vit` the ViT to compare our arms with. `conditions` are, by column, the settings under which our number
+    is comparable: `{"evaluation.text_tower": "lit"}`.
     """
 
     title: str
