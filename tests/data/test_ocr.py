@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from pali3kit.config.schema import Ocr
 from pali3kit.data.ocr import WordsInPrompts, create_engine
@@ -139,6 +140,19 @@ def test_tesseracts_words_have_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fake, "get_tesseract_version", absent)
     with pytest.raises(DataError, match=r"there is no program tesseract: install it \(apt install tesseract-ocr\)"):
         create_engine("tesseract")
+
+
+@pytest.mark.slow
+def test_rapidocr_reads_a_page() -> None:
+    pytest.importorskip("rapidocr")
+    page = Image.new("RGB", (640, 200), "white")
+    ImageDraw.Draw(page).text((30, 60), "Invoice No 4711", fill="black", font=ImageFont.load_default(36))
+    found = create_engine("rapidocr")(np.asarray(page))
+    assert [word.text for word in found] == ["Invoice", "No", "4711"]
+    boxes = [word.box for word in found if word.box]
+    assert all(50 < y0 < y1 < 115 for y0, _, y1, _ in boxes) and [box[1] for box in boxes] == sorted(
+        box[1] for box in boxes
+    )
 
 
 def test_an_engine_that_is_not_installed_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
