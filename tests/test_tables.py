@@ -55,8 +55,7 @@ def test_table_2_with_and_without_words(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(rows) == ["no OCR", "published OCR"]
     assert {name for name, cell in rows["published OCR"].items() if cell["ours"]} == WITH_WORDS
     values = {name: cell["ours"]["mean"] for name, cell in rows["no OCR"].items()}
-    first8 = list(values)[:8]
-    assert first8 == ["textcaps", "textvqa", "stvqa", "ocrvqa", "infovqa", "docvqa", "ai2d", "chartqa"]
+    first8 = PaperTable.load("table2").means["average.first8"]
     assert values["average.first8"] == pytest.approx(sum(values[name] for name in first8) / 8)
     assert len(values) == 14 and "average.all" in values
     assert any(note.startswith("Prompts with words of OCR (published)") for note in report["notes"])
@@ -92,4 +91,5 @@ def test_table_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     titles = [column["title"] for column in table["columns"]]
     assert titles == ["COCO (Karpathy test)", "VQAv2 (minival)", "OKVQA (val)", "TallyQA (simple)", "TallyQA (complex)"]
     [row] = table["rows"]
-    assert [cell["ours"]["n"] for cell in row["cells"].values()] == [4, 4, 4, 2, 2]
+    counts = {name: cell["ours"]["n"] for name, cell in row["cells"].items()}
+    assert counts == {"coco": 4, "vqav2": 4, "okvqa": 4, "tallyqa.simple": 2, "tallyqa.complex": 2}

@@ -10,8 +10,9 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
 from pali3kit.config.component import Component
+from pali3kit.config.external_ocr import Ocr
 from pali3kit.config.root import source_of
-from pali3kit.config.schema import Experiment, Ocr
+from pali3kit.config.schema import Experiment
 
 _KEY = "data.ocr.words"
 _OPTIONS = ("ocr", "test_ocr")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pali3kit.config.component import Component
+from pali3kit.config.external_ocr import Ocr
 from pali3kit.config.paths import FIXED_PLACE, PACKAGE, PLACE
 from pali3kit.config.stages import Stages
 
@@ -20,7 +21,6 @@ ContrastiveLoss = Literal["gather", "ring"]
 Precision = Literal["auto", "bf16", "fp32"]
 Verify = Literal["usual", "full"]
 Attention = Literal["auto", "eager", "sdpa", "chunked", "flex", "xformers"]
-OcrWords = Literal["none", "published", "rapidocr", "tesseract"]
 Prompts = Literal["class_name", "photo", "clip_best", "clip"]  # the sets of `text.zero_shot`
 
 
@@ -70,25 +70,6 @@ class TokenizerConfig:
     rows: int | None = None
     sentences: int = 60_000
     bins: int = 1000
-
-
-@dataclass(kw_only=True)
-class Ocr:
-    """The words of an external OCR system in prompts, of training and testing alike, for benchmarks that have them.
-
-    Keys:
-        words: where they come from: `none`, `published` (the OCR files that were published with a data set) or an
-            engine, which reads each image once. Benchmarks without published words are then not measured.
-        order: `given` by the file or the engine, or `raster`, line by line from left to right.
-        separator: what is written between two words.
-        length: the most tokens of words, beside `stages.multimodal.prompt_length` for the rest of the prompt. Of too
-            many words the last ones are left out.
-    """
-
-    words: OcrWords = "none"
-    order: Literal["given", "raster"] = "given"
-    separator: str = " "
-    length: int = 256
 
 
 @dataclass(kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pali3kit.config.schema import Ocr
+from pali3kit.config.external_ocr import Ocr
 from pali3kit.data.record import Word
 from pali3kit.data.record_tasks import raster
 from pali3kit.data.records import Skips

@@ -9,9 +9,10 @@ from typing import TypedDict
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import supervised_part, task_family, tasks_of
 from pali3kit.config.component import Component
+from pali3kit.config.external_ocr import Ocr
 from pali3kit.config.ocr import ocr_of, without_words
 from pali3kit.config.root import source_of
-from pali3kit.config.schema import Experiment, Ocr
+from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import size_of_split, source_digest

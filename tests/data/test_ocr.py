@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from pali3kit.config.schema import Ocr
+from pali3kit.config.external_ocr import Ocr
 from pali3kit.data.ocr import WordsInPrompts, create_engine
 from pali3kit.data.record import Word
 from pali3kit.data.records import Skips

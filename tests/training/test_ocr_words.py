@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from public_sets import WORDS, write_public_sets
 
-from pali3kit.config.schema import Ocr
+from pali3kit.config.external_ocr import Ocr
 from pali3kit.data.record import Word
 from pali3kit.data.source import SourceBase
 from pali3kit.errors import DataError
