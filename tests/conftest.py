@@ -16,6 +16,8 @@ import sentencepiece
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share
 
+from public_sets import write_public_sets
+
 from pali3kit.benchmarks.benchmark import Benchmark, Column
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.world import captions, names
@@ -46,6 +48,14 @@ RUN = [
     "evaluate=[coco,vqav2,okvqa,refcoco,refcoco_plus]",
 ]  # fmt: skip
 """Settings of the run of `run_folder`, over those of `experiments/pali3.yaml`."""
+
+
+@pytest.fixture(scope="session")
+def tables_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sets of Tables 2 and 4 in `data`, whose images are empty files."""
+    folder = tmp_path_factory.mktemp("tables")
+    write_public_sets(folder / "data", images=False)
+    return folder
 
 
 @pytest.fixture(scope="session")

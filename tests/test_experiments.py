@@ -46,7 +46,10 @@ def test_there_are_experiments_and_scales() -> None:
 
 @pytest.mark.parametrize("scale", [file.stem for file in SCALES])
 @pytest.mark.parametrize("file", EXPERIMENTS, ids=lambda file: file.stem)
-def test_every_experiment_checks_clean_at_every_scale(file: Path, scale: str) -> None:
+def test_every_experiment_checks_clean_at_every_scale(
+    file: Path, scale: str, tables_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tables_data)
     assert load(file, [f"scale={scale}"]).scale == scale
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from public_sets import write_public_sets
 
 from pali3kit.config.load import load
 from pali3kit.plan.graph import build
@@ -57,7 +58,10 @@ def touch(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("file", "scale"), SCALED, ids=[f"{file.stem}-{scale}" for file, scale in SCALED])
-def test_the_digests_of_the_shipped_experiments(file: Path, scale: str) -> None:
+def test_the_digests_of_the_shipped_experiments(
+    file: Path, scale: str, tables_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tables_data)
     assert digests(file, f"scale={scale}") == json.loads(DIGESTS.read_text())[f"{file.stem} {scale}"]
 
 
@@ -93,8 +97,13 @@ def skeleton(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_digests() -> None:
-    found = {f"{file.stem} {scale}": digests(file, f"scale={scale}") for file, scale in SCALED}
+    found: dict[str, dict[str, str]] = {}
     here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        write_public_sets(Path(folder) / "data", images=False)
+        os.chdir(folder)
+        found |= {f"{file.stem} {scale}": digests(file, f"scale={scale}") for file, scale in SCALED}
+        os.chdir(here)
     with tempfile.TemporaryDirectory() as folder:
         write_public_data(Path(folder))
         os.chdir(folder)

@@ -10,6 +10,7 @@ AI2D = Benchmark(
     columns=(Column(title="{set}"),),
     unit=EXACT,
     metric="exact",
+    ocr=True,
     public=(
         PublicSet(
             title="AI2D (test)",

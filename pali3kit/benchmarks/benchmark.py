@@ -44,6 +44,7 @@ class PublicSet:
         paths: the component's options that name files or folders, relative to the root, which are all required.
         options: its other options.
         task: the source's task that its examples are of; "" for the encoder's sets.
+        ocr: the component's options that name published words of an OCR system, needed where prompts have them.
     """
 
     title: str
@@ -51,6 +52,7 @@ class PublicSet:
     paths: tuple[tuple[str, str], ...]
     task: str = ""
     options: tuple[tuple[str, int | str], ...] = ()
+    ocr: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +106,7 @@ class Benchmark:
         fewest: the least number of test examples that its metric needs; with `every_language`, in each language.
         every_language: whether it asks for each image in every language of the source, as Crossmodal-3600 does.
         regions: whether answers are boxes and masks, written with the mask tokenizer.
+        ocr: whether its prompts may have the words of an external OCR system (`data.ocr`).
         right_or_wrong: whether a single answer is right or wrong; a caption is scored by degrees.
         transfer_of: the benchmark whose fine-tuned model it is measured on; "" for one of its own.
         submission: the format of the server that scores its test split, if there is one.
@@ -129,6 +132,7 @@ class Benchmark:
     fewest: int = 1
     every_language: bool = False
     regions: bool = False
+    ocr: bool = False
     right_or_wrong: bool = True
     transfer_of: str = ""
     submission: Submission | None = None

@@ -14,6 +14,7 @@ CHARTQA = Benchmark(
     ),
     unit=RELAXED,
     metric="relaxed_accuracy",
+    ocr=True,
     groups=("augmented", "human"),
     fewest=2,
     public=(

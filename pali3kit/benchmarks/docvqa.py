@@ -11,6 +11,7 @@ DOCVQA = Benchmark(
     unit=ANLS,
     metric="anls",
     submission=Submission(key="questionId"),
+    ocr=True,
     public=(
         PublicSet(
             title="DocVQA (val)",
@@ -22,6 +23,7 @@ DOCVQA = Benchmark(
                 ("test_images", "docvqa/val"),
             ),
             task="vqa",
+            ocr=(("ocr", "docvqa/train/ocr_results"), ("test_ocr", "docvqa/val/ocr_results")),
         ),
     ),
 )

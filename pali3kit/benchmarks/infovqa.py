@@ -11,6 +11,7 @@ INFOVQA = Benchmark(
     unit=ANLS,
     metric="anls",
     submission=Submission(key="questionId"),
+    ocr=True,
     public=(
         PublicSet(
             title="InfographicVQA (val)",
@@ -21,6 +22,7 @@ INFOVQA = Benchmark(
                 ("test", "infovqa/infographicsVQA_val_v1.0*.json"),
             ),
             task="vqa",
+            ocr=(("ocr", "infovqa/ocr"),),
         ),
     ),
 )

@@ -10,6 +10,7 @@ OCRVQA = Benchmark(
     columns=(Column(title="{set}"),),
     unit=EXACT,
     metric="exact_lower",
+    ocr=True,
     public=(
         PublicSet(
             title="OCR-VQA (test)",

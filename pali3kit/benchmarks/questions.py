@@ -1,4 +1,6 @@
-"""Visual questions: VQAv2, OKVQA, TextVQA. Their test servers' answers are not public: all are measured on val."""
+"""Visual questions: VQAv2, OKVQA, TextVQA. Their test servers' answers are not public: all are measured on val, VQAv2
+also on its last 10,240 questions (`test_split: minival`), with the others to train on, as big_vision does.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ VQAV2 = Benchmark(
     submission=Submission(key="question_id"),
     public=(
         _on_coco(
-            "VQAv2 (val)",
+            "VQAv2 ({test_split})",
             "vqav2/v2_OpenEnded_mscoco_{split}_questions.json",
             "vqav2/v2_mscoco_{split}_annotations.json",
         ),
@@ -60,6 +62,7 @@ TEXTVQA = Benchmark(
     metric="vqa_accuracy",
     task="vqa_text",
     submission=Submission(key="question_id"),
+    ocr=True,
     public=(
         PublicSet(
             title="TextVQA (val)",
@@ -70,6 +73,10 @@ TEXTVQA = Benchmark(
                 ("test", "textvqa/TextVQA_0.5.1_val.json"),
             ),
             task="vqa",
+            ocr=(
+                ("ocr", "textvqa/TextVQA_Rosetta_OCR_v0.2_train.json"),
+                ("test_ocr", "textvqa/TextVQA_Rosetta_OCR_v0.2_val.json"),
+            ),
         ),
     ),
 )

@@ -10,6 +10,7 @@ SCREEN2WORDS = Benchmark(
     columns=(Column(title="{set}"),),
     unit=CIDER,
     metric="cider",
+    ocr=True,
     public=(
         PublicSet(
             title="Screen2Words (test)",

@@ -15,6 +15,7 @@ STVQA = Benchmark(
     unit=ANLS,
     metric="anls",
     submission=Submission(key="question_id"),
+    ocr=True,
     public=(
         PublicSet(
             title="ST-VQA (1/10 of train)",

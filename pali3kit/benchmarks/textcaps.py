@@ -11,6 +11,7 @@ TEXTCAPS = Benchmark(
     unit=CIDER,
     metric="cider",
     submission=Submission(key="image_id", text="caption", numbers=False),
+    ocr=True,
     public=(
         PublicSet(
             title="TextCaps (val)",
@@ -21,6 +22,10 @@ TEXTCAPS = Benchmark(
                 ("test", "textcaps/TextCaps_0.1_val.json"),
             ),
             task="caption",
+            ocr=(
+                ("ocr", "textvqa/TextVQA_Rosetta_OCR_v0.2_train.json"),
+                ("test_ocr", "textvqa/TextVQA_Rosetta_OCR_v0.2_val.json"),
+            ),
         ),
     ),
     fewest=2,

@@ -10,6 +10,7 @@ WIDGETCAP = Benchmark(
     columns=(Column(title="{set}"),),
     unit=CIDER,
     metric="cider",
+    ocr=True,
     public=(
         PublicSet(
             title="WidgetCap (test)",

@@ -107,7 +107,8 @@ def _evaluate(call: Call) -> int:
     if out.exists():
         raise UsageError(f"{out} exists already: choose another folder by --out.")
     _require_model(place)
-    (settings, overrides), folder = _split(call.settings), _folder(place)
+    folder = _folder(place)
+    settings, overrides = _split(call.settings, folder)
     point, seed = _point(settings), _seed(call.options)
     cell = _cell(folder, point, seed)
     experiment = _measured(folder, cell, name, overrides)
@@ -166,9 +167,14 @@ def _content(folder: Path) -> list[str]:
     return [sha256_of(*files)[:12]] if files else []
 
 
-def _split(settings: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Settings that choose a cell, and those that override what an experiment measures on, and how."""
-    overrides = [each for each in settings if each.startswith(("data.", "evaluation."))]
+def _split(settings: Sequence[str], folder: Path) -> tuple[list[str], list[str]]:
+    """Settings that choose a cell, and those that override what an experiment measures on, and how.
+
+    An axis of a run's grid chooses a cell, `data.ocr.words` too.
+    """
+    axes = read_experiment(folder).grid if (folder / EXPERIMENT).is_file() else {}
+    own = [each for each in settings if each.startswith(("data.", "evaluation."))]
+    overrides = [each for each in own if each.partition("=")[0] not in axes]
     return [each for each in settings if each not in overrides], overrides
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.available_tasks import names_of
-from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor, trains_stage_1
+from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor, recipe_of, trains_stage_1
 from pali3kit.config.check_data import check_data
 from pali3kit.config.check_weights import check_exists
 from pali3kit.config.component import Component
@@ -198,11 +198,13 @@ _OF_SIZES = ("model.vision.patch", "model.vision.size", "model.projector.factor"
 
 def check_resolutions(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that everything can take the image sizes of stage 2, and that transfers start from one of its models."""
-    steps, start = cell.stages.resolution.steps, cell.stages.transfer.image_size
+    steps, transfer = cell.stages.resolution.steps, cell.stages.transfer
     sizes = [cell.model.image_size, *(step.image_size for step in steps)]
-    if start is not None and start not in sizes:
-        near = choose(str(start), map(str, sizes))
-        yield "stages.transfer.image_size", f"no model of {start} pixels is trained.{near}"
+    own = {f"benchmarks.{name}.image_size": recipe_of(transfer, name).image_size for name in transfer.benchmarks}
+    for key, start in {"image_size": transfer.image_size, **own}.items():
+        if start is not None and start not in sizes:
+            near = choose(str(start), map(str, sizes))
+            yield f"stages.transfer.{key}", f"no model of {start} pixels is trained.{near}"
     for key, asked in (
         ("stages.transfer.start", cell.stages.transfer.start == "resolution"),
         ("evaluation.after", "resolution" in cell.evaluation.after),

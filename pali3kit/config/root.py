@@ -41,13 +41,21 @@ def public_sets(tree: Node) -> Node | None:
     known = BENCHMARK.names()
     found = [BENCHMARK.find(name) for name in asked if name in known]
     found += [BENCHMARK.find(each.transfer) for each in found if each.transfer in known]
-    layer = Node({}, root.where)
+    layer, with_words = Node({}, root.where), _reads_published_words(tree)
     for benchmark in found:
         for public in benchmark.public:
             *above, last = _key(benchmark, public)
             if "probes" not in above or not _filled(_at(tree, *above)):  # the experiment's own replace all eight
-                _set(layer, [*above, last], _component(public, root))
+                _set(layer, [*above, last], _component(public, root, with_words))
     return layer
+
+
+def _reads_published_words(tree: Node) -> bool:
+    """Whether `data.ocr.words` is `published`, in the experiment or in a value of its grid."""
+    axes = [_at(tree, "grid", key) for key in ("data.ocr", "data.ocr.words")]
+    listed = [value for axis in axes if axis is not None and isinstance(axis.value, list) for value in axis.value]
+    chosen = [_at(tree, "data", "ocr", "words"), *listed, *(_at(value, "words") for value in listed)]
+    return any(node is not None and node.value == "published" for node in chosen)
 
 
 def without_training(public: Node) -> Node:
@@ -176,9 +184,10 @@ def _key(benchmark: Benchmark, public: PublicSet) -> tuple[str, ...]:
     return ("evaluation", section, public.component) if section == "probes" else ("evaluation", section)
 
 
-def _component(public: PublicSet, root: Node) -> Node:
-    """The component that reads a public set, with its paths below the root."""
-    paths = {option: os.path.join(root.value, path) for option, path in public.paths}
+def _component(public: PublicSet, root: Node, with_words: bool) -> Node:
+    """The component that reads a public set, with its paths below the root, those of published words if needed."""
+    named = public.paths + (public.ocr if with_words else ())
+    paths = {option: os.path.join(root.value, path) for option, path in named}
     options = {"name": public.component, **paths, **dict(public.options)}
     return Node({option: Node(value, root.where) for option, value in options.items()}, root.where)
 

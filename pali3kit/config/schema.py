@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pali3kit.config.component import Component
+from pali3kit.config.external_ocr import Ocr
 from pali3kit.config.paths import FIXED_PLACE, PACKAGE, PLACE
 from pali3kit.config.stages import Stages
 
@@ -85,6 +86,7 @@ class Data:
         tasks: the source's task for a benchmark, where it is not the benchmark's own: `{textvqa: my_set.vqa}`.
         root: the folder of public data sets. Benchmarks are measured on those, and transfers trained on them.
         benchmarks: the source for a single benchmark, or other options for the one below `root` (`config.root`).
+        ocr: the words of an external OCR system in the prompts of benchmarks on printed text.
     """
 
     source: Component = field(metadata={"registry": "source"})
@@ -95,6 +97,7 @@ class Data:
     tasks: dict[str, str] = field(default_factory=dict)
     root: str | None = field(default=None, metadata=PLACE)
     benchmarks: dict[str, Component] = field(default_factory=dict, metadata={"registry": "source"})
+    ocr: Ocr = field(default_factory=Ocr)
 
 
 @dataclass(kw_only=True)

@@ -141,7 +141,8 @@ class Resolution:
 class Recipe:
     """Settings of one benchmark's transfer, and the `beams` of its evaluation.
 
-    A key that is null has the value of `Transfer`, of its optimizer, or of `Evaluation`.
+    A key that is null has the value of `Transfer`, of its optimizer, or of `Evaluation`. Documents are read from larger
+    images than photographs: `image_size`.
     """
 
     examples: int | None = None
@@ -150,6 +151,7 @@ class Recipe:
     weight_decay: float | None = None
     label_smoothing: float | None = None
     beams: int | None = None
+    image_size: int | None = None
 
 
 @dataclass(kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
-from pali3kit.catalogue import STAGE
+from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.kinds import OPTIONAL_COMPONENT, VARIABLES, hints, is_component, is_section, key_of, registry_of
 from pali3kit.config.paths import impossible
@@ -247,7 +247,11 @@ class Builder:
         meant = [option for option in value if nearest(option, ["name"])]
         for option in meant:
             self.refuse(value[option], f"{key}.name", f"unknown key '{key}.{option}'.{nearest(option, ['name'])}")
-        if not meant:
+        above, _, name = key.rpartition(".")
+        if not meant and above == "data.benchmarks" and name not in BENCHMARK.names():
+            hint = new_name("benchmark", name) or choose(name, BENCHMARK.names())
+            self.refuse(node, key, f"data.benchmarks: no generated benchmark '{brief(name)}'.{hint}")
+        elif not meant:
             self.missing(node, f"{key}.name", "a text")
 
     def wrong(self, node: Node, key: str, wanted: str) -> None:

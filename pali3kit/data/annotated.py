@@ -10,7 +10,7 @@ import numpy as np
 
 from pali3kit.data.lines import ORDER, common_parent, split_held_out
 from pali3kit.data.reader import Reader
-from pali3kit.data.record import Record
+from pali3kit.data.record import Record, Word
 from pali3kit.data.record_tasks import Draw, draw_of
 from pali3kit.data.records import RecordSource, digest_files
 from pali3kit.data.task import Example, Task
@@ -194,6 +194,11 @@ class AnnotatedSource(RecordSource):
         return replace(
             record, captions={language: self.text_filter.good(texts) for language, texts in record.captions.items()}
         )
+
+    def published_words(self, split: str, index: int) -> tuple[Word, ...]:
+        """The words of an image that were published with the data set. Raises DataError where they are malformed."""
+        read = self.record(split, index).read_ocr
+        return read() if read else ()
 
     def task(self, name: str, bins: int) -> Task:
         return _RecordTask(name, self, draw_of(name, bins, self.classes, self.words))

@@ -96,6 +96,8 @@ class Record:
             turned. Raises DataError. Not for records with boxes.
         id: number or name of the image in the data set, if it has one.
         hidden: its captions, in English, are not public, as those of a server's test.
+        read_ocr: reads the words that an OCR system found in the image, where they are published with the data set.
+            Unlike `words` they may be wrong, and no task asks for them.
     """
 
     name: str
@@ -111,6 +113,7 @@ class Record:
     edit: Callable[[Image], Image] | None = None
     id: int | str | None = None
     hidden: bool = False
+    read_ocr: Callable[[], tuple[Word, ...]] | None = None
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}

@@ -53,7 +53,7 @@ def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
     return draws[name]
 
 
-def _raster(words: Sequence[Word]) -> list[Word]:
+def raster(words: Sequence[Word]) -> list[Word]:
     """Words line by line, from left to right; in their given order where a box is missing.
 
     Words are taken by the height of their centres. One whose centre is above the bottom of a line's first word belongs
@@ -120,7 +120,7 @@ def _languages(record: Record) -> list[str]:
 
 def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
     """Read the printed words in raster order. Of too many, random ones are left out, as in PaliGemma."""
-    snippets = _raster([word for word in record.words if word.text.strip()])
+    snippets = raster([word for word in record.words if word.text.strip()])
     kept, room = set(), most
     for number in rng.permutation(len(snippets)):
         length = len(snippets[number].text.split())

@@ -25,6 +25,7 @@ class Example:
         group: the part of the data set that scores are told of apart; "" where there are none.
         id: of the question or, for a caption, of the image, in a data set that has them.
         hidden: the answers are not public, so that it can be answered and not scored: there are no references.
+        ocr_words: how many words of an OCR system are in the prompt, and how many were left out; None without OCR.
     """
 
     images: tuple[int, ...]
@@ -37,6 +38,7 @@ class Example:
     group: str = ""
     id: int | str | None = None
     hidden: bool = False
+    ocr_words: tuple[int, int] | None = None
 
 
 class Task(Protocol):

@@ -104,6 +104,7 @@ class Prediction(TypedDict, total=False):
     language: str
     group: str
     id: int | str
+    ocr_words: Sequence[int]
     score: float | None
     box: Sequence[int]
     mask: Sequence[Sequence[int]]

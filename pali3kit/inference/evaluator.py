@@ -73,10 +73,12 @@ class Evaluator:
         self.defaults = checkpoints.defaults(self.checkpoint)
         after = "multimodal" if self.checkpoint in GENERAL else "transfer"
         size, beams = self.defaults.image_size, beams or self.defaults.beams
+        config = evaluation_config(experiment, benchmark, after, size, beams)
+        own = self.defaults.prompt_length  # which has no room for the words of an OCR where none were learnt with
         self.config: Config = replace(
-            evaluation_config(experiment, benchmark, after, size, beams),
+            config,
             bins=checkpoints.bins,
-            prompt_length=self.defaults.prompt_length,
+            prompt_length=max(own, config.prompt_length) if config.ocr else own,
             target_length=self.defaults.target_length,
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pali3kit.catalogue import STAGE
+from pali3kit.config.budgets import recipe_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Pretraining
 from pali3kit.plan.plain import StageConfig
@@ -77,12 +78,13 @@ class CellSteps:
             **({"mask_tokenizer": self.step("mask_tokenizer")} if regions else {}),
         }
 
-    def tuned_step(self) -> Step | None:
-        """The last step of stage 2 at the image size of transfers, None if there is none."""
-        size, steps = self.experiment.stages.transfer.image_size, self.experiment.stages.resolution.steps
+    def tuned_step(self, transfer: str) -> Step | None:
+        """The last step of stage 2 at the image size of the transfer of a benchmark, None if there is none."""
+        section, steps = self.experiment.stages.transfer, self.experiment.stages.resolution.steps
+        size = recipe_of(section, transfer).image_size or section.image_size
         tuned = [self.step("resolution", number=number) for number in range(len(steps))]
         return next((step for step in reversed(tuned) if size in (None, step.plain["image_size"])), None)
 
-    def start_step(self) -> Step | None:
-        """The step of stage 2 from which transfers start, None if they start from stage 1."""
-        return self.tuned_step() if self.experiment.stages.transfer.start == "resolution" else None
+    def start_step(self, transfer: str) -> Step | None:
+        """The step of stage 2 from which the transfer of a benchmark starts, None if it starts from stage 1."""
+        return self.tuned_step(transfer) if self.experiment.stages.transfer.start == "resolution" else None

@@ -9,6 +9,7 @@ from functools import cached_property
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import has_texts
 from pali3kit.config.grid import points, resolve
+from pali3kit.config.ocr import is_measured
 from pali3kit.config.schema import Experiment
 from pali3kit.plan.cell import CellSteps, GridCell
 from pali3kit.plan.step import Step, ancestry
@@ -54,11 +55,11 @@ def _columns(experiment: Experiment, seed: int) -> dict[str, Step]:
     columns = {}
     for name in experiment.evaluate:
         benchmark = BENCHMARK.find(name)
-        if benchmark.generated:
+        if benchmark.generated and is_measured(experiment, benchmark):
             for after in experiment.evaluation.after:
                 key = name if after == "transfer" else f"{name}@{after}"
                 columns[key] = cell.step(benchmark.kind, benchmark=name, after=after)
-        elif has_texts(experiment) or not benchmark.reads_texts:
+        elif not benchmark.generated and (has_texts(experiment) or not benchmark.reads_texts):
             columns[name] = cell.step(benchmark.kind)
     return columns
 

@@ -9,6 +9,8 @@ from typing import TypedDict
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import supervised_part, task_family, tasks_of
 from pali3kit.config.component import Component
+from pali3kit.config.external_ocr import Ocr
+from pali3kit.config.ocr import ocr_of, without_words
 from pali3kit.config.root import source_of
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
@@ -52,7 +54,8 @@ class TextConfig(SourceConfig):
     """How texts about images are read and written.
 
     Lengths are in tokens; box coordinates are quantized to `bins` values. `count` is the number of train images, given
-    if no features of them are stored; the last `validation` of them are held out of training.
+    if no features of them are stored; the last `validation` of them are held out of training. `ocr`: the words of an
+    OCR system in prompts, which then may be longer by `ocr.length`.
     """
 
     bins: int
@@ -60,6 +63,7 @@ class TextConfig(SourceConfig):
     target_length: int
     count: int = 0
     validation: int = 0
+    ocr: Ocr | None = None
 
 
 class _SourceFields(TypedDict):
@@ -83,6 +87,7 @@ class _TextFields(_SourceFields):
     prompt_length: int
     target_length: int
     count: int
+    ocr: Ocr | None
 
 
 def source_fields(source: Component, image_size: int) -> _SourceFields:
@@ -107,7 +112,7 @@ def image_set_of(experiment: Experiment, benchmark: str = "") -> _SourceSplits:
     data, own = experiment.data, source_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None
     if own is None:
         return _SourceSplits(data.source, data.test, of_data=data.train)
-    transfer = BENCHMARK.find(benchmark).transfer
+    transfer, own = BENCHMARK.find(benchmark).transfer, without_words(own)
     images = _SourceSplits(own, size_of_split(own, "test"), transfer)
     if data.validation and data.validation >= images.train:
         text = f"leaves none of the {images.train} train images of '{transfer}'"
@@ -117,13 +122,25 @@ def image_set_of(experiment: Experiment, benchmark: str = "") -> _SourceSplits:
 
 def text_fields(experiment: Experiment, image_size: int, benchmark: str = "") -> _TextFields:
     multimodal, images = experiment.stages.multimodal, image_set_of(experiment, benchmark)
+    ocr, source = ocr_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None, images.source
+    if ocr and ocr.words == "published":
+        source = source_of(experiment, BENCHMARK.find(benchmark)) or source
     return {
-        **source_fields(images.source, image_size),
+        **source_fields(source, image_size),
         "bins": experiment.tokenizer.bins,
-        "prompt_length": multimodal.prompt_length,
+        "prompt_length": multimodal.prompt_length + (ocr.length if ocr else 0),
         "target_length": multimodal.target_length,
         "count": 0 if experiment.data.cache else images.train,
+        "ocr": ocr,
     }
+
+
+def words_read(cell: CellSteps, split: str, benchmark: str) -> dict[str, Step]:
+    """The parent with the words that an OCR engine reads in the images of a benchmark; none where no engine does."""
+    ocr = ocr_of(cell.experiment, BENCHMARK.find(benchmark))
+    if ocr is None or ocr.words == "published":
+        return {}
+    return {"ocr": cell.step("ocr", split=split, benchmark=image_set_of(cell.experiment, benchmark).benchmark)}
 
 
 def image_size_of(cell: CellSteps, tuned: Step | None) -> int:

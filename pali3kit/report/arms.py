@@ -18,6 +18,7 @@ from pali3kit.plan.step import Step, ancestry
 
 ARM_NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "pretrained": "Pretrained"}
 TEXT_TOWER_LABELS = {"lit": "LiT-tuned", "own": ""}  # by the value of evaluation.text_tower
+OCR_LABELS = {"none": "no OCR", "published": "published OCR"}  # by the value of data.ocr.words
 METRICS_FILE, PREDICTIONS_FILE, CURVE_FILE = "metrics.json", "predictions.jsonl", "curve.csv"
 RERUN_HINT = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
@@ -150,6 +151,8 @@ def _value_label(key: str, value: object) -> str:
     name = value_label(value)
     if key == "evaluation.text_tower" and name in TEXT_TOWER_LABELS:
         return TEXT_TOWER_LABELS[name]
+    if key == "data.ocr.words":
+        return OCR_LABELS.get(name, f"OCR by {name}")
     return ARM_NAMES.get(name, name) if key == "pretrain" else f"{axis_label(key)} {name}"
 
 

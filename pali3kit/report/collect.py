@@ -28,6 +28,7 @@ from pali3kit.report.arms import (
 )
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
 from pali3kit.report.coverage import uncovered
+from pali3kit.report.means import mean_columns, mean_scores
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
 from pali3kit.report.paper import PaperTable
@@ -106,6 +107,10 @@ def _table(
     measured = {
         arm.label: {column.name: _measure(arm, column, suffix, artifacts) for column in columns} for arm in arms
     }
+    for column, parts in mean_columns(published, columns).items():
+        columns += (column,)
+        for each in measured.values():
+            each[column.name] = _mean([each[part.name] for part in parts])
     columns = tuple(column for column in columns if any(each[column.name].applies for each in measured.values()))
     rows, by_label = [], {arm.label: arm for arm in arms}
     for arm in arms:
@@ -219,6 +224,14 @@ def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: ArtifactRea
         else:
             missing += 1
     return _Measured(scores, tuple(reasons), missing)
+
+
+def _mean(parts: Sequence[_Measured]) -> _Measured:
+    """The mean of columns, of the seeds that all have; where one of them does not apply, neither does the mean."""
+    missing = max(part.missing + len(part.reasons) for part in parts)
+    if not all(part.applies for part in parts):
+        return _Measured({}, (), 0)
+    return _Measured(mean_scores([part.scores for part in parts]), (), missing)
 
 
 def _distinct(steps: Mapping[int, Step]) -> dict[int, Step]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.report.model import Report, ResultTable, Row
+from pali3kit.report.ocr import ocr_notes
 from pali3kit.report.paper import LEGEND, PublishedRow
 
 _SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
@@ -46,6 +47,7 @@ def notes(report: Report, uncovered: Iterable[str] = ()) -> Iterable[str]:
     yield from _unmeasured(report)
     yield from _skipped(report)
     yield from _settings(report)
+    yield from ocr_notes(report)
     yield from _languages(report)
     yield from _few_answers(report)
     yield from _uncertainty(report)
@@ -82,6 +84,7 @@ def _footnotes(report: Report) -> Iterable[str]:
     if systems := _systems(report):
         assert report.published
         printed = _columns(report) & {name for system in systems for name in system.numbers}
+        printed -= {*report.published.means}
         sets = ", ".join(title for name, title in report.published.columns.items() if name in printed)
         yield f"The other systems' numbers are those of {report.published.title}, on {sets}."
     yield from (f"{system.label}: {system.note}." for system in _systems(report) if system.note)

@@ -9,7 +9,7 @@ defined by its file alone, and may have columns of benchmarks that do not exist 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -72,8 +72,9 @@ class PublishedRow:
 class PaperTable:
     """One published table. `columns` maps our columns' names to the paper's titles.
 
-    For ablations, `axis` is the grid axis whose values name the arms, and `vit` the ViT to compare our arms with.
-    `conditions` are, by column, the settings under which our number is comparable: `{"evaluation.text_tower": "lit"}`.
+    `means` has, by column, the columns whose mean it is. For ablations, `axis` is the grid axis whose values name the
+    arms, and `vit` the ViT to compare our arms with. `conditions` are, by column, the settings under which our number
+    is comparable: `{"evaluation.text_tower": "lit"}`.
     """
 
     title: str
@@ -85,6 +86,7 @@ class PaperTable:
     rows: tuple[PublishedRow, ...]
     axis: str = ""
     conditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    means: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name: str) -> PaperTable:
@@ -154,6 +156,7 @@ class _Cell:
 class _Column:
     title: str
     only: dict[str, Any] = field(default_factory=dict)
+    mean: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,7 @@ def _parse(text: str, source: str) -> PaperTable:
         rows=(*_system_rows(file), *_arm_rows(file)),
         axis=file.axis,
         conditions={name: column.only for name, column in columns.items() if column.only},
+        means={name: column.mean for name, column in columns.items() if column.mean},
     )
 
 
@@ -224,6 +228,11 @@ def _invalid_entries(file: _File) -> Iterator[tuple[str, str]]:
     for group in (group for group, times in groups.items() if times > 1):
         last = max(index for index, system in enumerate(file.systems) if system.group == group)
         yield f"systems[{last}]", f"systems of the group '{group}' do not follow each other."
+    for name, column in file.columns.items():
+        for part in () if isinstance(column, str) else column.mean:
+            if part not in file.columns or part == name:
+                others = [other for other in file.columns if other != name]
+                yield f"columns.{name}.mean", f"columns.{name}.mean: no column '{part}'.{choose(part, others)}"
     for key, cells, base in _cells(file):
         for name, cell in cells.items():
             where = f"{key}.{name}"

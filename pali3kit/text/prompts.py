@@ -32,3 +32,8 @@ def for_question(answer: str, language: str) -> str:
 def for_region(expression: str) -> str:
     """Asks for the box (and the mask) of an object, by class name or referring expression."""
     return f"detect: {expression} {ANSWER}"
+
+
+def with_words(prompt: str, words: str) -> str:
+    """A prompt followed by the words of an OCR system (Table 2). PaLI-3's own form is not known: this one is ours."""
+    return f"{prompt} {words}"

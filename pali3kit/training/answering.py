@@ -27,6 +27,7 @@ from pali3kit.training.context import StageContext
 from pali3kit.training.device import chosen_device, inference_precision
 from pali3kit.training.distributed import Ranks
 from pali3kit.training.kept_answers import ANSWERS, KeptAnswers
+from pali3kit.training.ocr_words import words_in_prompts
 from pali3kit.training.pretraining_images import images_or_black
 from pali3kit.vision.contract import VisionEncoder
 
@@ -80,6 +81,8 @@ def answer_benchmark(
 
     Answers are kept in the folder (`KeptAnswers`): one that was killed continues.
     """
+    words = words_in_prompts(config, context, source, tokenizer, "test", config.test)
+    examples = words.examples(examples) if words else examples
     if source.skips is not None:
         source.skips.count_anew()
     bad = set(tokens.bad)
@@ -162,7 +165,8 @@ def write_answers(
 ) -> None:
     """Write `metrics.json`, if there are scores, and every prediction to `predictions.jsonl`; remove `ANSWERS`."""
     if scores is not None:
-        metrics = {"value": scores.value, "n": len(examples), "extra": scores.extra, "samples": scores.samples}
+        extra = {**scores.extra, **_count_ocr(examples)}
+        metrics = {"value": scores.value, "n": len(examples), "extra": extra, "samples": scores.samples}
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
     with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
         for i, (example, prediction) in enumerate(zip(examples, predictions, strict=True)):
@@ -175,11 +179,21 @@ def write_answers(
                 "language": example.language,
                 **({"group": example.group} if example.group else {}),
                 **({} if example.id is None else {"id": example.id}),
+                **({"ocr_words": list(example.ocr_words)} if example.ocr_words else {}),
                 **({} if scores is None else {"score": scores.samples[i]}),
                 **(scores.details[i] if scores is not None and scores.details else {}),
             }
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     (folder / ANSWERS).unlink(missing_ok=True)
+
+
+def _count_ocr(examples: Sequence[Example]) -> dict[str, int]:
+    """Of prompts with words of an OCR system, how many had too many and how many had none."""
+    words = [example.ocr_words for example in examples if example.ocr_words]
+    if not words:
+        return {}
+    left_out, without = sum(left > 0 for _, left in words), sum(not any(each) for each in words)
+    return {"prompts with OCR words left out": left_out, "prompts without OCR words": without}
 
 
 def _numbers(example: Example) -> dict[str, int | list[int]]:

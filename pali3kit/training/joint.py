@@ -13,7 +13,7 @@ from pali3kit.config.stages import Training
 from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
 from pali3kit.data.source import Source
-from pali3kit.data.task import Example
+from pali3kit.data.task import Example, Task
 from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.pali import TextConfig
 from pali3kit.text.tokenizer import Tokenizer
@@ -26,6 +26,7 @@ from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.loader import MakeBatch
 from pali3kit.training.microbatches import count_microbatches, count_target_tokens, part
 from pali3kit.training.modules import Batch, PaLIModule
+from pali3kit.training.ocr_words import words_in_prompts
 from pali3kit.training.optimizers import module_options
 from pali3kit.training.pretraining_images import fitted
 from pali3kit.training.skipped import Skipped
@@ -70,8 +71,12 @@ def train_pali(
     tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
     mask_tokenizer = trained_mask_tokenizer(context)
     source = build_source(config.source, config.image_size)
-    # sorted, since the order of a mapping is in no digest
-    tasks = {name: (source.task(name, config.bins), weight) for name, weight in sorted(weights.items()) if weight > 0}
+    words = words_in_prompts(config, context, source, tokenizer, "train", image_source.count)
+    tasks: dict[str, tuple[Task, float]] = {}
+    for name, weight in sorted(weights.items()):  # sorted, since the order of a mapping is in no digest
+        if weight > 0:
+            task = source.task(name, config.bins)
+            tasks[name] = words.task(task) if words else task, weight
     mixture = Mixture(tasks, "train", image_source.count - config.validation, context.seed, image_source.bad)
     stream = Stream(mixture, image_source, mask_tokenizer, source.skips)
     mine = part(range(budget.batch_size), context.execution.rank, context.execution.world_size)

@@ -29,6 +29,7 @@ from pali3kit.training.context import CHECKPOINTS, StageContext
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.device import inference_precision
 from pali3kit.training.fit import count_steps
+from pali3kit.training.ocr_words import words_in_prompts
 from pali3kit.training.skipped import append
 from pali3kit.training.stream import ImageSource
 from pali3kit.weights.files import load_weights, save_weights
@@ -126,8 +127,10 @@ def validation(model: PaLIModel, config: Config, context: StageContext, image_so
     source = build_source(config.source, config.image_size)
     tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
     mask_tokenizer = trained_mask_tokenizer(context)
+    words = words_in_prompts(config, context, source, tokenizer, "train", image_source.count)
     with limit_skipped(source, context):
-        examples = _readable(_held_out(source, config, image_source.count), image_source, source.skips)
+        held = _held_out(source, config, image_source.count)
+        examples = _readable(words.examples(held) if words else held, image_source, source.skips)
     examples = [examples[number] for number in scorable_indices(config.benchmark, examples)]
     skipped = [] if source.skips is None else source.skips.drain()
     lengths = config.prompt_length, config.target_length

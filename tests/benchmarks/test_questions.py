@@ -29,4 +29,4 @@ def test_each_is_a_column_of_the_paper_with_a_transfer_of_its_own(benchmark: Ben
 
 def test_no_title_claims_to_be_the_papers_set() -> None:
     assert [column.title for each in ALL for column in each.columns] == ["{set}"] * 3
-    assert [each.public[0].title for each in ALL] == ["VQAv2 (val)", "OKVQA (val)", "TextVQA (val)"]
+    assert [each.public[0].title for each in ALL] == ["VQAv2 ({test_split})", "OKVQA (val)", "TextVQA (val)"]

@@ -12,9 +12,10 @@ import yaml
 from PIL import Image
 from random_pali import MemoryCheckpoints
 
+from pali3kit.commands.models import _split
 from pali3kit.config.experiments import shipped_experiments
 from pali3kit.config.load import load
-from pali3kit.config.saved import to_yaml
+from pali3kit.config.saved import EXPERIMENT, to_yaml
 from pali3kit.inference.cell import RunCell
 from pali3kit.inference.checkpoints import GenerationDefaults
 from pali3kit.inference.pali import PaLI
@@ -262,3 +263,13 @@ def test_invalid_requests_exit_2_before_a_model_is_opened(
     assert main(words) == 2
     assert capsys.readouterr().err.startswith(told)
     assert not opened
+
+
+def test_an_axis_of_a_runs_grid_chooses_a_cell_whatever_its_name(tmp_path: Path) -> None:
+    settings = ["data.ocr.words=published", "data.root=sets", "evaluation.limit=3", "pretrain=siglip"]
+    (tmp_path / "empty").mkdir()
+    assert _split(settings, tmp_path / "empty") == (["pretrain=siglip"], settings[:3])
+    experiment = load(shipped_experiments()["pali3"], ["scale=smoke", "grid.pretrain=[siglip]"])
+    axes = {**experiment.grid, "data.ocr.words": ["none", "published"]}
+    (tmp_path / EXPERIMENT).write_text(to_yaml(replace(experiment, grid=axes)))
+    assert _split(settings, tmp_path) == ([settings[0], settings[3]], settings[1:3])

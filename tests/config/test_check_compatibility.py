@@ -13,7 +13,7 @@ from pali3kit.config.check_compatibility import check_resolutions
 from pali3kit.config.component import Component
 from pali3kit.config.load import load
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Prefix, ResolutionStep
+from pali3kit.config.stages import Prefix, Recipe, ResolutionStep
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import ConfigError
 from pali3kit.text.denoise import PREFIXES
@@ -490,6 +490,8 @@ def test_sizes_that_fit(cell: Cell, changes: dict[str, Any]) -> None:
          "5 examples are less than one batch of 32"),
         ({**steps(96), "stages.transfer.image_size": 97}, "stages.transfer.image_size",
          "no model of 97 pixels is trained. Did you mean '96'?"),
+        ({**steps(96), "stages.transfer.benchmarks": {"coco": Recipe(image_size=128)}},
+         "stages.transfer.benchmarks.coco.image_size", "no model of 128 pixels is trained. Choose from 64, 96."),
         ({**steps(96), "model.vision": Component(name="open_clip/ViT-B-32")}, "stages.resolution.steps[0]",
          "open_clip/ViT-B-32 works at one resolution alone: take timm/, hf/ or vit for stage 2."),
         ({**steps(72), "model.projector": Component(name="pixel_shuffle", options={"factor": 2})},

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pali3kit.data.record import Asked, Record, Thing, Word
-from pali3kit.data.record_tasks import _raster, draw_of
+from pali3kit.data.record_tasks import draw_of, raster
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError, RegistryError
 
@@ -83,9 +83,9 @@ def test_captions() -> None:
 
 def test_words_are_read_line_by_line() -> None:
     """The second word of the first line begins two pixels below the first."""
-    assert [word.text for word in _raster(RECORD.words)] == ["hello", "world", "below"]
+    assert [word.text for word in raster(RECORD.words)] == ["hello", "world", "below"]
     unboxed = (*RECORD.words, Word("somewhere"))
-    assert _raster(unboxed) == list(unboxed)
+    assert raster(unboxed) == list(unboxed)
     assert {e.target for e in drawn("ocr")} == {"hello world below"}
 
 

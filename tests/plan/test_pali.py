@@ -9,7 +9,7 @@ import pytest
 from planned import changed, detail, kinds
 
 from pali3kit.config.component import Component
-from pali3kit.config.stages import ResolutionStep
+from pali3kit.config.stages import Recipe, ResolutionStep
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.pali import (
@@ -113,14 +113,27 @@ def test_masks_are_read_where_regions_are(cell, regions, roles):
 def test_which_step_of_stage_2_is_measured(cell, steps, wanted, number):
     asked = cell(**{"stages.resolution.steps": steps, "stages.transfer.image_size": wanted})
     expected = None if number is None else asked.step("resolution", number=number)
-    assert asked.tuned_step() is expected
+    assert asked.tuned_step("coco") is expected
+
+
+def test_a_benchmark_may_be_transferred_at_a_size_of_its_own(cell):
+    recipes = {"coco": Recipe(image_size=96), "vqav2": Recipe(examples=7)}
+    changes = {"stages.transfer.start": "resolution", "stages.transfer.benchmarks": recipes}
+    asked = cell(**{"stages.resolution.steps": STEPS, **changes})
+    assert asked.start_step("coco") is asked.step("resolution", number=0)
+    assert asked.start_step("vqav2") is asked.start_step("okvqa") is asked.step("resolution", number=1)
+    sizes = {name: asked.step("transfer", benchmark=name).plain["image_size"] for name in ("coco", "vqav2")}
+    assert sizes == {"coco": 96, "vqav2": 128}
+    other = cell(**{"stages.resolution.steps": STEPS, "stages.transfer.start": "resolution"})
+    told = [each.step("transfer", benchmark="okvqa").digest for each in (asked, other)]
+    assert told[0] == told[1], "the size of another benchmark invalidates nothing"
 
 
 def test_transfers_start_from_stage_1_unless_they_say_otherwise(cell):
     steps = {"stages.resolution.steps": STEPS}
-    assert cell(**steps).start_step() is None
+    assert cell(**steps).start_step("coco") is None
     asked = cell(**steps, **{"stages.transfer.start": "resolution"})
-    assert asked.start_step() is asked.step("resolution", number=1)
+    assert asked.start_step("coco") is asked.step("resolution", number=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 
@@ -94,3 +95,10 @@ def coco_files(file: str) -> tuple[str, ...]:
         plain = numbered[1]
         names += [plain, f"{folder}{slash}{plain}", *(f"COCO_{year}_{plain}" for year in YEARS)]
     return tuple(dict.fromkeys(names))
+
+
+def named_files(name: str) -> Iterator[str]:
+    """Paths at which an image may lie that is named with an extension, or without: then with each one."""
+    endings = ("",) if os.path.splitext(name)[1].lower() in IMAGES else TYPES
+    for ending in endings:
+        yield from coco_files(f"{name}{ending}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from pali3kit.data.fields import each, field, mapping, nonblank, read_json, read
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
+from pali3kit.data.readers.published_ocr import PublishedOcr
 from pali3kit.data.readers.rotations import Rotations
 from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.record import Record
@@ -56,11 +57,19 @@ class CocoCaptionsReader(SkippingFiles):
     version = 2
 
     def __init__(
-        self, path: str, images: str, split: str, translations: str | None = None, rotations: str | None = None
+        self,
+        path: str,
+        images: str,
+        split: str,
+        translations: str | None = None,
+        rotations: str | None = None,
+        ocr: str | None = None,
     ) -> None:
         translated = find_files(translations, ".jsonl.bz2") if translations else ()
         self.rotations = Rotations(rotations) if rotations else None
-        super().__init__(require_path(path), *translated, *([self.rotations.path] if self.rotations else []))
+        self.ocr = PublishedOcr(ocr) if ocr else None
+        others = [*([self.rotations.path] if self.rotations else []), *(self.ocr.files if self.ocr else [])]
+        super().__init__(require_path(path), *translated, *others)
         self.path, self.image_folder, self.split = self.files[0], require_path(images, "folder"), split
         self.translated: Sequence[Path] = translated
         self.hidden = False  # known once the file is read
@@ -182,6 +191,7 @@ class CocoCaptionsReader(SkippingFiles):
             captions[language] = (*captions.get(language, ()), *texts)
         turn = self.rotations.turn([str(entry.number)]) if self.rotations else None
         read_image = image_in(self.image_folder, *coco_files(entry.file))
+        read_ocr = partial(self.ocr.words, [str(entry.number), entry.file]) if self.ocr else None
         return Record(
             entry.name,
             read_image,
@@ -191,6 +201,7 @@ class CocoCaptionsReader(SkippingFiles):
             edit=turn,
             id=entry.number,
             hidden=self.hidden,
+            read_ocr=read_ocr,
         )
 
 
@@ -220,7 +231,7 @@ def _coco_id(name: str, where: str) -> int:
     "coco_captions",
     "COCO captions, and in 35 more languages",
     annotations=("captions",),
-    files=("path", "translations", "test", "test_translations", "rotations"),
+    files=("path", "translations", "test", "test_translations", "rotations", "ocr", "test_ocr"),
     folders=("images", "test_images"),
 )
 def _create(
@@ -231,12 +242,17 @@ def _create(
     test_images: str | None = None,
     test_translations: str | None = None,
     rotations: str | None = None,
+    ocr: str | None = None,
+    test_ocr: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `coco_captions`: Karpathy's `dataset_*.json`, COCO's own `captions_*.json`, or TextCaps.
 
     Karpathy's file contains its test split: `test` is then the same file. `translations`: `coco_mt_*.jsonl.bz2`.
-    `rotations`: Open Images' list of turned images, for TextCaps.
+    `rotations`: Open Images' list of turned images, `ocr`: Rosetta's words (`PublishedOcr`), both for TextCaps.
     """
-    held = CocoCaptionsReader(test, test_images or images, "test", test_translations, rotations) if test else None
-    return AnnotatedSource(CocoCaptionsReader(path, images, "train", translations, rotations), held)
+    reader = CocoCaptionsReader(path, images, "train", translations, rotations, ocr)
+    if test is None:
+        return AnnotatedSource(reader)
+    held = CocoCaptionsReader(test, test_images or images, "test", test_translations, rotations, test_ocr or ocr)
+    return AnnotatedSource(reader, held)

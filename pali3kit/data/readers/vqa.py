@@ -4,20 +4,20 @@ written in images, TextVQA, ST-VQA, OCR-VQA, DocVQA, InfographicVQA and ChartQA.
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from itertools import zip_longest
+from functools import cached_property, partial
+from itertools import chain, zip_longest
 from pathlib import Path
+from typing import Literal
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json
-from pali3kit.data.folder import IMAGES
 from pali3kit.data.reader import image_in, require_path
-from pali3kit.data.readers.coco import TYPES, Id, by_id, coco_files, read_id
+from pali3kit.data.readers.coco import Id, by_id, named_files, read_id
+from pali3kit.data.readers.published_ocr import PublishedOcr
 from pali3kit.data.readers.rotations import Rotations
 from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.readers.vqa_questions import (
@@ -38,6 +38,7 @@ from pali3kit.registry import SOURCE
 
 Entry = tuple[Names, tuple[Asked, ...]]  # the names of an image and its questions
 OCRVQA_SPLITS = {"train": 1, "test": 3}
+MINIVAL = 10_240  # questions at the end of VQAv2's val that big_vision holds out, to train on the others
 
 
 class _VqaReader(SkippingFiles):
@@ -62,7 +63,8 @@ class _VqaReader(SkippingFiles):
     Several files (a pattern) are read in turn, one question of each, so that any beginning has as many of all: those of
     ChartQA, `test_human.json` and `test_augmented.json`, are the groups `human` and `augmented`. With `hold_out` N, one
     image of N, chosen by its name, is for testing alone. `with_val` reads OCR-VQA's validation split too; with
-    `any_order` answers are right in any order of what they list (`in_any_order`).
+    `any_order` answers are right in any order of what they list (`in_any_order`). With `minival`, the last 10,240
+    questions alone are read; with `val`, a reader of VQAv2's val, all of its questions but these are trained on too.
     """
 
     version = 2
@@ -79,18 +81,23 @@ class _VqaReader(SkippingFiles):
         rotations: str | None = None,
         with_val: bool = False,
         any_order: bool = False,
+        ocr: str | None = None,
     ) -> None:
         self.groups, self._annotations = file_groups(path), file_groups(annotations) if annotations else {}
-        self.rotations = Rotations(rotations) if rotations else None
-        super().__init__(*self.groups, *self._annotations, *([self.rotations.path] if self.rotations else []))
+        self.rotations, self.ocr = Rotations(rotations) if rotations else None, PublishedOcr(ocr) if ocr else None
+        others = [*([self.rotations.path] if self.rotations else []), *(self.ocr.files if self.ocr else [])]
+        super().__init__(*self.groups, *self._annotations, *others)
         self.path, self.image_folder, self.language = self.files[0], require_path(images, "folder"), language
         self.split, self.hold_out, self.with_val, self.any_order = split, hold_out, with_val, any_order
+        self.minival = False
+        self.val: _VqaReader | None = None
+        self.ocr_files: dict[Names, str] = {}  # of InfographicVQA, by the names of the image
 
     @cached_property
     def entries(self) -> list[Entry | DataError]:
         """Images with their questions; a DataError in place of one with a malformed question."""
         asked: dict[tuple[Names, int], list[Asked | DataError]] = defaultdict(list)
-        raw = [*self._entries()]
+        raw = [*self._of_split()]
         hidden = self.split == "test" and all(entry.hidden for entry in raw)
         for number, entry in enumerate(raw):
             if not (hidden or self._is_ours(entry.names)):
@@ -103,6 +110,12 @@ class _VqaReader(SkippingFiles):
                 asked[entry.names, number if self.split == "test" else 0].append(question)
         found = [_entry(names, questions) for (names, _), questions in asked.items()]
         return require_any_valid(found, f"{self.path}: no question with an answer")
+
+    def _of_split(self) -> Iterator[RawQuestion]:
+        found = self._entries()
+        if self.minival:
+            return iter([*found][-MINIVAL:])
+        return chain(found, [*self.val._entries()][:-MINIVAL]) if self.val else found
 
     def _is_ours(self, names: Names) -> bool:
         """Whether an image is of this split, where one in `hold_out` is held out."""
@@ -174,6 +187,8 @@ class _VqaReader(SkippingFiles):
             if (names := self._names(entry, where)) is not None:
                 if folder and any(path in entry for path in PATHS):  # DocVQA's and ChartQA's splits have one each
                     names = (*names, f"{folder}/{names[0]}")
+                if isinstance(ocr_file := entry.get("ocr_output_file"), str):
+                    self.ocr_files[names] = ocr_file
                 yield RawQuestion(where, entry, names, where, entry, group, hidden=hidden)
 
     def _ocrvqa(self, content: Mapping[str, object]) -> Iterator[RawQuestion]:
@@ -221,24 +236,18 @@ class _VqaReader(SkippingFiles):
 
     def record(self, number: int) -> Record:
         names, questions = valid_or_raise(self.entries[number])
-        files = dict.fromkeys(file for name in names for file in _files(name))
+        files = dict.fromkeys(file for name in names for file in named_files(name))
         turn = self.rotations.turn(names) if self.rotations else None
         read_image = image_in(self.image_folder, *files)
-        return Record(
-            f"{self.path}: image {names[0]}", read_image, questions=questions, stored=turn is not None, edit=turn
-        )
+        ocr_names = [self.ocr_files[names]] if names in self.ocr_files else names
+        read_ocr = partial(self.ocr.words, ocr_names) if self.ocr else None
+        name = f"{self.path}: image {names[0]}"
+        return Record(name, read_image, questions=questions, stored=turn is not None, edit=turn, read_ocr=read_ocr)
 
 
 def _entry(names: Names, questions: Sequence[Asked | DataError]) -> Entry | DataError:
     wrong = next((question for question in questions if isinstance(question, DataError)), None)
     return wrong or (names, tuple(question for question in questions if isinstance(question, Asked)))
-
-
-def _files(name: str) -> Iterator[str]:
-    """Possible file names of an image: as named or, without an extension, with each one."""
-    endings = ("",) if os.path.splitext(name)[1].lower() in IMAGES else TYPES
-    for ending in endings:
-        yield from coco_files(f"{name}{ending}")
 
 
 def _are_books(layout: Mapping[str, object]) -> bool:
@@ -250,7 +259,7 @@ def _are_books(layout: Mapping[str, object]) -> bool:
     "vqa",
     "questions and answers: VQAv2, OKVQA, TextVQA, DocVQA, ChartQA, ...",
     annotations=("questions",),
-    files=("path", "annotations", "test", "test_annotations", "rotations"),
+    files=("path", "annotations", "test", "test_annotations", "rotations", "ocr", "test_ocr"),
     folders=("images", "test_images"),
 )
 def _create(
@@ -265,18 +274,27 @@ def _create(
     rotations: str | None = None,
     with_val: bool = False,
     any_order: bool = False,
+    ocr: str | None = None,
+    test_ocr: str | None = None,
+    test_split: Literal["val", "minival"] = "val",
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file, or a pattern of
     files, of the other sets.
 
     OCR-VQA's file contains its test split: `test` is then the same file. So it is where one image of `hold_out` is held
-    out of training to test on, as ST-VQA has no validation split. `rotations` is Open Images' list of turned images
-    (TextVQA). `with_val` trains on OCR-VQA's validation split too. `any_order`: an answer that lists several things is
-    right in any order of them.
+    out of training to test on, as ST-VQA has no validation split. Of VQAv2's val as `test`, `minival` tests on the last
+    10,240 questions and trains on the others too. `rotations` is Open Images' list of turned images (TextVQA), `ocr`
+    the words of an OCR system that are published with a set (`PublishedOcr`). `with_val` trains on OCR-VQA's validation
+    split too. `any_order`: an answer that lists several things is right in any order of them.
     """
-    reader = _VqaReader(path, images, annotations, language, "train", hold_out, rotations, with_val)
+    reader = _VqaReader(path, images, annotations, language, "train", hold_out, rotations, with_val, ocr=ocr)
     if test is None:
         return AnnotatedSource(reader)
     asked = test, test_images or images, test_annotations, language
-    return AnnotatedSource(reader, _VqaReader(*asked, "test", hold_out, rotations, any_order=any_order))
+    held = _VqaReader(*asked, "test", hold_out, rotations, any_order=any_order, ocr=test_ocr or ocr)
+    if test_split == "minival":
+        reader.val, held.minival = _VqaReader(*asked), True
+        reader.files = [*reader.files, *reader.val.files]
+        reader.val.skipped = reader.skipped
+    return AnnotatedSource(reader, held)

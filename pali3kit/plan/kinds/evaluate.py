@@ -11,7 +11,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import TextConfig, image_set_of, image_size_of, text_fields
+from pali3kit.plan.pali import TextConfig, image_set_of, image_size_of, text_fields, words_read
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
@@ -65,14 +65,16 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
     experiment, regions = cell.experiment, BENCHMARK.find(benchmark).regions
     config = evaluation_config(experiment, benchmark, after, image_size_of(cell, tuned), _beams(cell, benchmark, after))
     own_images = image_set_of(experiment, benchmark).benchmark
-    return cell.new("evaluate", config, model=model, **cell.inputs("test", regions, tuned, own_images))
+    parents = {**cell.inputs("test", regions, tuned, own_images), **words_read(cell, "test", benchmark)}
+    return cell.new("evaluate", config, model=model, **parents)
 
 
 def _measured_model(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
     """The step of the measured model, and the step of stage 2 that tuned its encoder, if any."""
+    transfer = BENCHMARK.find(benchmark).transfer
     if after == "transfer":
-        return cell.step("transfer", benchmark=BENCHMARK.find(benchmark).transfer), cell.start_step()
-    tuned = cell.tuned_step() if after == "resolution" else None
+        return cell.step("transfer", benchmark=transfer), cell.start_step(transfer)
+    tuned = cell.tuned_step(transfer) if after == "resolution" else None
     return tuned or cell.step("multimodal"), tuned
 
 

@@ -15,7 +15,15 @@ from pali3kit.config.suggestions import new_name
 from pali3kit.errors import choose
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import TextConfig, has_regions, image_set_of, image_size_of, size_suffix, text_fields
+from pali3kit.plan.pali import (
+    TextConfig,
+    has_regions,
+    image_set_of,
+    image_size_of,
+    size_suffix,
+    text_fields,
+    words_read,
+)
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
@@ -39,7 +47,7 @@ class Config(TextConfig):
 
 def _make(cell: CellSteps, benchmark: str) -> Step:
     """The transfer that a benchmark measures."""
-    experiment, start = cell.experiment, cell.start_step()
+    experiment, start = cell.experiment, cell.start_step(benchmark)
     training, images = _recipe(experiment.stages.transfer, benchmark), image_set_of(experiment, benchmark)
     task = task_of(experiment, BENCHMARK.find(benchmark))
     config = Config(
@@ -55,6 +63,7 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
         config,
         model=start or cell.step("multimodal"),
         **cell.inputs("train", has_regions({task: 1.0}), start, images.benchmark),
+        **words_read(cell, "train", benchmark),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.readers import vqa as reading
 from pali3kit.data.readers.vqa import _create, _VqaReader
 from pali3kit.data.record import Asked
 from pali3kit.errors import DataError
@@ -66,6 +67,36 @@ def test_vqav2(tmp_path: Path, image: Callable[..., Path]) -> None:
     )
     tested = [source.record("test", number) for number in range(source.size("test"))]  # accuracy is by question
     assert [record.questions for record in tested] == [(question,) for question in record.questions]
+
+
+def test_minival_is_the_end_of_val_and_the_rest_is_trained_on(
+    tmp_path: Path, image: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MINIVAL", 3)
+    for split, numbers in (("train2014", (1, 2)), ("val2014", (3, 3, 4, 4, 5))):
+        entries = [{"question_id": 10 * n + i, "image_id": n, "question": f"{n}?"} for i, n in enumerate(numbers)]
+        write(tmp_path / f"{split}-q.json", {"data_subtype": split, "questions": entries})
+        answered = [{**entry, "answers": [{"answer": "a"}]} for entry in entries]
+        write(tmp_path / f"{split}-a.json", {"annotations": answered})
+        for number in numbers:
+            image(tmp_path / f"images/{split}/COCO_{split}_{number:012}.jpg", shade=number)
+
+    def made(test_split: Any) -> AnnotatedSource:
+        train, val = ([str(tmp_path / f"{split}-{of}.json") for of in "qa"] for split in ("train2014", "val2014"))
+        options = {"test": val[0], "test_annotations": val[1], "test_split": test_split}
+        return _create(train[0], str(tmp_path / "images"), train[1], **options)
+
+    def asked(source: AnnotatedSource, split: str) -> list[str]:
+        records = [source.readers[split].record(number) for number in range(source.size(split))]
+        assert all(record.read_image() for record in records)
+        return [question.text for record in records for question in record.questions]
+
+    val, minival = made("val"), made("minival")
+    assert asked(val, "train") == ["1?", "2?"] and asked(val, "test") == ["3?", "3?", "4?", "4?", "5?"]
+    assert asked(minival, "train") == ["1?", "2?", "3?", "3?"] and asked(minival, "test") == ["4?", "4?", "5?"]
+    assert minival.digest != val.digest
+    monkeypatch.setattr(reading, "MINIVAL", 9)
+    assert asked(made("minival"), "train") == ["1?", "2?"] and len(asked(made("minival"), "test")) == 5
 
 
 def test_textvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
