@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.commands.command import Call, Command, UsageError
+from pali3kit.commands.scores import print_scores
 from pali3kit.config.hub_id import may_be_on_hub, nearest_folder
 from pali3kit.config.load import overridden
 from pali3kit.config.saved import EXPERIMENT, read_experiment
@@ -125,29 +125,8 @@ def _evaluate(call: Call) -> int:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("answers")
         evaluator.publish(out, lambda done, total: progress.update(bar, completed=done, total=total))
-    _print_scores(out, name, evaluator.config.label)
+    print_scores(out, name, evaluator.config.label)
     return 0
-
-
-def _print_scores(folder: Path, benchmark: str, label: str) -> None:
-    """A line for each column of a benchmark, as the report has it."""
-    from pali3kit.report.columns import columns_of, has_column, score_of
-    from pali3kit.report.statistics import interval
-
-    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_bytes().splitlines()]
-    scored = (folder / "metrics.json").is_file()
-    metrics = json.loads((folder / "metrics.json").read_bytes() if scored else b"{}")
-    if not scored:
-        print(f"{label}: {len(rows)} answers, no score: those to this test split are not public")
-    for column in [each for each in columns_of(benchmark) if scored and has_column(each, metrics)]:
-        found = interval({0: score_of(column, metrics, rows)})
-        part = f".{column.part}" if column.part else ""
-        between = f", 95% interval {found.low:.1f} to {found.high:.1f} ({found.method})"
-        shown = between if found.method != "none" else ""
-        print(f"{label}{part}: {found.mean:.1f} {column.benchmark.unit}{shown}, n {found.n}")
-    print(f"{'predictions, metrics' if scored else 'predictions'} and conditions: {folder}")
-    if (folder / "submission.json").is_file():
-        print(f"for the server of the test split: {folder / 'submission.json'}")
 
 
 def _folder(place: str) -> Path:
