@@ -120,7 +120,10 @@ def _evaluate(call: Call) -> int:
 
     beams = experiment.evaluation.beams if any(each.startswith("evaluation.beams=") for each in overrides) else None
     evaluator = Evaluator(pali.checkpoints, name, experiment, call.options.get("checkpoint"), beams)
-    print(f"{evaluator.config.label}: checkpoint {evaluator.checkpoint} of {pali.checkpoints.name}", file=sys.stderr)
+    asked, limit = evaluator.config, ""
+    if asked.limit < asked.test:
+        limit = f", {asked.limit} of {asked.test} test images: evaluation.limit"
+    print(f"{asked.label}: checkpoint {evaluator.checkpoint} of {pali.checkpoints.name}{limit}", file=sys.stderr)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("answers")
@@ -152,7 +155,7 @@ def _split(settings: Sequence[str], folder: Path) -> tuple[list[str], list[str]]
     An axis of a run's grid chooses a cell, `data.ocr.words` too.
     """
     axes = read_experiment(folder).grid if (folder / EXPERIMENT).is_file() else {}
-    own = [each for each in settings if each.startswith(("data.", "evaluation."))]
+    own = [each for each in settings if each.startswith(("data.", "evaluation.", "runtime."))]
     overrides = [each for each in own if each.partition("=")[0] not in axes]
     return [each for each in settings if each not in overrides], overrides
 

@@ -23,5 +23,7 @@ def print_scores(folder: Path, benchmark: str, label: str) -> None:
         shown = between if found.method != "none" else ""
         print(f"{label}{part}: {found.mean:.1f} {column.benchmark.unit}{shown}, n {found.n}")
     print(f"{'predictions, metrics' if scored else 'predictions'} and conditions: {folder}")
+    if (folder / "skipped.txt").is_file():
+        print(f"left out, and why: {folder / 'skipped.txt'}")
     if (folder / "submission.json").is_file():
         print(f"for the server of the test split: {folder / 'submission.json'}")

@@ -52,7 +52,8 @@ def scorable_indices(name: str, examples: Sequence[Example]) -> list[int]:
     """The indices of the examples that can be scored.
 
     These are all examples; for a multilingual benchmark, those in languages with at least `benchmark.fewest` examples.
-    Raises DataError where there are too few, or where the answers to some are not public.
+    Raises DataError where there are too few, where the answers to some are not public, or where the benchmark is a mean
+    over groups and some are of none.
     """
     if hidden := sum(example.hidden for example in examples):
         text = (
@@ -60,6 +61,8 @@ def scorable_indices(name: str, examples: Sequence[Example]) -> list[int]:
         )
         raise DataError(f"{text}: take other test files here; `pali3kit evaluate` answers these for a submission.")
     benchmark = BENCHMARK.find(name)
+    if benchmark.groups and not all(example.group for example in examples):
+        raise DataError(f"'{name}' is the mean over {', '.join(benchmark.groups)}: it needs a test file of each.")
     counts = Counter(example.language if benchmark.every_language else "" for example in examples)
     enough = {language for language, count in counts.items() if count >= benchmark.fewest}
     if not enough:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pali3kit.errors import DataError
+from pali3kit.evals.examples import scorable_indices
 
 
 def entry(name: str, label: Any, query: str = "What is the share?") -> dict[str, Any]:
@@ -73,3 +74,10 @@ def test_a_transfer_may_train_on_val_too(chartqa: Any, measured: Any, put: Any) 
     trained = found.trained(3)
     assert {example.target for example in trained} == {"1", "of val 7", "of val 8"} and len(found.examples) == 2
     assert {int(found.source.image("train", each.images[0])[0, 0, 0]) for each in trained} == {1, 7, 8}
+
+
+def test_the_file_of_one_alone_is_told_before_anything_is_answered(chartqa: Any, measured: Any, put: Any) -> None:
+    chartqa([entry("2.png", "12.5")], [entry("3.png", "Yes")])
+    put("ChartQA Dataset/test/test_human.json", []).unlink()
+    with pytest.raises(DataError, match="'chartqa' is the mean over augmented, human: it needs a test file of each"):
+        scorable_indices("chartqa", measured("chartqa").examples)

@@ -45,11 +45,13 @@ def test_from_files_to_score(tallyqa: Any, measured: Any) -> None:
     [
         ({"answer": True}, "'answer' should be a text or a whole number, not true"),
         ({"answer": 1.5}, "'answer' should be a text or a whole number, not the number 1.5"),
+        ({"answer": 3}, "no field 'issimple'. Choose from answer, data_source"),
         ({"issimple": "yes"}, "'issimple' should be true or false, not the text 'yes'"),
     ],
 )
 def test_malformed_questions_are_left_out(tallyqa: Any, measured: Any, told: Any, message: str) -> None:
-    tallyqa(entry(IMAGES[0], 4, issimple=True), {**entry(IMAGES[1], 1, issimple=False), **told})
+    kind = {} if told == {"answer": 3} else {"issimple": False}
+    tallyqa(entry(IMAGES[0], 4, issimple=True), {**entry(IMAGES[1], 1, **kind), **told})
     found = measured("tallyqa")
     assert len(found.examples) == 1 and any(f"test.json: [1]: {message}" in line for line in found.source.skips.lines)
 

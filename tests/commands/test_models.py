@@ -157,9 +157,13 @@ def test_evaluate_measures_a_benchmark(
     ]
     monkeypatch.setattr("pali3kit.inference.hub.download", lambda repo_id: Path(MODEL))
     assert main(["evaluate", "me/pali", "xm3600", "evaluation.limit=2", "data.test=4"]) == 0
-    english, others, _ = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    assert told.err.endswith(" of memory, 2 of 4 test images: evaluation.limit\n")
+    english, others, _ = told.out.splitlines()
     assert english.startswith("embedded/xm3600.en: ") and others.startswith("embedded/xm3600.avg35: ")
     assert english.endswith(", n 2") and "CIDEr × 100" in others
+    assert main([*words[:-1], "most", "runtime.max_bad_fraction=2"]) == 2
+    assert "runtime.max_bad_fraction should be" in capsys.readouterr().err
     assert main(words) == 2
     assert capsys.readouterr().err == "mine exists already: choose another folder by --out.\n"
 

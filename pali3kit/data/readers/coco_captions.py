@@ -77,6 +77,8 @@ class CocoCaptionsReader(SkippingFiles):
     @cached_property
     def entries(self) -> list[_Entry | DataError]:
         """The images of the split that have a caption; a DataError in place of a malformed one."""
+        if self.rotations:
+            self.rotations.require_valid()
         content = mapping(read_json(self.path), str(self.path))
         self.hidden = self.split == "test" and _without_captions(content)
         if self.hidden and "images" in content:

@@ -21,11 +21,15 @@ class Rotations:
     """The file `train-images-boxable-with-rotation.csv`: `ImageID, ..., Rotation`; images in no row are upright.
 
     Raises:
-        DataError: there is no such file; when it is first needed, a column is missing, or a rotation is none.
+        DataError: there is no such file.
     """
 
     def __init__(self, path: str) -> None:
         self.path = require_path(path)
+
+    def require_valid(self) -> None:
+        """Raise DataError where a column is missing, or a rotation is none."""
+        _ = self._turns
 
     def turn(self, names: Iterable[str]) -> partial[Image] | None:
         """What turns the stored image that has one of `names` upright; None where it is."""

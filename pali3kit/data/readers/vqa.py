@@ -16,7 +16,7 @@ from typing import Literal
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json
 from pali3kit.data.reader import image_in, require_path
-from pali3kit.data.readers.coco import Id, by_id, named_files, read_id
+from pali3kit.data.readers.coco import Id, by_id, named_files
 from pali3kit.data.readers.published_ocr import PublishedOcr
 from pali3kit.data.readers.rotations import Rotations
 from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
@@ -28,6 +28,7 @@ from pali3kit.data.readers.vqa_questions import (
     answers_in,
     file_groups,
     image_mismatch,
+    image_names,
     in_any_order,
     read_asked,
     require_new,
@@ -97,6 +98,8 @@ class _VqaReader(SkippingFiles):
     def entries(self) -> list[Entry | DataError]:
         """Images with their questions; a DataError in place of one with a malformed question."""
         asked: dict[tuple[Names, int], list[Asked | DataError]] = defaultdict(list)
+        if self.rotations:
+            self.rotations.require_valid()
         raw = [*self._of_split()]
         hidden = self.split == "test" and all(entry.hidden for entry in raw)
         for number, entry in enumerate(raw):
@@ -104,7 +107,7 @@ class _VqaReader(SkippingFiles):
                 continue
             if entry.hidden and not hidden:
                 self.skipped.note("a question without answers", entry.where)
-            elif (question := read_asked(entry, self.language, self.skipped)) is not None:
+            elif (question := read_asked(entry, self.language, self.skipped, self.split)) is not None:
                 if self.any_order and isinstance(question, Asked):
                     question = replace(question, answers=in_any_order(question.answers))
                 asked[entry.names, number if self.split == "test" else 0].append(question)
@@ -219,17 +222,10 @@ class _VqaReader(SkippingFiles):
     def _names(self, entry: Mapping[str, object], where: str, folder: str = "") -> Names | None:
         """Possible file names of an entry's image; None if it names no image, which is recorded as malformed."""
         try:
-            paths = [field(entry, name, str, where) for name in PATHS if name in entry]
-            if paths and "image_id" not in entry:
-                return (paths[0],)
-            value, number = field(entry, "image_id", object, where), read_id(entry, "image_id", where)
+            return image_names(entry, where, folder)
         except DataError as error:
             self.skipped.add_error(error)
             return None
-        names = [*paths[:1], value] if isinstance(value, str) else paths[:1]
-        if isinstance(number, int):
-            names += [f"{folder}/COCO_{folder}_{number:012}" if folder else f"{number:012}", str(number)]
-        return tuple(dict.fromkeys(names))
 
     def __len__(self) -> int:
         return len(self.entries)

@@ -42,15 +42,34 @@ class RawQuestion(NamedTuple):
     hidden: bool = False
 
 
-def read_asked(entry: RawQuestion, language: str, skipped: SkippedEntries) -> Asked | DataError | None:
+def image_names(entry: Mapping[str, object], where: str, folder: str = "") -> Names:
+    """Possible file names of an entry's image, whose number is that of an image of COCO's `folder`.
+
+    Raises DataError where it names no image.
+    """
+    paths = [field(entry, name, str, where) for name in PATHS if name in entry]
+    if "image_id" not in entry:
+        if not paths:
+            own = ", ".join(list(map(str, entry))[:8])
+            raise DataError(f"{where}: none of the fields image_id, {', '.join(PATHS)} names an image; it has {own}.")
+        return tuple(dict.fromkeys(paths))
+    value, number = field(entry, "image_id", object, where), read_id(entry, "image_id", where)
+    names = [*paths[:1], value] if isinstance(value, str) else paths[:1]
+    if isinstance(number, int):
+        names += [f"{folder}/COCO_{folder}_{number:012}" if folder else f"{number:012}", str(number)]
+    return tuple(dict.fromkeys(names))
+
+
+def read_asked(entry: RawQuestion, language: str, skipped: SkippedEntries, split: str) -> Asked | DataError | None:
     """The question, the error of a malformed one, or None for an unusable one, which is recorded as skipped.
 
-    TallyQA's `issimple` makes the groups "simple" and "complex".
+    TallyQA's `issimple` makes the groups "simple" and "complex"; all questions of its test have it.
     """
     try:
         text = field(entry.question, _present(QUESTION, entry.question), str, entry.where).strip()
         answers, group = () if entry.hidden else _answers(entry), entry.group
-        if "issimple" in entry.question:
+        counted = isinstance(entry.answers.get("answer"), int)  # in TallyQA alone
+        if "issimple" in entry.question or (counted and split == "test"):
             group = "simple" if field(entry.question, "issimple", bool, entry.where) else "complex"
     except DataError as error:
         return error

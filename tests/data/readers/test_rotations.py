@@ -11,6 +11,7 @@ from PIL import Image
 
 from pali3kit.data.source import Source
 from pali3kit.errors import DataError
+from pali3kit.evals.examples import benchmark_examples
 from pali3kit.registry import SOURCE
 
 HEADER = "ImageID,Subset,OriginalURL,Title,Rotation\n"
@@ -63,3 +64,10 @@ def test_a_listed_image_is_turned_once(tmp_path: Path) -> None:
 def test_malformed_lists_are_refused(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         built(tmp_path, "vqa", content).image("test", 0)
+
+
+@pytest.mark.parametrize(("name", "benchmark"), [("vqa", "textvqa"), ("coco_captions", "textcaps")])
+def test_a_damaged_list_is_an_error_not_an_unusable_record(tmp_path: Path, name: str, benchmark: str) -> None:
+    source, task = built(tmp_path, name, HEADER + "z,train,u,t,45.0\n"), "vqa" if name == "vqa" else "caption"
+    with pytest.raises(DataError, match=r"rotations.csv:2: 'Rotation' should be 0, 90"):
+        benchmark_examples(source, benchmark, 32, 2, 2, task)

@@ -14,6 +14,7 @@ import pytest
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.readers import vqa as reading
 from pali3kit.data.readers.vqa import _create, _VqaReader
+from pali3kit.data.readers.vqa_questions import image_names
 from pali3kit.data.record import Asked
 from pali3kit.errors import DataError
 from pali3kit.metrics.vqa import answer_score
@@ -328,7 +329,7 @@ def test_too_many_questions_without_an_image_are_an_error(tmp_path: Path) -> Non
     asked, said = vqa()
     for number in (4, 9, 30):
         del asked["questions"][number]["image_id"]
-    with pytest.raises(DataError, match=r"questions\[4\]: .*'image_id'.* 2 more of 40"):
+    with pytest.raises(DataError, match=r"questions\[4\]: none of the fields image_id, .* 2 more of 40"):
         len(read(tmp_path, asked, said))
 
 
@@ -364,3 +365,8 @@ def test_one_bad_question_of_many_is_reported_alone(tmp_path: Path, change: Any,
     else:
         with pytest.raises(DataError, match=expected):
             reader.record(7)
+
+
+def test_all_paths_of_an_image_are_looked_up() -> None:
+    names = image_names({"image": "7.jpg", "file_path": "coco-text/7.jpg"}, "q.json: data[0]")
+    assert names == ("7.jpg", "coco-text/7.jpg")
