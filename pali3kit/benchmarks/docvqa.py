@@ -9,8 +9,8 @@ DOCVQA = Benchmark(
     summary="questions about scanned pages: ANLS (paper: DocVQA)",
     columns=(Column(title="{set}"),),
     unit=ANLS,
-    metric="anls",
     submission=Submission(key="questionId"),
+    metric="anls",
     public=(
         PublicSet(
             title="DocVQA (val)",

@@ -9,8 +9,8 @@ INFOVQA = Benchmark(
     summary="questions about infographics: ANLS (paper: InfoVQA)",
     columns=(Column(title="{set}"),),
     unit=ANLS,
-    metric="anls",
     submission=Submission(key="questionId"),
+    metric="anls",
     public=(
         PublicSet(
             title="InfographicVQA (val)",

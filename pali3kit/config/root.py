@@ -64,9 +64,11 @@ def without_training(tree: Node, public: Node) -> Node:
 
 
 def _without_training(source: Node) -> None:
-    options, named = source.value, source.plain()
-    entry = entry_of(Component(name=str(named.get("name")), options=named))
-    absent = [] if entry is None else missing_files(Component(name=entry.name, options=named), entry)
+    options = source.value
+    part = Component(name="", options={option: node.plain() for option, node in options.items()})
+    part.name = str(part.options.get("name"))
+    entry = entry_of(part)
+    absent = [] if entry is None else missing_files(part, entry)
     optional = [] if entry is None or entry.options is None else [
         each.name for each in fields(entry.options) if each.default is None
     ]  # fmt: skip

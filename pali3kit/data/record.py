@@ -92,10 +92,10 @@ class Record:
         labels: classes of the whole image, whose objects are not marked.
         stored: boxes refer to the image as it is stored, whatever its EXIF says: some publishers do so.
         more_images: read the files of the images after the first.
-        edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
-            turned. Raises DataError. Not for records with boxes.
         id: number or name of the image in the data set, if it has one.
         hidden: its captions, in English, are not public, as those of a server's test.
+        edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
+            turned. Raises DataError. Not for records with boxes.
     """
 
     name: str
@@ -108,9 +108,9 @@ class Record:
     stored: bool = False
     more_images: tuple[Callable[[], bytes], ...] = ()
     labels: tuple[str, ...] = ()
-    edit: Callable[[Image], Image] | None = None
     id: int | str | None = None
     hidden: bool = False
+    edit: Callable[[Image], Image] | None = None
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}

@@ -102,8 +102,8 @@ class Prediction(TypedDict, total=False):
     target: str
     references: Sequence[str]
     language: str
-    group: str
     id: int | str
+    group: str
     score: float | None
     box: Sequence[int]
     mask: Sequence[Sequence[int]]
