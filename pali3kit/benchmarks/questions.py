@@ -26,9 +26,9 @@ VQAV2 = Benchmark(
     summary="objects, colours, counts, yes or no: VQA accuracy (paper: VQAv2)",
     columns=(Column(title="{set}"),),
     unit=VQA,
+    submission=Submission(key="question_id"),
     metric="vqa_accuracy",
     task="vqa",
-    submission=Submission(key="question_id"),
     public=(
         _on_coco(
             "VQAv2 (val)",
@@ -57,9 +57,9 @@ TEXTVQA = Benchmark(
     summary="answered by the printed words: VQA accuracy (paper: TextVQA)",
     columns=(Column(title="{set}"),),
     unit=VQA,
+    submission=Submission(key="question_id"),
     metric="vqa_accuracy",
     task="vqa_text",
-    submission=Submission(key="question_id"),
     public=(
         PublicSet(
             title="TextVQA (val)",
