@@ -9,9 +9,9 @@ DOCVQA = Benchmark(
     summary="questions about scanned pages: ANLS (paper: DocVQA)",
     columns=(Column(title="{set}"),),
     unit=ANLS,
-    metric="anls",
     submission=Submission(key="questionId"),
     ocr=True,
+    metric="anls",
     public=(
         PublicSet(
             title="DocVQA (val)",

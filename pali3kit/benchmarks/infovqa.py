@@ -9,9 +9,9 @@ INFOVQA = Benchmark(
     summary="questions about infographics: ANLS (paper: InfoVQA)",
     columns=(Column(title="{set}"),),
     unit=ANLS,
-    metric="anls",
     submission=Submission(key="questionId"),
     ocr=True,
+    metric="anls",
     public=(
         PublicSet(
             title="InfographicVQA (val)",

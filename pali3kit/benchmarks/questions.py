@@ -28,9 +28,9 @@ VQAV2 = Benchmark(
     summary="objects, colours, counts, yes or no: VQA accuracy (paper: VQAv2)",
     columns=(Column(title="{set}"),),
     unit=VQA,
+    submission=Submission(key="question_id"),
     metric="vqa_accuracy",
     task="vqa",
-    submission=Submission(key="question_id"),
     public=(
         _on_coco(
             "VQAv2 ({test_split})",
@@ -59,9 +59,9 @@ TEXTVQA = Benchmark(
     summary="answered by the printed words: VQA accuracy (paper: TextVQA)",
     columns=(Column(title="{set}"),),
     unit=VQA,
+    submission=Submission(key="question_id"),
     metric="vqa_accuracy",
     task="vqa_text",
-    submission=Submission(key="question_id"),
     ocr=True,
     public=(
         PublicSet(

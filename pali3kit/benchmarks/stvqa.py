@@ -13,9 +13,9 @@ STVQA = Benchmark(
     summary="answered by the words in scenes: ANLS (paper: ST-VQA)",
     columns=(Column(title="{set}"),),
     unit=ANLS,
-    metric="anls",
     submission=Submission(key="question_id"),
     ocr=True,
+    metric="anls",
     public=(
         PublicSet(
             title="ST-VQA (1/10 of train)",

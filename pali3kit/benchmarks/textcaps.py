@@ -9,9 +9,9 @@ TEXTCAPS = Benchmark(
     summary="captions that tell what is written, 5 references: CIDEr (paper: TextCaps)",
     columns=(Column(title="{set}"),),
     unit=CIDER,
-    metric="cider",
     submission=Submission(key="image_id", text="caption", numbers=False),
     ocr=True,
+    metric="cider",
     public=(
         PublicSet(
             title="TextCaps (val)",

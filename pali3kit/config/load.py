@@ -67,11 +67,11 @@ def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> 
     tree = Node.of(written(experiment), where)
     merged = _over(tree, extra)
     if any(each.startswith("data.root=") for each in overrides):
-        if public := public_sets(merged):
-            tree = merge(Experiment, tree, without_training(public))
+        public = public_sets(merged) or Node({}, where)
     else:
-        tree = merge(Experiment, tree, _below_own_root(merged, experiment.data.benchmarks, where))
-    builder, tree = Builder(), _over(tree, extra)
+        public = _below_own_root(merged, experiment.data.benchmarks, where)
+    tree = without_training(_over(merge(Experiment, tree, public), extra), public)
+    builder = Builder()
     built = builder.experiment(tree)
     problems += builder.problems + check(built, tree, builder.refused)
     if own := [problem for problem in problems if problem.where != where]:
@@ -84,7 +84,7 @@ def _below_own_root(tree: Node, own: Container[str], where: str) -> Node:
     data = tree.value["data"]
     root = Node(data.value["root"].value, f"{where}: data.root")
     public = public_sets(Node({**tree.value, "data": Node({**data.value, "root": root}, data.where)}, tree.where))
-    found = without_training(public).value.get("data") if public is not None else None
+    found = public.value.get("data") if public is not None else None
     others = {} if found is None else {k: each for k, each in found.value["benchmarks"].value.items() if k not in own}
     return nest(Experiment, "data.benchmarks", Node(others, root.where)) if others else Node({}, where)
 

@@ -14,7 +14,7 @@ from dataclasses import fields
 from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.available_tasks import is_joinable
+from pali3kit.config.available_tasks import entry_of, is_joinable
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
@@ -58,25 +58,34 @@ def _reads_published_words(tree: Node) -> bool:
     return any(node is not None and node.value == "published" for node in chosen)
 
 
-def without_training(public: Node) -> Node:
-    """Those of `public_sets` for a model that is only measured: files to train on need not be there.
+def without_training(tree: Node, public: Node) -> Node:
+    """A tree with `public_sets` and all overrides, for a model that is only measured: files to train on need not exist.
 
-    Where one is not, the test file is named in its place: the training split is not read. `public` is changed.
+    Where one does not, the test file is named in its place: the training split is not read. `tree` is changed.
     """
-    sources = _at(public, "data", "benchmarks")
-    for node in sources.value.values() if sources is not None else ():
-        options, entry = node.value, registry.SOURCE.describe(node.value["name"].value)
-        absent = [] if entry is None else missing_files(Component(name=entry.name, options=node.plain()), entry)
-        optional = [] if entry is None or entry.options is None else [
-            each.name for each in fields(entry.options) if each.default is None
-        ]  # fmt: skip
-        for option in absent:
-            test = options.get("test" if option == "path" else f"test_{option}")
-            if test is not None:
-                options[option] = test
-            elif option in optional and not option.startswith("test"):
-                del options[option]
-    return public
+    listed = _at(public, "data", "benchmarks")
+    for name in listed.value if listed is not None else ():
+        node = _at(tree, "data", "benchmarks", name)
+        if node is not None and isinstance(node.value, dict):
+            _without_training(node)
+    return tree
+
+
+def _without_training(source: Node) -> None:
+    options = source.value
+    part = Component(name="", options={option: node.plain() for option, node in options.items()})
+    part.name = str(part.options.get("name"))
+    entry = entry_of(part)
+    absent = [] if entry is None else missing_files(part, entry)
+    optional = [] if entry is None or entry.options is None else [
+        each.name for each in fields(entry.options) if each.default is None
+    ]  # fmt: skip
+    for option in absent:
+        test = options.get("test" if option == "path" else f"test_{option}")
+        if test is not None:
+            options[option] = test
+        elif option in optional and not option.startswith("test"):
+            del options[option]
 
 
 def source_of(cell: Experiment, benchmark: Benchmark) -> Component | None:

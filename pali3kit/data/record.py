@@ -92,12 +92,12 @@ class Record:
         labels: classes of the whole image, whose objects are not marked.
         stored: boxes refer to the image as it is stored, whatever its EXIF says: some publishers do so.
         more_images: read the files of the images after the first.
-        edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
-            turned. Raises DataError. Not for records with boxes.
         id: number or name of the image in the data set, if it has one.
         hidden: its captions, in English, are not public, as those of a server's test.
         read_ocr: reads the words that an OCR system found in the image, where they are published with the data set.
             Unlike `words` they may be wrong, and no task asks for them.
+        edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
+            turned. Raises DataError. Not for records with boxes.
     """
 
     name: str
@@ -110,10 +110,10 @@ class Record:
     stored: bool = False
     more_images: tuple[Callable[[], bytes], ...] = ()
     labels: tuple[str, ...] = ()
-    edit: Callable[[Image], Image] | None = None
     id: int | str | None = None
     hidden: bool = False
     read_ocr: Callable[[], tuple[Word, ...]] | None = None
+    edit: Callable[[Image], Image] | None = None
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}

@@ -22,10 +22,10 @@ class Example:
         references: the texts that a metric compares an answer with.
         box, mask: the region that is asked for, on the only image: (y0, x0, y1, x1) in pixels, half open, and bool
             `[H,W]`. The target's text is then the box; a mask tokenizer appends its mask tokens (`data.regions`).
-        group: the part of the data set that scores are told of apart; "" where there are none.
         id: of the question or, for a caption, of the image, in a data set that has them.
         hidden: the answers are not public, so that it can be answered and not scored: there are no references.
         ocr_words: how many words of an OCR system are in the prompt, and how many were left out; None without OCR.
+        group: the part of the data set that scores are told of apart; "" where there are none.
     """
 
     images: tuple[int, ...]
@@ -35,10 +35,10 @@ class Example:
     language: str = "en"
     box: Box | None = None
     mask: np.ndarray | None = None
-    group: str = ""
     id: int | str | None = None
     hidden: bool = False
     ocr_words: tuple[int, int] | None = None
+    group: str = ""
 
 
 class Task(Protocol):

@@ -102,9 +102,9 @@ class Prediction(TypedDict, total=False):
     target: str
     references: Sequence[str]
     language: str
-    group: str
     id: int | str
     ocr_words: Sequence[int]
+    group: str
     score: float | None
     box: Sequence[int]
     mask: Sequence[Sequence[int]]

@@ -217,7 +217,8 @@ def test_evaluate_finds_other_benchmarks_below_the_runs_root(
     made = yaml.safe_load(recipe.read_text())
     made["data"]["root"], words = "sets", ["evaluate", MODEL, "textvqa", "--checkpoint", "multimodal"]
     recipe.write_text(yaml.safe_dump(made))
-    assert main([*words, "data.benchmarks.textvqa.test=sets/textvqa/TextVQA_0.5.1_test.json"]) == 0
+    test = "data.benchmarks.textvqa.test=sets/textvqa/TextVQA_0.5.1_test.json"
+    assert main([*words, test]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "textvqa: 3 answers, no score: those to this test split are not public",
         "predictions and conditions: runs/evaluate/textvqa",
@@ -232,6 +233,9 @@ def test_evaluate_finds_other_benchmarks_below_the_runs_root(
     assert capsys.readouterr().err.startswith(
         "model/recipe.yaml: data.root: benchmark 'textvqa' is measured on TextVQA"
     )
+    Path("sets/textvqa/TextVQA_0.5.1_train.json").unlink()
+    assert main([*words, test, "--out", "test"]) == 0, "neither train nor val is read"
+    assert Path("test/submission.json").read_bytes() == Path("runs/evaluate/textvqa/submission.json").read_bytes()
 
 
 @pytest.mark.parametrize(
