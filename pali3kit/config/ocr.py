@@ -17,7 +17,7 @@ from pali3kit.config.schema import Experiment
 _KEY = "data.ocr.words"
 _OPTIONS = ("ocr", "test_ocr")
 """Options of sources that name published words, of the train split and of the test split (by default the same)."""
-_MODULES = {"rapidocr": ("rapidocr", "onnxruntime"), "tesseract": ("pytesseract",)}
+ENGINE_PACKAGES = {"rapidocr": ("rapidocr", "onnxruntime"), "tesseract": ("pytesseract",)}
 """What each engine needs, all of which is in the extra `ocr`."""
 
 
@@ -53,5 +53,5 @@ def check_ocr(cell: Experiment) -> Iterator[KeyProblem]:
         listed = ", ".join(each.name for each in asked)
         own = f"data.benchmarks.{asked[0].transfer}: {{ocr: FILE, test_ocr: FILE}}"
         yield _KEY, f"{_KEY}: none of {listed} has published words: name their files, {own}, or choose an engine."
-    if absent := [name for name in _MODULES.get(words, ()) if find_spec(name) is None]:
+    if absent := [name for name in ENGINE_PACKAGES.get(words, ()) if find_spec(name) is None]:
         yield _KEY, f"{_KEY} '{words}' needs {' and '.join(absent)}: pip install 'pali3kit[ocr]'."

@@ -78,7 +78,7 @@ def test_lengths_and_bins_are_those_of_stage_1_and_the_tokenizer(experiment):
     told = {"tokenizer.bins": 32, "stages.multimodal.prompt_length": 9, "stages.multimodal.target_length": 8}
     assert text_fields(changed(experiment, told), 96) == {
         "source": {"name": "fake"}, "data": "images", "image_size": 96, "bins": 32, "prompt_length": 9,
-        "target_length": 8, "count": 0,
+        "target_length": 8, "count": 0, "ocr": None,
     }  # fmt: skip
 
 

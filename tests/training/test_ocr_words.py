@@ -17,6 +17,7 @@ from pali3kit.errors import DataError
 from pali3kit.plan.pali import TextConfig
 from pali3kit.registry import SOURCE
 from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.training import ocr_words
 from pali3kit.training.context import StageContext
 from pali3kit.training.ocr_words import WordsFile, words_in_prompts
 
@@ -121,6 +122,16 @@ def test_an_engines_words_are_the_parents(adding: Any, tmp_path: Path) -> None:
     for number in range(4):
         words.words(number)
     assert adding("vqa", Ocr(words="rapidocr"), {"ocr": folder}, **DOCVQA).read(2)[0].text == "page1"
+
+
+def test_outside_of_a_run_an_engine_reads_what_is_asked(
+    adding: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine()
+    monkeypatch.setattr(ocr_words, "create_engine", lambda name, threads: engine)
+    words = adding("vqa", Ocr(words="rapidocr"), {}, **DOCVQA)
+    assert len(engine.read) == 1, "the first image has words: they are not another set's"
+    assert words.read(2) == WordsFile(tmp_path).words(2) and len(engine.read) == 2
 
 
 def test_words_that_no_image_has_are_refused(adding: Any, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
                 raise KeyboardInterrupt
             return (Word(f"shade{read[-1]}", (0, 0, 1, 1)),)
 
+        monkeypatch.setitem(ocr.ENGINE_PACKAGES, "fake", ("numpy", "absent-package"))
         monkeypatch.setattr(ocr, "create_engine", lambda name, threads: engine)
         (tmp_path / "out").mkdir(exist_ok=True)
         ocr.run(config, StageContext(tmp_path / "out", {}, 0, lambda done, total, **numbers: None, threads=1))
@@ -56,6 +58,8 @@ def test_a_killed_stage_continues(run: Any, tmp_path: Path) -> None:
     assert len(run()) == 2, "two of four charts, each of which two questions have, were read before"
     words = WordsFile(tmp_path / "out")
     assert [words.words(number)[0].text[:5] for number in range(8)] == ["shade"] * 8
+    engine = json.loads((tmp_path / "out" / "engine.json").read_text())
+    assert engine == {"engine": "fake", "versions": {"numpy": np.__version__}}
 
 
 def test_images_that_cannot_be_decoded_are_listed(run: Any, tmp_path: Path) -> None:
