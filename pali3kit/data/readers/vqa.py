@@ -99,6 +99,8 @@ class _VqaReader(SkippingFiles):
         asked: dict[tuple[Names, int], list[Asked | DataError]] = defaultdict(list)
         raw = [*self._of_split()]
         hidden = self.split == "test" and all(entry.hidden for entry in raw)
+        if hidden and self.minival:
+            raise DataError(f"{self.path} has no answers, as minival, the end of val, has: set test_split to val.")
         for number, entry in enumerate(raw):
             if not (hidden or self._is_ours(entry.names)):
                 continue
