@@ -31,8 +31,13 @@ def is_measured(cell: Experiment, benchmark: Benchmark) -> bool:
     ocr = ocr_of(cell, benchmark)
     if ocr is None or ocr.words != "published":
         return True
+    return any(_published(cell, benchmark))
+
+
+def _published(cell: Experiment, benchmark: Benchmark) -> list[object]:
+    """What `_OPTIONS` of a benchmark's source name."""
     source = source_of(cell, benchmark) or cell.data.source
-    return any(source.options.get(option) for option in _OPTIONS)
+    return [source.options.get(option) for option in _OPTIONS]
 
 
 def without_words(source: Component) -> Component:
@@ -53,5 +58,10 @@ def check_ocr(cell: Experiment) -> Iterator[KeyProblem]:
         listed = ", ".join(each.name for each in asked)
         own = f"data.benchmarks.{asked[0].transfer}: {{ocr: FILE, test_ocr: FILE}}"
         yield _KEY, f"{_KEY}: none of {listed} has published words: name their files, {own}, or choose an engine."
+    for each in asked if words == "published" else ():
+        trained, tested = _published(cell, each)
+        if tested and not trained:
+            key = f"data.benchmarks.{each.transfer}.ocr"
+            yield key, f"{key} should name the words of the train split, as test_ocr names those of the test split."
     if absent := [name for name in ENGINE_PACKAGES.get(words, ()) if find_spec(name) is None]:
         yield _KEY, f"{_KEY} '{words}' needs {' and '.join(absent)}: pip install 'pali3kit[ocr]'."

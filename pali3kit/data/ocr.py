@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -93,23 +92,30 @@ class WordsInPrompts:
 
     def require_some(self, count: int) -> None:
         """Raise DataError where none of the first images has words: they are then those of other images."""
-        some = range(min(count, _PROBED))
+        some, problem = range(min(count, _PROBED)), ""
         for number in some:
-            with suppress(DataError):  # a damaged one is recorded when it is drawn
+            try:
                 if self._texts((number,)):
                     return
+            except DataError as error:  # recorded when the image is drawn
+                problem = problem or f"; {error}"
         words = f"words of OCR (data.ocr.words: {self.ocr.words})"
-        raise DataError(f"none of the first {len(some)} images has {words}")
+        raise DataError(f"none of the first {len(some)} images has {words}{problem}")
 
     def example(self, example: Example) -> Example | None:
-        """The example with words in its prompt; None where they cannot be read, which is recorded in `skips`."""
+        """The example with words in its prompt; None where they cannot be read, which is recorded in `skips`.
+
+        One with hidden answers then has no words, as a server wants an answer to each.
+        """
         try:
             texts = self._texts(example.images)
         except DataError as error:
             if self.skips is None:
                 raise
             self.skips.add(str(error))
-            return None
+            if not example.hidden:
+                return None
+            texts = []
         kept = self._fitting(example.prompt, texts)
         prompt = self._prompt(example.prompt, texts[:kept])
         return replace(example, prompt=prompt, ocr_words=(kept, len(texts) - kept))

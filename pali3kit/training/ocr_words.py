@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.ocr import Engine, ReadWords, WordsInPrompts, create_engine
@@ -25,7 +27,8 @@ class WordsFile:
     question of a test split has its own, are read once. One that cannot be decoded has no words, and `error` says why.
 
     Args:
-        folder: of the file. An incomplete last line, of a killed run, is removed where an engine continues it.
+        folder: of the file. An incomplete last line, of a killed run, is removed where an engine continues it, which
+            also tries images again that could not be decoded.
         engine: reads the words that the file does not have.
         source, split: of the images.
     """
@@ -38,9 +41,10 @@ class WordsFile:
         self._by_content: dict[str, bytes] = {}
         whole = 0
         for line in self.path.read_bytes().splitlines(keepends=True) if self.path.exists() else ():
-            if not line.endswith(b"\n"):
+            if (entry := _entry(line)) is None:
                 break
-            self._keep(line)
+            if engine is None or "error" not in entry:  # an image may have been mended: it is read again
+                self._keep(line, entry)
             whole += len(line)
         if engine is not None and self.path.exists():
             with self.path.open("r+b") as file:
@@ -58,10 +62,11 @@ class WordsFile:
         if number not in self._lines:
             if self.engine is None:
                 raise DataError(f"{self.path} has no words of image {number}")
-            line = json.dumps(self._read(number), ensure_ascii=False).encode() + b"\n"
+            entry = self._read(number)
+            line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
             with self.path.open("ab") as file:
                 file.write(line)
-            self._keep(line)
+            self._keep(line, entry)
         return self._lines[number]
 
     def _read(self, number: int) -> dict[str, object]:
@@ -76,10 +81,18 @@ class WordsFile:
         words = [[word.text, word.box] for word in self.engine(image)]
         return {"image": number, "sha256": digest, "words": words}
 
-    def _keep(self, line: bytes) -> None:
-        entry = json.loads(line)
+    def _keep(self, line: bytes, entry: Mapping[str, Any]) -> None:
         self._lines[entry["image"]] = line
         self._by_content[entry.get("sha256", "")] = line
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """The content of a whole line; None of one that was being written, or of the zeros that a power cut leaves."""
+    try:
+        entry = json.loads(line) if line.endswith(b"\n") else None
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def words_in_prompts(

@@ -68,6 +68,12 @@ def test_missing_files_of_words_are_told(loaded: Any, tmp_path: Path) -> None:
     assert "there is no 'data/docvqa/train/ocr_result'. Did you mean 'ocr_results'?" in told
 
 
+def test_words_of_the_test_split_alone_are_refused(loaded: Any) -> None:
+    told = problem(loaded, "data.ocr.words=published", "data.benchmarks.docvqa.ocr=null")
+    assert "data.benchmarks.docvqa.ocr should name the words of the train split" in told
+    loaded("data.benchmarks.docvqa.ocr=null")
+
+
 def test_an_engine_reads_the_images_of_all(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "find_spec", lambda name: object())
     assert measured(loaded("data.ocr.words=tesseract")) == ["docvqa", "chartqa", "coco"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -83,6 +84,8 @@ def test_words_that_cannot_be_read_are_recorded(prompts: Any) -> None:
     assert list(skips.lines) == ["page 7 is damaged"]
     with pytest.raises(DataError, match="page 7 is damaged"):
         prompts().example(bad)
+    [submitted] = prompts(skips=skips).examples([replace(bad, hidden=True)])  # a server wants an answer to each
+    assert (submitted.prompt, submitted.ocr_words) == ("a", (0, 0))
 
 
 def test_a_task_has_the_words_in_training(prompts: Any) -> None:

@@ -143,6 +143,14 @@ def test_what_a_server_would_refuse_is_told_before_anything_is_answered(
     assert not [*Path().glob("out*")]
 
 
+def test_a_test_split_with_a_question_that_is_left_out_is_not_submitted(docvqa: Callable[..., Evaluator]) -> None:
+    evaluator, file = docvqa(), Path("sets/docvqa/val_v1.0.json")
+    asked = json.loads(file.read_text())["data"]
+    file.write_text(json.dumps({"data": [*asked, {**asked[0], "questionId": 55, "question": " "}]}))
+    with pytest.raises(DataError, match=r"an answer to all, and .*data\[5\]: a blank question is left out"):
+        evaluator.publish(Path("out"), lambda done, total: None)
+
+
 def test_a_killed_evaluation_continues(
     docvqa: Callable[..., Evaluator], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

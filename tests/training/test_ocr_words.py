@@ -76,6 +76,17 @@ def test_a_killed_run_continues_behind_its_last_whole_line(tmp_path: Path) -> No
     again, engine = opened(tmp_path)
     assert [again.words(number) for number in range(4)] == whole and engine.read == []
     assert file.read_bytes() == lines and [json.loads(line)["image"] for line in lines.splitlines()] == [0, 1, 2, 3]
+    file.write_bytes(lines + bytes(9) + b"\n")  # a power cut
+    opened(tmp_path)
+    assert file.read_bytes() == lines
+
+
+def test_a_continued_run_tries_damaged_images_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words, _ = opened(tmp_path)
+    assert words.error(6)
+    monkeypatch.setattr(Pages, "image", lambda self, split, index: np.full((4, 5, 3), 9, np.uint8))
+    again, _ = opened(tmp_path)
+    assert not again.error(6) and WordsFile(tmp_path).words(6)[0].text == "page9"
 
 
 @pytest.fixture

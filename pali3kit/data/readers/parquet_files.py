@@ -120,9 +120,12 @@ class ParquetFiles(Files):
 
     def value(self, row: ParquetRow, column: str) -> object:
         """A cell that is no image, as Python's types have it; a part of it after a dot, of each item of a list."""
+        return self._held(self._texts, row, column)
+
+    def _held(self, read: Callable[[int, str], ChunkedArray], row: ParquetRow, column: str) -> object:
         own = column if column in self.names(row) else column.partition(".")[0]
         with _as_data_error(f"{row.name}: '{own}'"):
-            found: object = self._texts(row.group, own)[row.place].as_py()
+            found: object = read(row.group, own)[row.place].as_py()
         for name in filter(None, column[len(own) :].split(".")):
             found = _part(found, name, f"{row.name}: '{own}'")
         return found
@@ -130,10 +133,9 @@ class ParquetFiles(Files):
     def reader_of_image(self, row: ParquetRow) -> Callable[[], bytes]:
         """A function that reads the file of a row's image. Raises DataError where no column holds it."""
         names = self.names(row)
-        known = (self.columns["image"],) if "image" in self.columns else (*BYTES, *PATHS)
-        columns = [name for name in known if name in names]
-        if columns:
-            return partial(self._image, row, columns[0])
+        usual = next((name for name in (*BYTES, *PATHS) if name in names), None)
+        if column := self.columns.get("image", usual):
+            return partial(self._image, row, column)
         if KEY not in names or self.image_folder is None:
             raise DataError(f"{row.file}: no column {', '.join(BYTES)}, and no `images` with a column key")
         key = self.value(row, KEY)
@@ -143,8 +145,7 @@ class ParquetFiles(Files):
 
     def _image(self, row: ParquetRow, column: str) -> bytes:
         """The bytes of an image, from the cell or from the file that it names."""
-        with _as_data_error(f"{row.name}: '{column}'"):
-            value: object = self._images(row.group, column)[row.place].as_py()
+        value = self._held(self._images, row, column)
         if isinstance(value, Mapping):
             value = value.get("bytes") or value.get("path")
         if isinstance(value, str) and self.image_folder is not None:

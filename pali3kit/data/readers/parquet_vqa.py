@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 
@@ -24,8 +26,8 @@ class _QuestionsReader(ParquetFiles):
 
     - `question`: a text, or a list of them. Then the other fields are lists of as many.
     - `answer`: a text or a whole number, or a list of texts, or of mappings with an `answer`, one for each annotator.
-    - `options`: of a multiple-choice question, which then lists them. The answer is the right one's number from 0, its
-      text, or its letter.
+    - `options`: of a multiple-choice question, which then lists them. The answer is the right one's number from 0, if
+      all answers are numbers, or its text or letter.
     - `group`: the part of the data set. `groups` maps its values, true and false too, to names of groups.
     - `id`: the question's number or name.
 
@@ -72,7 +74,18 @@ class _QuestionsReader(ParquetFiles):
         """Whether no row of a test split has an answer."""
         if self.split != "test" or "answer" not in self.columns:
             return self.split == "test"
-        return not any(_says(self.value(self.row(row), self.columns["answer"])) for row in range(self.num_rows))
+        return next(self._told(), None) is None
+
+    @cached_property
+    def _numbered(self) -> bool:
+        """Whether all answers are numbers, as those of options: where others are texts, so is a number."""
+        return all(answer.isascii() and answer.isdigit() for answer in self._told())
+
+    def _told(self) -> Iterator[str]:
+        """All answers that are not blank."""
+        for number in range(self.num_rows):
+            with suppress(DataError):  # a malformed cell is its record's error
+                yield from _texts(self.value(self.row(number), self.columns["answer"]))
 
     def __len__(self) -> int:
         return len(self._places)
@@ -133,7 +146,7 @@ class _QuestionsReader(ParquetFiles):
 
     def _right(self, answer: str, options: Sequence[str], where: str) -> str:
         """The option that an answer is: by its number, its text or its letter."""
-        if answer.isascii() and answer.isdigit() and int(answer) < len(options):
+        if self._numbered and int(answer) < len(options):
             return options[int(answer)]
         if answer in options:
             return answer
@@ -159,13 +172,14 @@ class _QuestionsReader(ParquetFiles):
         return value
 
 
-def _says(cell: object) -> bool:
-    """Whether a cell has an answer."""
+def _texts(cell: object) -> Iterator[str]:
+    """The answers in a cell that are not blank."""
     if isinstance(cell, Mapping):
-        return _says(cell.get("answer"))
-    if isinstance(cell, list):
-        return any(map(_says, cell))
-    return cell is not None and bool(str(cell).strip())
+        yield from _texts(cell.get("answer"))
+    elif isinstance(cell, list):
+        yield from chain.from_iterable(map(_texts, cell))
+    elif cell is not None and str(cell).strip():
+        yield str(cell).strip()
 
 
 @SOURCE.register(

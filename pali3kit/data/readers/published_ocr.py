@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from pali3kit.data.fields import each, field, mapping, numbers, read_json
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import inside, require_path
+from pali3kit.data.readers.skipped import valid_or_raise
 from pali3kit.data.record import Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
@@ -50,18 +51,36 @@ class PublishedOcr:
         Raises DataError, which names file, record and field, where they are malformed.
         """
         if self.folder is None:
-            return next((self._by_image[name] for name in names if name in self._by_image), ())
+            known = valid_or_raise(self._by_image)
+            return valid_or_raise(next((known[name] for name in names if name in known), ()))
         stems = dict.fromkeys(PurePosixPath(name).stem for name in names)
         for file in (inside(self.folder, f"{stem}.json") for stem in stems):
-            if file.is_file():
+            if _is_file(file):
                 return tuple(_words_of_page(mapping(read_json(file), str(file)), str(file)))
         return ()
 
     @cached_property
-    def _by_image(self) -> dict[str, tuple[Word, ...]]:
+    def _by_image(self) -> dict[str, tuple[Word, ...] | DataError] | DataError:
         where = str(self.files[0])
-        entries = each(mapping(read_json(self.files[0]), where), "data", where)
-        return {field(entry, "image_id", str, at): tuple(_rosetta(entry, at)) for at, entry in entries}
+        try:
+            entries = each(mapping(read_json(self.files[0]), where), "data", where)
+            return {field(entry, "image_id", str, at): _words_or_error(entry, at) for at, entry in entries}
+        except DataError as error:  # kept: the file is large, and every image asks for it
+            return error
+
+
+def _is_file(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as error:  # such as a name too long
+        raise DataError(f"{file}: {error.strerror}") from error
+
+
+def _words_or_error(entry: Mapping[str, object], where: str) -> tuple[Word, ...] | DataError:
+    try:
+        return tuple(_rosetta(entry, where))
+    except DataError as error:
+        return error
 
 
 def _rosetta(entry: Mapping[str, object], where: str) -> Iterator[Word]:

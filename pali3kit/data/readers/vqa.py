@@ -102,6 +102,8 @@ class _VqaReader(SkippingFiles):
             self.rotations.require_valid()
         raw = [*self._of_split()]
         hidden = self.split == "test" and all(entry.hidden for entry in raw)
+        if hidden and self.minival:
+            raise DataError(f"{self.path} has no answers, as minival, the end of val, has: set test_split to val.")
         for number, entry in enumerate(raw):
             if not (hidden or self._is_ours(entry.names)):
                 continue
@@ -158,8 +160,7 @@ class _VqaReader(SkippingFiles):
             return
         before = self.skipped.num_errors
         for number, (where, question) in questions.items():
-            names = self._names(question, where, folder if isinstance(folder, str) else "")
-            if names is None:
+            if (names := self._names(question, where, folder if isinstance(folder, str) else "")) is None:
                 continue
             if number not in answers:
                 wrong = f"{where}: question_id {number} is not in {' or '.join(map(str, self._annotations))}"
@@ -275,14 +276,13 @@ def _create(
     test_split: Literal["val", "minival"] = "val",
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file, or a pattern of
-    files, of the other sets.
+    """The registry's `vqa`, in `language`: a file or a pattern; `annotations` has the answers of VQAv2 and OKVQA.
 
     OCR-VQA's file contains its test split: `test` is then the same file. So it is where one image of `hold_out` is held
     out of training to test on, as ST-VQA has no validation split. Of VQAv2's val as `test`, `minival` tests on the last
-    10,240 questions and trains on the others too. `rotations` is Open Images' list of turned images (TextVQA), `ocr`
-    the words of an OCR system that are published with a set (`PublishedOcr`). `with_val` trains on OCR-VQA's validation
-    split too. `any_order`: an answer that lists several things is right in any order of them.
+    10,240 questions and trains on the others too, whose images should be in `images`. `rotations` is Open Images' list
+    of turned images (TextVQA), `ocr` the published words of an OCR system (`PublishedOcr`). `with_val` trains on
+    OCR-VQA's validation split too. `any_order`: an answer that lists several things is right in any order of them.
     """
     reader = _VqaReader(path, images, annotations, language, "train", hold_out, rotations, with_val, ocr=ocr)
     if test is None:

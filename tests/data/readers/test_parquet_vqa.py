@@ -69,6 +69,21 @@ def test_vqav2_has_mappings_of_answers(tmp_path: Path) -> None:
     assert asked == Asked("is it?", ("yes", "yes", "no", ""), id=262148000)
 
 
+def test_among_answers_that_are_texts_a_number_is_a_text(tmp_path: Path) -> None:
+    options = [["1", "2", "3"], ["fox", "hare", "4"]]
+    columns = {name: name for name in ("question", "options", "answer")}
+    for answers, right in ((["2", "hare"], ["2", "hare"]), (["2", "1"], ["3", "hare"])):
+        path = table(tmp_path / "a.parquet", question=["how many?", "what?"], options=options, answer=answers)
+        reader = _QuestionsReader(path, columns, split="test")
+        assert [reader.record(number).questions[0].answer for number in range(2)] == right
+
+
+def test_images_in_a_field_of_a_column(tmp_path: Path) -> None:
+    path = table(tmp_path / "a.parquet", question=["a?"], answer=["b"], page=[{"scan": b"jpeg"}])
+    reader = _QuestionsReader(path, {"question": "question", "answer": "answer", "image": "page.scan"})
+    assert reader.record(0).read_image() == b"jpeg"
+
+
 @pytest.mark.parametrize(("answer", "right"), [("1", "2"), ("C", "fox"), ("fox", "fox"), (0, "hare")])
 def test_the_answer_to_options_is_a_number_a_text_or_a_letter(tmp_path: Path, answer: Any, right: str) -> None:
     path = table(tmp_path / "a.parquet", question=["what eats?"], options=[["hare", "2", "fox"]], answer=[answer])

@@ -99,6 +99,26 @@ def test_a_malformed_file_and_a_missing_one_are_refused(published: Any, tmp_path
         PublishedOcr(str(tmp_path / "al.json"))
 
 
+def test_a_malformed_image_of_rosettas_leaves_the_others(published: Any) -> None:
+    found = published({"data": [{"image_id": "0a", "ocr_info": [{"word": "STOP"}]}, *ROSETTA["data"]]})
+    assert found.words(["2c"]) == (Word("exit"),)
+    with pytest.raises(DataError, match=r"all\.json: data\[0\]: ocr_info\[0\]: no field 'bounding_box'"):
+        found.words(["0a"])
+
+
+def test_a_file_that_cannot_be_used_is_read_once(published: Any) -> None:
+    found = published({"data": 3})
+    for _ in range(2):
+        with pytest.raises(DataError, match=r"all\.json: 'data' should be a list"):
+            found.words(["0a"])
+        found.files[0].unlink(missing_ok=True)
+
+
+def test_a_name_that_no_file_can_have_is_refused(published: Any) -> None:
+    with pytest.raises(DataError, match=r"xxx\.json: File name too long"):
+        published(None, p=MICROSOFT).words(["x" * 300])
+
+
 def test_no_name_leads_out_of_the_folder(published: Any, tmp_path: Path) -> None:
     (tmp_path.parent / "secret.json").write_text(json.dumps(MICROSOFT))
     assert published(None, p=MICROSOFT).words(["../secret.png"]) == ()

@@ -98,6 +98,10 @@ def test_minival_is_the_end_of_val_and_the_rest_is_trained_on(
     assert minival.digest != val.digest
     monkeypatch.setattr(reading, "MINIVAL", 9)
     assert asked(made("minival"), "train") == ["1?", "2?"] and len(asked(made("minival"), "test")) == 5
+    questions, answers = str(tmp_path / "train2014-q.json"), str(tmp_path / "train2014-a.json")
+    server = _create(questions, str(tmp_path / "images"), answers, test=questions, test_split="minival")
+    with pytest.raises(DataError, match=r"train2014-q\.json has no answers, as minival.*: set test_split to val\."):
+        server.size("test")  # else a tenth of the server's questions would be submitted
 
 
 def test_textvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
