@@ -20,10 +20,16 @@ def test_the_conditions_and_what_did_not_fit_are_told(made_up):
     )
     conditions, dash, left_out = ocr_notes(replace(report, details=details))
     assert conditions == (
-        "Prompts with words of OCR (published) have them at the end, in the order that is given, separated by ' ',"
+        "Prompts with words of OCR (published) have them at the end, in the order 'given', separated by ' ',"
         " and may be longer by 256 tokens. PaLI-3's own form is not known."
     )
     assert dash.startswith("A dash in the row of published OCR:")
     assert left_out == "textvqa: 3 prompts with OCR words left out."
     assert [row.label for row in report.tables[0].rows] == ["no OCR", "published OCR"]
     assert report.tables[0].rows[1].cells["doodles/textvqa"].ours is None
+
+
+def test_what_rows_differ_in_is_told_of_all(made_up):
+    data = {"data.ocr.order": ["given", "raster"], "data.ocr.words": ["published"]}
+    [conditions, *_] = ocr_notes(made_up(["textvqa", "coco"], grid=data, baseline={}).report())
+    assert "in the order 'given' or 'raster', separated by ' ', and may be longer by 256 tokens" in conditions
