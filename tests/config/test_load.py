@@ -41,8 +41,8 @@ REFUSED = {
         "test: 8",
         "test: 8\n  zzz: 1",
         [
-            "scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from benchmarks, cache, root, source, tasks,"
-            " test, train, validation."
+            "scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from benchmarks, cache, ocr, root, source,"
+            " tasks, test, train, validation."
         ],
     ),
     "misspelt option of a part": (

@@ -22,6 +22,7 @@ from pali3kit.data.readers.coco_instances import _create as coco_instances
 from pali3kit.data.readers.ocr import _OcrReader
 from pali3kit.data.readers.open_images import _OpenImagesReader
 from pali3kit.data.readers.parquet import _ParquetReader
+from pali3kit.data.readers.parquet_vqa import _QuestionsReader
 from pali3kit.data.readers.pdf import _PdfReader
 from pali3kit.data.readers.records import RecordsReader
 from pali3kit.data.readers.refs import _read_plain_pickle
@@ -165,6 +166,12 @@ def of_images(**told: object) -> None:
     RecordsReader("clips.jsonl", ".").record(0)
 
 
+def too_few_answers() -> None:
+    row = {"image": {"bytes": b"", "path": "1.png"}, "question": ["what?", "where?"], "answer": ["a fox"]}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([row]), "questions.parquet")
+    _QuestionsReader("questions.parquet", {"question": "question", "answer": "answer"}).record(0)
+
+
 CASES: dict[str, Callable[..., None]] = {
     "a column has another name": column,
     "a field is missing": lambda: karpathy(sentences=[{"tokens": []}]),
@@ -172,6 +179,7 @@ CASES: dict[str, Callable[..., None]] = {
     "no number": not_finite,
     "an id twice": twice,
     "a key twice": doubled,
+    "a cell of another type": too_few_answers,
     "a line without a tab": no_tab,
     "no JSON": no_json,
     "an image is not there": no_image,
