@@ -100,3 +100,9 @@ def test_a_list_of_no_diagrams_is_refused(ai2d: Any, put: Any, measured: Any) ->
     put("ai2d_test_ids.csv", "12.png\n")
     with pytest.raises(DataError, match="no question on the test diagrams of "):
         measured("ai2d")
+
+
+def test_a_number_of_the_list_without_questions_is_told(ai2d: Any, put: Any, measured: Any) -> None:
+    put("ai2d_test_ids.csv", "12\n99999\n")
+    told = "ai2d_test_ids.csv: 99999: a number of a test diagram without questions is left out"
+    assert any(told in line for line in measured("ai2d").source.damages)

@@ -52,6 +52,12 @@ def test_a_row_with_too_many_cells_is_refused_and_rare_ones_left_out(screens: An
     assert len(found.examples) == 2 and any(":8: 3 columns" in line for line in found.source.damages)
 
 
+def test_a_screen_of_the_list_that_no_row_has_is_told(screens: Any, measured: Any) -> None:
+    screens("screen2words/split/test_screens.txt", "9\n54137\n\n99999\n")
+    told = "test_screens.txt: 99999: a screen of the split without captions is left out"
+    assert any(told in line for line in measured("screen2words").source.damages)
+
+
 def test_another_file_is_refused(screens: Any, measured: Any) -> None:
     screens("screen2words/screen_summaries.csv", "screen_id,text\n7,a\n")
     with pytest.raises(DataError, match=r"no columns 'screenId' and 'summary', or 'captions', among: screen_id, text"):

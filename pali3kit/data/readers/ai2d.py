@@ -54,6 +54,9 @@ class _Ai2dReader(SkippingFiles):
         """The diagrams of the split; a DataError in place of one with a malformed question."""
         test = {line.strip() for line in self.test_ids.read_text(encoding="utf-8-sig", errors="replace").splitlines()}
         before, found = self.skipped.num_errors, list[_Entry | DataError]()
+        if self.split == "test":
+            for number in sorted(test - set(map(_number, self._questions)) - {""}):
+                self.skipped.note("a number of a test diagram without questions", f"{self.test_ids}: {number[:40]}")
         ours = [file for file in self._questions if (_number(file) in test) == (self.split == "test")]
         for file in ours:
             try:

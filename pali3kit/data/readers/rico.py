@@ -66,6 +66,8 @@ class _RicoReader(SkippingFiles):
                 key = row["screenId"].strip(), row.get("nodeId", "").strip()
                 texts = row[column].split("|") if column == "captions" else [row[column]]
                 captions[key] = (*captions.get(key, ()), *self._nonblank(texts, where))
+        for screen in sorted(screens - {screen for screen, _ in captions} - {""}):
+            self.skipped.note("a screen of the split without captions", f"{self.files[1]}: {screen[:40]}")
         entries = [_Entry(*key, texts) for key, texts in captions.items() if texts]
         require_any_valid([*entries], f"{self.path}: no captions of the screens in {self.split}")
         return entries
