@@ -95,6 +95,11 @@ def test_a_folder_that_is_no_run_does_not_hide_an_experiment(
         (["check"], "usage: python -m pali3kit.run check FILE | NAME [key=value ...]"),
         (["report"], "usage: python -m pali3kit.run report RUN_FOLDER | OUTCOMES | FILE | NAME [key=value ...]"),
         (["report", ".", "seeds=[3]"], ". is not an experiment file, so seeds=[3] overrides nothing."),
+        (
+            ["report", "x.json", "seeds=[3]"],
+            "x.json has outcomes, of which 'evaluate=[...]' chooses benchmarks, not seeds=[3].",
+        ),
+        (["report", "x.json", "evaluate=[kn]"], "unknown benchmark 'kn'. Did you mean 'knn'?"),
         (["step", TABLE_1], "usage: python -m pali3kit.run step FILE | NAME | RUN_FOLDER LABEL [key=value ...]"),
         (["list", "visoin"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["list", "a=1"], "usage: python -m pali3kit.run list [KIND]"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.config.attention import describe_attention
 from pali3kit.config.experiments import SUFFIX, find_experiment, shipped_experiments
@@ -11,8 +12,9 @@ from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.config.saved import EXPERIMENT, read_experiment
 from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.tree import parse
 from pali3kit.durable import write_atomically
-from pali3kit.errors import choose, nearest
+from pali3kit.errors import ConfigError, Problem, choose, nearest
 
 
 def _run(call: Call) -> int:
@@ -61,14 +63,34 @@ def _report(call: Call) -> int:
     """Of a run folder, of an outcomes file, or of as much of an experiment as its store has; nothing is run."""
     place = Path(call.arguments[0])
     is_run = place.is_dir() and ((place / EXPERIMENT).is_file() or str(place) not in shipped_experiments())
-    experiment = None if is_run or place.suffix == ".json" else _load_reported(place, call.settings)
-    if call.settings and experiment is None:
+    if is_run and call.settings:
         raise UsageError(f"{place} is not an experiment file, so {call.settings[0]} overrides nothing.")
+    shown = _shown(place, call.settings) if place.suffix == ".json" else None
+    experiment = None if is_run or shown is not None else _load_reported(place, call.settings)
     from pali3kit.report import print_table, rebuild, redraw, report_store
 
-    report = report_store(experiment) if experiment else (rebuild if is_run else redraw)(place)
+    if experiment is not None:
+        report = report_store(experiment)
+    else:
+        report = rebuild(place) if shown is None else redraw(place, shown)
     print_table(report)
     return int(report.failed)
+
+
+def _shown(place: Path, settings: list[str]) -> list[str]:
+    """The benchmarks that a report of an outcomes file is to show, `evaluate=[probe,coco]`; empty for all of them."""
+    problems: list[Problem] = []
+    shown: list[str] = []
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        node = parse(value, f"command line: {setting}", problems, override=True)
+        names = None if node is None else node.plain()
+        if key != "evaluate" or not isinstance(names, list):
+            raise UsageError(f"{place} has outcomes, of which 'evaluate=[...]' chooses benchmarks, not {setting}.")
+        shown = [BENCHMARK.find(str(name)).name for name in names]
+    if problems:
+        raise ConfigError(problems)
+    return shown
 
 
 def _load_reported(place: Path, settings: list[str]) -> Experiment:

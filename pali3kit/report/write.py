@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from pali3kit import durable
@@ -22,7 +22,7 @@ from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.escaping import escape_formula, escape_invisible
 from pali3kit.report.html import page
 from pali3kit.report.markdown import to_markdown
-from pali3kit.report.model import Report, ResultCell, Timings
+from pali3kit.report.model import Report, ResultCell, ResultTable, Timings
 from pali3kit.report.outcomes import OUTCOMES, outcomes_of, read_outcomes
 from pali3kit.report.statistics import Interval
 from pali3kit.report.table import to_latex
@@ -48,11 +48,24 @@ def write_report(report: Report, folder: Path, experiment: Experiment, timings: 
     return _write(folder, texts)
 
 
-def redraw(file: Path) -> Report:
-    """Write the pages, tables and charts of an outcomes file to the folder that has its name without suffix."""
+def redraw(file: Path, benchmarks: Collection[str] = ()) -> Report:
+    """Write the pages, tables and charts of an outcomes file to the folder that has its name without suffix.
+
+    With `benchmarks`, of their columns alone. Raises DataError where the file is damaged or has none of them.
+    """
     report = read_outcomes(file)
+    if benchmarks:
+        report = replace(report, tables=tuple(filter(None, (_narrowed(table, benchmarks) for table in report.tables))))
+        if not report.tables:
+            raise DataError(f"{file} has no columns of {', '.join(benchmarks)}.")
     _write(file.with_suffix(""), _pages(report, {"seconds": 0.0, "stages": []}))
     return report
+
+
+def _narrowed(table: ResultTable, benchmarks: Collection[str]) -> ResultTable | None:
+    """A table with the columns of these benchmarks; None if it has none."""
+    columns = tuple(column for column in table.columns if column.benchmark.name in benchmarks)
+    return replace(table, columns=columns) if columns else None
 
 
 def _pages(report: Report, timings: Timings) -> dict[str, str]:

@@ -121,3 +121,13 @@ def test_a_file_that_is_no_outcomes_is_told(tmp_path, text):
     (tmp_path / "x.json").write_text(text)
     with pytest.raises(DataError, match=r"x\.json has no outcomes of a run"):
         read_outcomes(tmp_path / "x.json")
+
+
+def test_some_columns_are_drawn_alone(along, tmp_path):
+    file = write(along, tmp_path)
+    narrowed = redraw(file, ["coco"])
+    assert [[column.key for column in one.columns] for one in narrowed.tables] == [["coco"]]
+    chart = (file.with_suffix("") / "report-transfer.svg").read_text()
+    assert chart.count('class="name"') == 1
+    with pytest.raises(DataError, match="no columns of vqav2"):
+        redraw(file, ["vqav2"])
