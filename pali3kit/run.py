@@ -14,6 +14,7 @@ from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.commands.components import COMPONENT_COMMANDS
 from pali3kit.commands.experiments import EXPERIMENT_COMMANDS
 from pali3kit.commands.models import MODEL_COMMANDS
+from pali3kit.commands.runs import RUN_COMMANDS
 from pali3kit.completion import completion_script
 from pali3kit.config.experiments import find_experiment, shipped_experiments
 from pali3kit.config.kinds import VARIABLES, exists, keys
@@ -31,6 +32,9 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   step FILE LABEL      make one stage that `plan` shows, as one rank of torchrun, srun, a PyTorchJob, or alone
   report WHAT          write a report again: of a run folder, an outcomes.json, or of what is done of an experiment
   verify [WHAT]        verify all artifacts of a store (default: runs/store), a run folder or a FILE, byte by byte
+  runs [FOLDER]        the runs in a folder (default: runs): what, when, how long, how big, complete or not
+  compare A B          two runs, or outcomes files, side by side: their numbers, and what differs in them
+  clean [STORE]        remove what no known run of a store needs: --dry-run tells it first
   check-data FILE      say what is in a .jsonl file of your own: --images FOLDER --out PAGE --decode
   copy NAME [FOLDER]   copy an experiment that ships, with its scales, into the working folder
   ask MODEL IMAGE "?"  answer a question about an image; MODEL: a run folder, a saved folder, a hub id
@@ -48,7 +52,7 @@ key=value overrides any key of the file, with dots for nested ones and the value
 An override may also be written --key=value or --key value. Further flags: --help, --version.
 """
 
-OVERRIDE = re.compile(r"(?:--)?([A-Za-z_][\w.]*=.*)", re.DOTALL)
+OVERRIDE = re.compile(r"(?:--)?([A-Za-z_][\w.-]*=.*)", re.DOTALL)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,6 +196,7 @@ COMMANDS = {
     **EXPERIMENT_COMMANDS,
     **MODEL_COMMANDS,
     **COMPONENT_COMMANDS,
+    **RUN_COMMANDS,
     "completion": Command(_completion, "completion", arguments=(0, 0), prints=True),
 }
 

@@ -21,9 +21,10 @@ from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import divide_cores
+from pali3kit.execution.known_runs import record_run
 from pali3kit.execution.needs import Needs, gather, sources
 from pali3kit.execution.nodes import split_by_nodes
-from pali3kit.execution.progress import Display
+from pali3kit.execution.progress import LOG, Display
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import verify_store
@@ -57,9 +58,11 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     graph, store = build(experiment), Store.of(experiment.runtime)
     folder = Path(experiment.runtime.runs) / experiment.name
     store.root.mkdir(parents=True, exist_ok=True)  # by which a report of artifacts from elsewhere alone finds it
+    for refusal in record_run(store, folder, experiment):
+        console.print(refusal, style="yellow", markup=False)
     try:
         with _signals_as_exceptions(), console.status("reading artifacts"):
-            needs = gather(graph, store, Display(console, folder / "log.txt", {}).say)
+            needs = gather(graph, store, Display(console, folder / LOG, {}).say)
     except _Interrupted as stop:
         console.print(f"stopped by {stop}: the same command continues from here")
         return 128 + stop.number
@@ -72,7 +75,7 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     costs = forecast.seconds(here)
     with console.status("looking for test examples"):
         require_examples(missing)
-    with Display(console, folder / "log.txt", costs) as display:
+    with Display(console, folder / LOG, costs) as display:
         display.write_log(f"{experiment.name} from {file or 'a program'}")
         _announce(display, needs, len(here), store, workers, threads)
         if several:
@@ -176,7 +179,7 @@ def _conclude(
         failed = len(outcome.failed)
         count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more depend on them"
         display.say(f"{count}; the same command tries again", style="bold red")
-    display.say(f"results: {folder / 'report.html'} (also .md, .csv, .json); log: {folder / 'log.txt'}")
+    display.say(f"results: {folder / 'report.html'} (also .md, .csv, .json); log: {folder / LOG}")
     return 1 if outcome.failed else 0
 
 

@@ -28,12 +28,17 @@ def read_experiment(folder: Path, name: str = EXPERIMENT) -> Experiment:
     path = folder / name
     if not path.is_file():
         raise DataError(f"{folder} is not a run folder: it has no {name}.")
-    problems: list[Problem] = []
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is damaged: not UTF-8 at byte {error.start}: run the experiment again.") from error
-    tree = parse(text, str(path), problems)
+    return parse_experiment(text, str(path))
+
+
+def parse_experiment(text: str, where: str) -> Experiment:
+    """The experiment that `to_yaml` wrote; `where` is named in messages. Raises ConfigError where it is invalid."""
+    problems: list[Problem] = []
+    tree = parse(text, where, problems)
     builder = Builder()
     experiment = builder.experiment(tree) if tree is not None else None
     problems += builder.problems

@@ -23,11 +23,12 @@ from pali3kit.errors import Pali3Error, StageError, nearest
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import cores
+from pali3kit.execution.known_runs import record_run
 from pali3kit.execution.make import make_stage, note_failure
 from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
 from pali3kit.execution.needs import copy_from_url, copy_parents
 from pali3kit.execution.process_setup import error_in_one_line
-from pali3kit.execution.progress import Display
+from pali3kit.execution.progress import LOG, Display
 from pali3kit.execution.ranks import PROGRESS
 from pali3kit.execution.store import Store
 from pali3kit.orphans import die_with_parent
@@ -185,7 +186,9 @@ def _listener(
         return
     forecast = Forecast(store, threads)
     folder = Path(experiment.runtime.runs) / experiment.name
-    with Display(console, folder / "log.txt", forecast.seconds([step])) as display:
+    with Display(console, folder / LOG, forecast.seconds([step])) as display:
+        for refusal in record_run(store, folder, experiment):
+            display.say(refusal, style="yellow")
         display.say(f"{step.label}: {_ranks(experiment, step, execution)}, {expected_time(forecast, [step], 1)}")
         display.say(f"its artifact goes to {store.path(step)}")
         display.started(step)

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from pali3kit.plan.step import Step
 
+LOG = "log.txt"  # in a run folder, from the beginning of the run
 _LINE_SECONDS = 15.0
 _SKIPPED = "skipped.txt"  # an artifact's list of samples that could not be used
 

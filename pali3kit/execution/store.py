@@ -16,7 +16,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import yaml
@@ -77,6 +77,12 @@ class Store:
     def roots(self) -> list[Path]:
         """The folders of artifacts on this machine, the store's own first. Some may not exist."""
         return [place.root for place in (self.own, *self.places) if isinstance(place, FolderPlace)]
+
+    @property
+    def shared_roots(self) -> list[Path]:
+        """Likewise, without the artifacts that come with the package."""
+        return [place.root for place in (self.own, *self.places)
+                if isinstance(place, FolderPlace) and place.name != PACKAGE]  # fmt: skip
 
     def path(self, step: Step) -> Path:
         """The folder of the artifact of `step`: the one that `done` found, else the one where it will be published."""
@@ -241,10 +247,14 @@ class Store:
             cause = cause.__cause__ or cause.__context__
         return None
 
-    @contextmanager
-    def lock(self, step: Step) -> Iterator[bool]:
+    def lock(self, step: Step) -> AbstractContextManager[bool]:
         """Try to lock `step` for this process; yields False if another process holds the lock."""
-        file = self.work(step).with_suffix(".lock")
+        return self.lock_artifact(step.name)
+
+    @contextmanager
+    def lock_artifact(self, name: str) -> Iterator[bool]:
+        """Likewise, by the name of an artifact's folder."""
+        file = (self.root / "work" / name).with_suffix(".lock")
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
         try:

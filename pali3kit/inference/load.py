@@ -10,11 +10,10 @@ import torch
 from pali3kit.config.hub_id import require_on_hub
 from pali3kit.config.saved import EXPERIMENT
 from pali3kit.errors import ConfigError, DataError
+from pali3kit.execution.progress import LOG
 from pali3kit.inference.cell import RunCell
 from pali3kit.inference.pali import PaLI
 from pali3kit.inference.run import RunCheckpoints
-
-LOG = "log.txt"  # which a run writes from its beginning
 
 
 def load_pali(

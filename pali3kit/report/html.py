@@ -127,7 +127,8 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_ANSWER else text[: LONGEST_ANSWER - 1] + "…"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in seconds, minutes or hours: `9.7 s`, `12 min 05 s`, `3 h 20 min`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -144,7 +145,7 @@ _TEMPLATES = Environment(
 )
 _TEMPLATES.filters |= {
     "image_id": _image_id,
-    "duration": _duration,
+    "duration": duration,
     "data_uri": _data_uri,
     "short": _short,
     "breakable": _breakable,

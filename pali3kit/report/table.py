@@ -95,7 +95,7 @@ def number(value: float, signed: bool = False, digits: int = 1) -> str:
     return text.removeprefix("+").removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
-def _with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> str:
+def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> str:
     """The mean and half the width of its 95% interval: `41.2 ± 1.3`; the mean alone where there is no interval."""
     text = number(interval.mean, signed, digits)
     return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
@@ -194,9 +194,9 @@ def _ours(row: Row, cell: ResultCell, digits: int) -> str:
     if cell.ours is None:
         return "failed" if cell.status == "failed" else ABSENT
     if not row.baseline:
-        text = _with_interval(cell.ours, digits=digits)
+        text = with_interval(cell.ours, digits=digits)
     elif cell.delta:
-        text = _with_interval(cell.delta, True, digits)
+        text = with_interval(cell.delta, True, digits)
     else:
         text = f"{number(cell.ours.mean, digits=digits)} absolute"
     return f"{text} ({cell.ours.seeds} seed{'s' * (cell.ours.seeds > 1)} only)" if cell.status == "partial" else text

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pali3kit.report.markdown import to_markdown
 from pali3kit.report.statistics import Interval
-from pali3kit.report.table import _with_interval, lines, number, print_table, to_latex
+from pali3kit.report.table import lines, number, print_table, to_latex, with_interval
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_numbers_have_one_decimal_and_a_true_minus(value, signed, text):
 
 
 def test_an_interval_is_shown_as_half_its_width_or_not_at_all():
-    assert _with_interval(Interval(40.0, 38.5, 41.0, 100, 3, "t over seeds")) == "40.0 ± 1.2"
-    assert _with_interval(Interval(-2.0, -2.0, -2.0, 0, 1, "none"), signed=True) == "−2.0"
+    assert with_interval(Interval(40.0, 38.5, 41.0, 100, 3, "t over seeds")) == "40.0 ± 1.2"
+    assert with_interval(Interval(-2.0, -2.0, -2.0, 0, 1, "none"), signed=True) == "−2.0"
 
 
 def test_lines_follow_table_1(report):

@@ -1,0 +1,77 @@
+"""Remove what no known run of a store needs."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.filesize import decimal
+
+from pali3kit.errors import DataError
+from pali3kit.execution.known_runs import KnownRun, known_runs
+from pali3kit.execution.store import Store
+from pali3kit.execution.verify import ARTIFACT
+
+
+def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> int:
+    """Remove the artifacts, and the unfinished work, that no known run needs; return their bytes.
+
+    Runs of other machines count, wherever their folders are. What a process is working on is left. With `dry_run`
+    nothing is removed, only told.
+
+    Raises DataError where there is no store, where it knows no run, or cannot tell what one of them needs: then nothing
+    is removed.
+    """
+    console = console or Console()
+    runs = known_runs(root) if root.is_dir() else []
+    kept = [run for run in runs if not run.is_gone]
+    if not kept:
+        raise DataError(f"{root} knows no run that is still there, so nothing in it is known to be unneeded.")
+    needed = set().union(*(run.artifacts for run in kept))
+    for run in runs:
+        console.print(_told(run), markup=False, highlight=False, soft_wrap=True)
+    unneeded = [folder for folder in _folders(root) if folder.name.partition(".")[0] not in needed]
+    counts, sizes = Counter[str](), Counter[str]()
+    for folder in unneeded:
+        kind, size = folder.name.rpartition("-")[0], _remove(Store(root), folder, dry_run, console)
+        counts[kind] += size is not None
+        sizes[kind] += size or 0
+    word = "unneeded" if dry_run else "removed "
+    for kind, count in counts.items():
+        console.print(f"{word} {count} x {kind}: {decimal(sizes[kind])}", markup=False, highlight=False)
+    if not dry_run:
+        for run in runs:
+            if run.is_gone and run.record:
+                run.record.unlink(missing_ok=True)
+    would = "would be removed: the same command without --dry-run removes them" if dry_run else "removed"
+    total = f"{decimal(sizes.total())} in {counts.total()} folders of {root} {would}"
+    console.print(total, markup=False, highlight=False, soft_wrap=True)
+    return sizes.total()
+
+
+def _told(run: KnownRun) -> str:
+    if run.is_gone:
+        return f"gone    {run.folder}"
+    where = "" if run.folder.is_dir() else f" on {run.host}; if it is gone, remove {run.record}"
+    return f"needed  {run.folder}{where}"
+
+
+def _folders(root: Path) -> Sequence[Path]:
+    """Artifacts, then folders of work in progress, which are named like them."""
+    inside = [*root.iterdir(), *((root / "work").iterdir() if (root / "work").is_dir() else ())]
+    return sorted(path for path in inside if path.is_dir() and ARTIFACT.fullmatch(path.name.partition(".")[0]))
+
+
+def _remove(store: Store, folder: Path, dry_run: bool, console: Console) -> int | None:
+    """Remove a folder; return its bytes, None where it is left, as another process works on that artifact."""
+    with store.lock_artifact(folder.name.partition(".")[0]) as mine:
+        if not mine:
+            console.print(f"at work {folder}: left", markup=False, highlight=False, soft_wrap=True)
+            return None
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        if not dry_run:
+            shutil.rmtree(folder)
+        return size
