@@ -28,6 +28,8 @@ from pali3kit.entry_points import plugins, refusal
 from pali3kit.errors import RegistryError, choose, nearest
 
 if TYPE_CHECKING:
+    from lightning.pytorch.callbacks import Callback
+    from lightning.pytorch.loggers import Logger
     from torch.optim import Optimizer
     from typing_extensions import Unpack
 
@@ -227,10 +229,13 @@ OPTIMIZER: Registry[Optimizer] = Registry(
     "optimizer", packages=("pali3kit.training",), given=("parameters", "learning_rate", "weight_decay", "beta2")
 )
 
+LOGGER: Registry[Logger] = Registry("logger", packages=("pali3kit.training",), given=("logged",))
+CALLBACK: Registry[Callback] = Registry("callback", packages=("pali3kit.training",))
+
 KINDS: dict[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (
         VISION, PROJECTOR, LANGUAGE, MASK_TOKENIZER, TEXT_TOWER, SOURCE, METRIC, OPTIMIZER,
-        LABELLED, CAPTIONED, DUAL_ENCODER,
+        LABELLED, CAPTIONED, DUAL_ENCODER, LOGGER, CALLBACK,
     )
 }  # fmt: skip

@@ -71,6 +71,7 @@ ADDED = [
     ("source", "shapes", "drawn shapes with captions and questions",
      "    count           int, default 1000\n    background      'white' | 'black', default white\n"),
     ("optimizer", "lion", "Lion: the sign of momentum", "    beta1           float, default 0.9\n"),
+    ("callback", "weight_norm", "logs the norm of all weights", "    every           int, default 100\n"),
 ]  # fmt: skip
 
 

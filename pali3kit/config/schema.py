@@ -206,6 +206,8 @@ class Runtime:
         memory: the memory of a device in GiB; stages that cannot fit are refused. 0 checks nothing.
         verify: how existing artifacts are verified: `full`, all files by their digests, or `usual`, files above 1 GiB
             by size and time alone.
+        logger: a logger of learning curves, to watch trainings with while they run.
+        callbacks: further callbacks of Lightning's for all trainings, by any names.
         runs: the folder of reports.
         store: the folder of artifacts.
         read_from: where artifacts that are not in `store` are looked for, in this order, before they are made:
@@ -231,6 +233,8 @@ class Runtime:
     max_tokens_per_microbatch: int = 0
     memory: float = 0.0
     verify: Verify = "usual"
+    logger: Component | None = field(default=None, metadata={"registry": "logger"})
+    callbacks: dict[str, Component] = field(default_factory=dict, metadata={"registry": "callback"})
     runs: str = field(default="runs", metadata=PLACE)
     store: str = field(default="runs/store", metadata=PLACE)
     read_from: list[str] = field(default_factory=lambda: [PACKAGE], metadata=PLACE)

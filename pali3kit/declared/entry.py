@@ -23,6 +23,7 @@ class Facts(TypedDict, total=False):
     files: tuple[str, ...]
     folders: tuple[str, ...]
     test_options: tuple[str, ...]
+    needs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class RegistryEntry:
         files: the options that name files or folders.
         folders: the options that name folders.
         test_options: the options of a source of files any of which gives it test images.
+        needs: packages of the extra that is called like the component.
         wrong: why it cannot be used; "" if it can.
     """
 
@@ -61,6 +63,7 @@ class RegistryEntry:
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     test_options: tuple[str, ...] = ("test",)
+    needs: tuple[str, ...] = ()
     wrong: str = ""
 
     @property

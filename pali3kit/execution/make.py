@@ -15,7 +15,7 @@ from pali3kit.execution.messages import Finished, Progress, Send
 from pali3kit.execution.process_setup import error_in_one_line, output_to, seed_and_set_threads
 from pali3kit.execution.store import TRACEBACK, Store
 from pali3kit.plan.step import Step
-from pali3kit.training.context import Execution, StageContext
+from pali3kit.training.context import Execution, Logged, StageContext
 
 OUTPUT = "output.txt"
 _REPORT_SECONDS = 0.1
@@ -51,7 +51,8 @@ def make_stage(
         report = _Reporter(send, clock)
         seed_and_set_threads(threads, step.seed)
         parents = {role: store.path(parent) for role, parent in step.parents.items()}
-        stage.run(step.config, StageContext(folder, parents, step.seed, report, threads, execution, report.say))
+        logged = Logged(step.label, step.name)
+        stage.run(step.config, StageContext(folder, parents, step.seed, report, threads, execution, report.say, logged))
     with _together(execution):
         seconds = clock.save()
         if first:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
 
+from pali3kit.config.component import Component
 from pali3kit.config.schema import Runtime
 from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.types import Named
@@ -44,6 +46,8 @@ class Execution:
         max_tokens_per_microbatch: tokens per microbatch of the language model: of PaLI's encoder, or of a window of
             text; gradients of a batch's microbatches add up (0: no limit). Without gradients, of a batch of images or
             answers (0: `evals.batches.TOKENS`).
+        logger: a logger of learning curves (`training.loggers`).
+        callbacks: further callbacks of trainings (registry `callback`), by any names.
         rank: of this process.
     """
 
@@ -59,6 +63,8 @@ class Execution:
     attention: str = "auto"
     gradient_checkpointing: bool = False
     max_tokens_per_microbatch: int = 0
+    logger: Component | None = None
+    callbacks: Mapping[str, Component] = field(default_factory=dict)
     rank: int = 0
 
     @classmethod
@@ -77,6 +83,20 @@ def _print_to_stderr(text: str) -> None:
     print(text, file=sys.stderr)
 
 
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What a logger calls a training: the label of its stage, and the name of the artifact that it makes."""
+
+    label: str = "training"
+    artifact: str = "training"
+
+    @property
+    def title(self) -> str:
+        """A name for people and file systems, found again by its artifact: `transfer-caption-siglip-0a1b2c3d4e5f`."""
+        plain = re.sub(r"[^\w.+-]+", "-", self.label)
+        return f"{plain}-{self.artifact.rpartition('-')[2]}"
+
+
 @dataclass(frozen=True)
 class StageContext:
     """Everything that a stage may use besides its own config.
@@ -90,6 +110,7 @@ class StageContext:
         threads: that the stage may use.
         execution: how to execute it.
         say: prints a line for the user.
+        logged: what a logger calls this training.
     """
 
     folder: Path
@@ -99,6 +120,7 @@ class StageContext:
     threads: int
     execution: Execution = Execution()
     say: Callable[[str], None] = _print_to_stderr
+    logged: Logged = Logged()
 
     @property
     def writes(self) -> bool:

@@ -10,9 +10,11 @@ import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from pali3kit.config.stages import Training
+from pali3kit.registry import CALLBACK
 from pali3kit.training.checkpoints import TrainingCheckpoints
 from pali3kit.training.context import StageContext
 from pali3kit.training.loader import MakeBatch, loading
+from pali3kit.training.loggers import open_logger
 from pali3kit.training.modules import StageModule
 from pali3kit.training.recorder import Recorder
 from pali3kit.training.trainer import build_trainer
@@ -48,14 +50,19 @@ def fit(
     """
     steps = count_steps(training)
     L.seed_everything(context.seed, verbose=False)
-    with warnings.catch_warnings(), closing(TrainingCheckpoints(context)) as checkpoints:
+    logger = context.execution.logger if context.writes else None
+    with (
+        warnings.catch_warnings(),
+        closing(TrainingCheckpoints(context)) as checkpoints,
+        open_logger(logger, context.logged) as curves,
+    ):
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
         start = checkpoints.find()
         recorder = Recorder(context, steps, checkpoints, microbatches)
+        further = [CALLBACK.build(each.name, **each.options) for each in context.execution.callbacks.values()]
         # Must be the last callback: it checkpoints the state that the other callbacks update in this step.
-        trainer = build_trainer(
-            [*recorders, recorder], steps, training.optimizer.clip_norm, context.execution, microbatches
-        )
+        callbacks = [*further, *recorders, recorder]
+        trainer = build_trainer(callbacks, steps, training.optimizer.clip_norm, context.execution, microbatches, curves)
         with loading(make, start, steps, context.execution.num_workers) as loader:
             trainer.fit(module, loader)
     if context.writes:

@@ -74,6 +74,8 @@ class Recorder(Callback):
             means = {name: _over_ranks(trainer, total / count) for name, total in self.sums.items()}
             self.rows.append({"step": step, **means})
             self.sums = {}
+            for logger in trainer.loggers:
+                logger.log_metrics({name: value for name, value in self.rows[-1].items() if name != "step"}, step)
             self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
         if self._any_rank(trainer, self._is_due() or self.stop.came):
             self._save(trainer)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import lightning as L
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 from torch.distributed.fsdp import FSDPModule
 
@@ -18,7 +19,12 @@ from pali3kit.training.device import chosen_device, chosen_precision
 
 
 def build_trainer(
-    callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution, microbatches: int
+    callbacks: list[Callback],
+    steps: int,
+    clip_norm: float,
+    execution: Execution,
+    microbatches: int,
+    logger: Logger | None = None,
 ) -> L.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # else it advertises on the terminal of `step`
     device = chosen_device()
@@ -36,7 +42,7 @@ def build_trainer(
         gradient_clip_val=clip_norm or None,
         accumulate_grad_batches=microbatches,
         callbacks=callbacks,
-        logger=False,
+        logger=logger or False,
         log_every_n_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,
