@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pali3kit import __version__
 from pali3kit.commands.command import Call, Command, UsageError
 from pali3kit.commands.components import COMPONENT_COMMANDS
+from pali3kit.commands.demo import DEMO_COMMANDS
 from pali3kit.commands.experiments import EXPERIMENT_COMMANDS
 from pali3kit.commands.models import MODEL_COMMANDS
 from pali3kit.commands.runs import RUN_COMMANDS
@@ -42,6 +43,7 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   segment MODEL IMAGE  find what a TEXT refers to, print its box: --out DRAWING
   predict MODEL FILE   answer each line of a .jsonl: --out FILE; a killed one continues
   evaluate MODEL NAME  measure a benchmark on a model: --out FOLDER; data.root=FOLDER
+  demo MODEL           a page on which one or two models answer, on this machine alone: --vs OTHER, or --vs key=value
   tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME: the text of .jsonl
   list [KIND]          list components, benchmarks and stages, and the experiments that ship
   show KIND/NAME       show one of them and its options
@@ -197,6 +199,7 @@ COMMANDS = {
     **MODEL_COMMANDS,
     **COMPONENT_COMMANDS,
     **RUN_COMMANDS,
+    **DEMO_COMMANDS,
     "completion": Command(_completion, "completion", arguments=(0, 0), prints=True),
 }
 

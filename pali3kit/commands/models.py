@@ -40,14 +40,14 @@ _FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 def _ask(call: Call) -> int:
     place, image, question = call.arguments
     image, language = _image(image), call.options.get("language", "en")
-    print(_open(place, call, language).ask(image, question, language=language, **_checkpoint(call)))
+    print(open_model(place, call, language).ask(image, question, language=language, **_checkpoint(call)))
     return 0
 
 
 def _caption(call: Call) -> int:
     place, image = call.arguments[0], _image(call.arguments[1])
     language = call.options.get("language", "en")
-    print(_open(place, call, language).caption(image, language=language, **_checkpoint(call)))
+    print(open_model(place, call, language).caption(image, language=language, **_checkpoint(call)))
     return 0
 
 
@@ -56,7 +56,7 @@ def _segment(call: Call) -> int:
     image, out = _image(image), Path(os.path.expanduser(call.options.get("out", "")))
     if "out" in call.options:
         _require_drawing(out, image)
-    pali = _open(place, call)
+    pali = open_model(place, call)
     regions = pali.segment(image, text, **_checkpoint(call))
     for region in regions:
         if region.box is None:
@@ -90,7 +90,7 @@ def _predict(call: Call) -> int:
     predictions = Predictions(source, out, " ".join([place, *_content(Path(place)), *given]))
     if predictions.left:
         print(f"{predictions.done} of {predictions.total} lines are in {out}", file=sys.stderr)
-        pali = _open(place, call)
+        pali = open_model(place, call)
         if checkpoint and checkpoint not in pali.checkpoints.names:
             raise UsageError(f"{place} has no checkpoint '{checkpoint}'.{choose(checkpoint, pali.checkpoints.names)}")
         predictions.make(pali, checkpoint)
@@ -182,7 +182,7 @@ def _cell(folder: Path, point: Mapping[str, object], seed: int | None) -> RunCel
     return RunCell.of(folder, seed, point)
 
 
-def _open(place: str, call: Call, language: str = "en") -> PaLI:
+def open_model(place: str, call: Call, language: str = "en") -> PaLI:
     """The model, after its checks without torch; one of the hub tells which languages it knows when it is opened."""
     _require_model(place)
     point, seed, folder = _point(call.settings), _seed(call.options), Path(place)
