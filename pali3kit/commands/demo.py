@@ -26,7 +26,7 @@ def _demo(call: Call) -> int:
     port = call.options.get("port", _PORT)
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise UsageError(f"--port should be a number from 1 to 65535, not '{port}'.")
-    from pali3kit.inference.demo import serve
+    from pali3kit.inference.demo import serve_demo
 
     place = call.arguments[0]
     models = {_name(place, call.settings): open_model(place, call)}
@@ -36,7 +36,7 @@ def _demo(call: Call) -> int:
         models[_name(other, settings)] = open_model(other, Call([other], settings, seed))
     if len(models) < 1 + ("vs" in call.options):
         raise UsageError("--vs names the same model: give another one, or another cell as in --vs pretrain=siglip.")
-    serve(models, list(_images(place, call.options.get("images"))), int(port))
+    serve_demo(models, list(_images(place, call.options.get("images"))), int(port))
     return 0
 
 

@@ -34,7 +34,7 @@ class _Model(Protocol):
     def draw(self, image: Image.Image, regions: Sequence[Region]) -> Image.Image: ...
 
 
-def serve(models: Mapping[str, _Model], images: Sequence[Image.Image], port: int) -> None:
+def serve_demo(models: Mapping[str, _Model], images: Sequence[Image.Image], port: int) -> None:
     """Serve the page on this machine alone until Ctrl-C.
 
     Args:
