@@ -15,7 +15,7 @@ from rich.text import Text
 from pali3kit.report.arms import ONLY_ARM, label_of
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
-from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
+from pali3kit.report.paper import PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval
 
 DELTA = "Δ"
@@ -99,25 +99,6 @@ def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> 
     """The mean and half the width of its 95% interval: `41.2 ± 1.3`; the mean alone where there is no interval."""
     text = number(interval.mean, signed, digits)
     return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
-
-
-def to_latex(report: Report) -> str:
-    """The report's tables for a paper that loads booktabs and graphicx."""
-    blocks = ["% needs \\usepackage{booktabs,graphicx}"]
-    for table in report.tables:
-        printed = lines(report, table)
-        rows: list[str] = []
-        for line in printed:
-            if line.opens:
-                rows.append("\\midrule")
-            rows.append(" & ".join(map(_tex, [line.label, *line.cells])) + " \\\\")
-        header = " & ".join(map(_tex, ["", *(column.title for column in table.columns)])) + " \\\\"
-        body = "\n".join(["\\toprule", header, "\\midrule", *rows, "\\bottomrule"])
-        spec = "l" + "r" * len(table.columns)
-        tabular = f"\\resizebox{{\\linewidth}}{{!}}{{%\n\\begin{{tabular}}{{{spec}}}\n{body}\n\\end{{tabular}}}}"
-        title = _tex(f"{report.name}. {table.title}. {' '.join(report.notes)}")
-        blocks.append(f"\\begin{{table}}\n\\centering\n{tabular}\n\\caption{{{title}}}\n\\end{{table}}")
-    return "\n\n".join(blocks) + "\n"
 
 
 def print_table(report: Report, console: Console | None = None) -> None:
@@ -271,15 +252,3 @@ def describe_setting(report: Report) -> str:
     seeds = ", ".join(map(str, report.seeds))
     seeds = f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}; ± is half of a 95% interval"
     return f"scale {report.config['scale']}, {seeds}"
-
-
-_TEX = {
-    **{sign: "\\" + sign for sign in "&%$#_{}"},
-    **{sign: f"{{{sign}}}" for sign in "[]*"},  # after the end of a line they would be read as its options
-    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
-    "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", DAGGER: "\\textdagger{}", ABSENT: "--",
-}  # fmt: skip
-
-
-def _tex(text: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in escape_invisible(text).replace("\n", " "))

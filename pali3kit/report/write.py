@@ -21,11 +21,11 @@ from pali3kit.report.axis_chart import axis_chart, svg_file
 from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.escaping import escape_formula, escape_invisible
 from pali3kit.report.html import page
+from pali3kit.report.latex import to_latex
 from pali3kit.report.markdown import to_markdown
 from pali3kit.report.model import Report, ResultCell, ResultTable, Timings
 from pali3kit.report.outcomes import OUTCOMES, outcomes_of, read_outcomes
 from pali3kit.report.statistics import Interval
-from pali3kit.report.table import to_latex
 
 DIGITS = 6
 _MOST = 5  # artifacts that a message names

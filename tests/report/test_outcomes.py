@@ -11,9 +11,9 @@ from made_tables import report as made_report
 
 from pali3kit.errors import DataError
 from pali3kit.report import redraw
+from pali3kit.report.latex import to_latex
 from pali3kit.report.markdown import to_markdown
 from pali3kit.report.outcomes import OUTCOMES, outcomes_of, read_outcomes
-from pali3kit.report.table import to_latex
 from pali3kit.report.write import _as_csv, _as_json, _as_lines
 
 

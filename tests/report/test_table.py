@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pali3kit.report.markdown import to_markdown
 from pali3kit.report.statistics import Interval
-from pali3kit.report.table import lines, number, print_table, to_latex, with_interval
+from pali3kit.report.table import lines, number, print_table, with_interval
 
 
 @pytest.mark.parametrize(
@@ -90,22 +90,6 @@ def test_the_terminal_obeys_no_label(report):
     print_table(replace(report, name="[bold]", tables=(renamed,)), Console(file=stream, width=300))
     assert "[bold]" in stream.getvalue() and "[/x] [red]\\u001b[2J:smile:" in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
-
-
-def test_a_row_of_latex_is_no_option_of_the_line_before(report):
-    first, *others = report.tables[0].rows
-    renamed = replace(report.tables[0], rows=(replace(others[0], label="[1, 2]"), replace(first, label="*"), *others))
-    text = to_latex(replace(report, tables=(renamed,)))
-    assert "\n{[}1, 2{]}" in text and "\n{*} &" in text
-
-
-def test_latex_escapes_and_balances(report):
-    text = to_latex(report)
-    assert "doodles/xm3600 (avg-35)" in text
-    assert "83.7\\textdagger{}" in text and "$\\pm$" in text and "$\\Delta$" in text
-    assert text.count("{") == text.count("}")
-    assert not set("†±Δ−–") & set(text)
-    assert text.count("\\midrule") == 4
 
 
 def test_a_loss_has_three_decimals(made_up):

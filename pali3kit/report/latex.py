@@ -1,0 +1,58 @@
+"""The tables of a report for a paper, in LaTeX."""
+
+from __future__ import annotations
+
+import re
+
+from pali3kit.report.escaping import escape_invisible
+from pali3kit.report.model import Report, ResultTable
+from pali3kit.report.paper import DAGGER
+from pali3kit.report.table import ABSENT, describe_setting, lines
+
+
+def to_latex(report: Report) -> str:
+    """The report's tables for a paper that loads booktabs and graphicx: with units, the number of test samples, scale
+    and seeds, and a label `tab:NAME-STAGE`.
+    """
+    blocks = ["% needs \\usepackage{booktabs,graphicx}"]
+    for table in report.tables:
+        title = f"{report.name}: {table.title.lower()}, {describe_setting(report)}. {' '.join(report.notes)}"
+        label = re.sub(r"[^a-z0-9-]+", "-", f"{report.name}-{table.after}".lower())
+        caption = f"\\caption{{{_tex(title)}}}\n\\label{{tab:{label}}}"
+        blocks.append(f"\\begin{{table}}\n\\centering\n{_tabular(report, table)}\n{caption}\n\\end{{table}}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _tabular(report: Report, table: ResultTable) -> str:
+    columns = table.columns
+    rows = [_row("", *(column.title for column in columns)), _row("", *(column.metric for column in columns))]
+    if any(counts := [_samples(table, column.name) for column in columns]):
+        rows.append(_row("test samples", *counts))
+    rows.append("\\midrule")
+    for line in lines(report, table):
+        rows += ["\\midrule"] * line.opens + [_row(line.label, *line.cells)]
+    body = "\n".join(["\\toprule", *rows, "\\bottomrule"])
+    spec = "l" + "r" * len(columns)
+    return f"\\resizebox{{\\linewidth}}{{!}}{{%\n\\begin{{tabular}}{{{spec}}}\n{body}\n\\end{{tabular}}}}"
+
+
+def _samples(table: ResultTable, column: str) -> str:
+    """The number of test samples of a column, with a dash between the least and the most where rows differ."""
+    counts = {ours.n for row in table.rows if (ours := row.cells[column].ours) and ours.n}
+    return "–".join(str(count) for count in dict.fromkeys((min(counts), max(counts)))) if counts else ""
+
+
+def _row(*cells: str) -> str:
+    return " & ".join(map(_tex, cells)) + " \\\\"
+
+
+_TEX = {
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    **{sign: f"{{{sign}}}" for sign in "[]*"},  # after the end of a line they would be read as its options
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
+    "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", DAGGER: "\\textdagger{}", ABSENT: "--",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(sign, sign) for sign in escape_invisible(text).replace("\n", " "))
