@@ -179,7 +179,7 @@ def _conclude(
         failed = len(outcome.failed)
         count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more depend on them"
         display.say(f"{count}; the same command tries again", style="bold red")
-    display.say(f"results: {folder / 'report.html'} (also .md, .csv, .json); log: {folder / LOG}")
+    display.say(f"results: {folder / 'report.html'} (also .md, .csv, .tex, .json; outcomes.json); log: {folder / LOG}")
     return 1 if outcome.failed else 0
 
 

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import re
+from textwrap import wrap
 
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultTable
 from pali3kit.report.paper import DAGGER
 from pali3kit.report.table import ABSENT, describe_setting, lines
 
+_WIDTH = 13  # characters of a line of a column's title
+
 
 def to_latex(report: Report) -> str:
     """The report's tables for a paper that loads booktabs and graphicx: with units, the number of test samples, scale
-    and seeds, and a label `tab:NAME-STAGE`.
+    and seeds, a label `tab:NAME-STAGE`, and the report's notes as comments.
     """
     blocks = ["% needs \\usepackage{booktabs,graphicx}"]
     for table in report.tables:
-        title = f"{report.name}: {table.title.lower()}, {describe_setting(report)}. {' '.join(report.notes)}"
         label = re.sub(r"[^a-z0-9-]+", "-", f"{report.name}-{table.after}".lower())
-        caption = f"\\caption{{{_tex(title)}}}\n\\label{{tab:{label}}}"
+        title = f"{report.name}: {table.title.lower()}, {describe_setting(report)}."
+        title = " ".join([title, *(note for note in report.notes if note.startswith(DAGGER))])
+        caption = "\n".join([f"\\caption{{{_tex(title)}}}", f"\\label{{tab:{label}}}", *map(_comment, report.notes)])
         blocks.append(f"\\begin{{table}}\n\\centering\n{_tabular(report, table)}\n{caption}\n\\end{{table}}")
     return "\n\n".join(blocks) + "\n"
 
 
 def _tabular(report: Report, table: ResultTable) -> str:
     columns = table.columns
-    rows = [_row("", *(column.title for column in columns)), _row("", *(column.metric for column in columns))]
+    header = " & ".join(["", *(_stacked(column.title) for column in columns)]) + " \\\\"
+    rows = [header, _row("", *(column.metric for column in columns))]
     if any(counts := [_samples(table, column.name) for column in columns]):
         rows.append(_row("test samples", *counts))
     rows.append("\\midrule")
@@ -34,6 +39,17 @@ def _tabular(report: Report, table: ResultTable) -> str:
     body = "\n".join(["\\toprule", *rows, "\\bottomrule"])
     spec = "l" + "r" * len(columns)
     return f"\\resizebox{{\\linewidth}}{{!}}{{%\n\\begin{{tabular}}{{{spec}}}\n{body}\n\\end{{tabular}}}}"
+
+
+def _stacked(title: str) -> str:
+    """A title on as many lines as keep its column narrow, broken at spaces and after slashes."""
+    wrapped = [_tex(line.replace("/ ", "/")) for line in wrap(title.replace("/", "/ "), _WIDTH)]
+    return "\\shortstack[r]{" + " \\\\ ".join(wrapped) + "}"
+
+
+def _comment(note: str) -> str:
+    """A note of the report, for the author: a caption has no room for all."""
+    return f"% {_tex(note)}"
 
 
 def _samples(table: ResultTable, column: str) -> str:

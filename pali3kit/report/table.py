@@ -248,7 +248,7 @@ def _paper_name(published: PaperTable, row: Row) -> str:
 
 
 def describe_setting(report: Report) -> str:
-    """The scale and the seeds of a report, and what ± is with several."""
+    """The scale and the seeds of a report, and what ± is."""
     seeds = ", ".join(map(str, report.seeds))
-    seeds = f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}; ± is half of a 95% interval"
-    return f"scale {report.config['scale']}, {seeds}"
+    seeds = f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}"
+    return f"scale {report.config['scale']}, {seeds}; ± is half of a 95% interval"
