@@ -93,7 +93,7 @@ def test_a_folder_that_is_no_run_does_not_hide_an_experiment(
     [
         (["chek", TABLE_1], "'chek' is neither a file, a command nor a shipped experiment. Did you mean 'check'?"),
         (["check"], "usage: python -m pali3kit.run check FILE | NAME [key=value ...]"),
-        (["report"], "usage: python -m pali3kit.run report RUN_FOLDER | OUTCOMES | FILE | NAME [key=value ...]"),
+        (["report"], "usage: python -m pali3kit.run report RUN_FOLDER | OUTCOMES... | FILE | NAME [key=value ...]"),
         (["report", ".", "seeds=[3]"], ". is not an experiment file, so seeds=[3] overrides nothing."),
         (
             ["report", "x.json", "seeds=[3]"],

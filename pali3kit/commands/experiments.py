@@ -63,6 +63,8 @@ def _report(call: Call) -> int:
     """Of a run folder, of an outcomes file, or of as much of an experiment as its store has; nothing is run."""
     place = Path(call.arguments[0])
     is_run = place.is_dir() and ((place / EXPERIMENT).is_file() or str(place) not in shipped_experiments())
+    if call.arguments[1:] and not all(each.endswith(".json") for each in call.arguments):
+        raise UsageError("only outcomes files can be joined to one report: report PART.json PART.json ...")
     if is_run and call.settings:
         raise UsageError(f"{place} is not an experiment file, so {call.settings[0]} overrides nothing.")
     shown = _shown(place, call.settings) if place.suffix == ".json" else None
@@ -72,7 +74,8 @@ def _report(call: Call) -> int:
     if experiment is not None:
         report = report_store(experiment)
     else:
-        report = rebuild(place) if shown is None else redraw(place, shown)
+        others = [Path(each) for each in call.arguments[1:]]
+        report = rebuild(place) if shown is None else redraw(place, shown, others)
     print_table(report)
     return int(report.failed)
 
@@ -144,7 +147,12 @@ EXPERIMENT_COMMANDS = {
     "step": Command(
         _step, "step FILE | NAME | RUN_FOLDER LABEL [key=value ...]", arguments=(2, 2), settings="experiment"
     ),
-    "report": Command(_report, "report RUN_FOLDER | OUTCOMES | FILE | NAME [key=value ...]", settings="experiment"),
+    "report": Command(
+        _report,
+        "report RUN_FOLDER | OUTCOMES... | FILE | NAME [key=value ...]",
+        arguments=(1, 99),
+        settings="experiment",
+    ),
     "verify": Command(
         _verify, "verify [STORE | RUN_FOLDER | FILE | NAME [key=value ...]]", arguments=(0, 1), settings="experiment"
     ),

@@ -36,8 +36,8 @@ def compare_runs(first: Path, second: Path, console: Console | None = None) -> N
     grid = RichTable(title="what differs in the experiments", title_justify="left", title_style="bold")
     for header in ("key", *names):
         grid.add_column(_plain(header), overflow="fold")
-    differing = list(_differing(*(dict(_flat(each.config)) for each in reports)))
-    differing += list(_differing(*(dict(_flat(each.versions, "version.")) for each in reports)))
+    differing = list(differing_settings(*(dict(flat_settings(each.config)) for each in reports)))
+    differing += list(differing_settings(*(dict(flat_settings(each.versions, "version.")) for each in reports)))
     for line in differing:
         grid.add_row(*map(_plain, line))
     console.print(grid if differing else "no setting differs")
@@ -98,16 +98,16 @@ def _lines(first: Mapping[_Key, ResultCell], second: Mapping[_Key, ResultCell]) 
     return lines, len(first.keys() | second.keys()) - len(both)
 
 
-def _flat(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+def flat_settings(value: object, key: str = "") -> Iterator[tuple[str, str]]:
     """The settings of a configuration by dotted keys."""
     if isinstance(value, Mapping) and value:
         for name, each in value.items():
-            yield from _flat(each, f"{key}{name}" if not key or key.endswith(".") else f"{key}.{name}")
+            yield from flat_settings(each, f"{key}{name}" if not key or key.endswith(".") else f"{key}.{name}")
     else:
         yield key, str(value)
 
 
-def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
+def differing_settings(first: Mapping[str, str], second: Mapping[str, str]) -> Iterable[tuple[str, str, str]]:
     for key in dict.fromkeys([*first, *second]):
         one, other = first.get(key, ABSENT), second.get(key, ABSENT)
         if one != other and key not in _NAMES:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pali3kit.report.axis_chart import axis_chart, svg_file
 from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.escaping import escape_formula, escape_invisible
 from pali3kit.report.html import page
+from pali3kit.report.joined import join_reports
 from pali3kit.report.latex import to_latex
 from pali3kit.report.markdown import to_markdown
 from pali3kit.report.model import Report, ResultCell, ResultTable, Timings
@@ -48,17 +49,22 @@ def write_report(report: Report, folder: Path, experiment: Experiment, timings: 
     return _write(folder, texts)
 
 
-def redraw(file: Path, benchmarks: Collection[str] = ()) -> Report:
+def redraw(file: Path, benchmarks: Collection[str] = (), others: Sequence[Path] = ()) -> Report:
     """Write the pages, tables and charts of an outcomes file to the folder that has its name without suffix.
 
-    With `benchmarks`, of their columns alone. Raises DataError where the file is damaged or has none of them.
+    With `benchmarks`, of their columns alone. `others` are outcomes of further parts of the same experiment, which are
+    joined with it; outcomes.json of all is written too. Raises DataError where a file is damaged or does not belong to
+    the others, or has none of the columns.
     """
-    report = read_outcomes(file)
+    report = join_reports([read_outcomes(each) for each in (file, *others)])
     if benchmarks:
         report = replace(report, tables=tuple(filter(None, (_narrowed(table, benchmarks) for table in report.tables))))
         if not report.tables:
             raise DataError(f"{file} has no columns of {', '.join(benchmarks)}.")
-    _write(file.with_suffix(""), _pages(report, {"seconds": 0.0, "stages": []}))
+    texts = _pages(report, {"seconds": 0.0, "stages": []})
+    if others:
+        texts[OUTCOMES] = escape_invisible(_as_lines(outcomes_of(report)))
+    _write(file.with_suffix(""), texts)
     return report
 
 
