@@ -176,10 +176,14 @@ class Registry(Generic[T]):
             bound = signature(target).bind_partial(*placed, **options).arguments
         except TypeError as error:
             raise RegistryError(f"{self.kind} '{name}' cannot be built: {error}.") from error
-        for option, parameter in parameters.items():
-            needed = parameter.default is Parameter.empty and parameter.kind not in VARIABLE
-            if needed and option not in bound:
-                raise RegistryError(f"{self.kind} '{name}' needs the option '{option}'.")
+        needed = [
+            option
+            for option, parameter in parameters.items()
+            if parameter.default is Parameter.empty and parameter.kind not in VARIABLE and option not in bound
+        ]
+        if needed:
+            listed = ", ".join(f"'{option}'" for option in needed)
+            raise RegistryError(f"{self.kind} '{name}' needs the option{'s' * (len(needed) > 1)} {listed}.")
 
     def _load(self) -> None:
         self._load_declarations()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from shlex import join
 from types import FrameType
 
 from rich.console import Console
+from rich.prompt import Confirm
 
 from pali3kit import durable, report
 from pali3kit.config import saved
@@ -19,7 +21,7 @@ from pali3kit.config.attention import require_attention_backend
 from pali3kit.config.schema import Experiment
 from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
-from pali3kit.execution.forecast import expected_time
+from pali3kit.execution.forecast import expected_seconds, expected_time
 from pali3kit.execution.host import divide_cores
 from pali3kit.execution.known_runs import record_run
 from pali3kit.execution.needs import Needs, gather, sources
@@ -32,6 +34,7 @@ from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
 from pali3kit.streams import failsafe_output
 
+ASKED_SECONDS = 3600.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
@@ -75,6 +78,9 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     costs = forecast.seconds(here)
     with console.status("looking for test examples"):
         require_examples(missing)
+    if here and _declined(console, forecast, here, workers):
+        console.print("nothing was run")
+        return 0
     with Display(console, folder / LOG, costs) as display:
         display.write_log(f"{experiment.name} from {file or 'a program'}")
         _announce(display, needs, len(here), store, workers, threads)
@@ -97,6 +103,13 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     if several:
         display.say(f"to be launched on several nodes: {', '.join(step.label for step in several)}", style="yellow")
     return 1 if several else code
+
+
+def _declined(console: Console, forecast: Forecast, here: list[Step], workers: int) -> bool:
+    """Whether somebody at a terminal does not want what takes longer than an hour. Programs are not asked."""
+    if not (console.is_terminal and sys.stdin.isatty()) or expected_seconds(forecast, here, workers) < ASKED_SECONDS:
+        return False
+    return not Confirm.ask(f"{expected_time(forecast, here, workers)}. Go on?", console=console, default=True)
 
 
 def verify(place: Path, experiment: Experiment | None = None, console: Console | None = None) -> int:

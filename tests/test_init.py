@@ -72,10 +72,11 @@ def test_packages_export_public_names_only(room: str) -> None:
     [
         (pk.create_vision, ("vit",), "vision 'vit' needs the option 'image_size'."),
         (pk.create_projector, ("linear", 3), "projector 'linear' needs the option 'language_width'."),
+        (pk.create_projector, ("linear",), "projector 'linear' needs the options 'vision_width', 'language_width'."),
         (pk.create_language, ("ul2",), "language 'ul2' needs the option 'vocabulary'."),
         (pk.create_labelled, ("pets",), "labelled 'pets' needs the option 'path'."),
-        (pk.create_captioned, ("xm3600",), "captioned 'xm3600' needs the option 'path'."),
-        (pk.create_source, ("vqa",), "source 'vqa' needs the option 'path'."),
+        (pk.create_captioned, ("xm3600",), "captioned 'xm3600' needs the options 'path', 'images'."),
+        (pk.create_source, ("vqa",), "source 'vqa' needs the options 'path', 'images'."),
         (pk.create_source, ("folder",), "source 'folder' needs the option 'path'."),
         (
             pk.create_mask_tokenizer,

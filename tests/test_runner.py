@@ -300,3 +300,23 @@ def test_test_examples_are_demanded_before_anything_is_trained(tmp_path, monkeyp
     with pytest.raises(DataError, match="found 1"):
         runner.run(fakes.experiment(tmp_path))
     assert not (tmp_path / "runs").exists() and not list(tmp_path.glob("store/*-*"))
+
+
+@pytest.mark.parametrize(
+    ("terminal", "seconds", "answer", "declined"),
+    [
+        (True, 7200.0, "n", True), (True, 7200.0, "y", False), (True, 7200.0, "", False),
+        (True, 60.0, "n", False), (False, 7200.0, "n", False),
+    ],
+)  # fmt: skip
+def test_only_somebody_at_a_terminal_is_asked_about_long_work(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, seconds: float, answer: str, declined: bool
+) -> None:
+    typed = io.StringIO(answer + "\n")
+    typed.isatty = lambda: terminal  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", typed)
+    monkeypatch.setattr(runner, "expected_seconds", lambda *_: seconds)
+    monkeypatch.setattr(runner, "expected_time", lambda *_: "about 2.0 h of work")
+    console = Console(file=io.StringIO(), force_terminal=True)
+    assert runner._declined(console, None, [], 1) is declined
+    assert ("about 2.0 h of work. Go on?" in console.file.getvalue()) == (terminal and seconds > 3600)

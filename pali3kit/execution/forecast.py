@@ -98,9 +98,14 @@ def _simulate(steps: Iterable[Step], seconds: Mapping[str, float], workers: int)
     return now
 
 
+def expected_seconds(forecast: Forecast, missing: list[Step], workers: int) -> float:
+    """How long a run should take, without calibration."""
+    return _simulate(missing, forecast.seconds(missing), workers) + STARTUP_SECONDS
+
+
 def expected_time(forecast: Forecast, missing: list[Step], workers: int) -> str:
     """The expected time of a run without calibration, and for how many steps it is only a guess."""
-    total = _simulate(missing, forecast.seconds(missing), workers) + STARTUP_SECONDS
+    total = expected_seconds(forecast, missing, workers)
     guessed = sum(forecast.estimate(step).seconds is None for step in missing)
     plural = "" if guessed == 1 else "s"
     doubt = f", {guessed} stage{plural} only guessed at: `plan` measures first" if guessed else ""
