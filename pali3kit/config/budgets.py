@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
@@ -106,6 +107,12 @@ def recipe_of(section: Transfer, benchmark: str) -> Recipe:
     """The settings that `benchmarks` has for the transfer of one of them."""
     found = section.benchmarks.get(benchmark, Recipe())
     return Recipe(examples=found) if isinstance(found, int) else found
+
+
+def transfer_of(section: Transfer, benchmark: Benchmark) -> str:
+    """The benchmark whose transfer a benchmark is measured on: the first whose mixture has it, else its own."""
+    own = benchmark.transfer
+    return next((name for name in section.benchmarks if own in recipe_of(section, name).mixture), own)
 
 
 def nearest_divisor(number: int, wanted: int) -> int:

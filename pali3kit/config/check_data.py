@@ -19,7 +19,7 @@ from pali3kit.config.available_tasks import (
 from pali3kit.config.budgets import generates_text, known_benchmarks
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
-from pali3kit.config.root import source_of, task_of
+from pali3kit.config.root import own_source_key, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
@@ -90,15 +90,16 @@ def _answerable(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, 
     for name in benchmarks:
         benchmark = BENCHMARK.find(name)
         if (own := source_of(cell, benchmark)) is not None:
-            key = f"data.benchmarks.{benchmark.transfer}"
+            key = own_source_key(cell, benchmark)
             yield from _has(own, key, name, task_of(cell, benchmark))
             if not _has_test(own):
                 yield key, _untested(name, key, own)
-        elif name not in cell.data.tasks and benchmark.task:
-            yield from _has(cell.data.source, "evaluate", name, benchmark.task)
+        elif name not in cell.data.tasks and (task := task_of(cell, benchmark)):
+            yield from _has(cell.data.source, "evaluate", name, task)
         elif name not in cell.data.tasks:
-            where = f"data.root, or a source of its own, data.benchmarks.{benchmark.transfer}"
-            yield "evaluate", f"benchmark '{name}' is measured on {benchmark.public[0].title} alone: set {where}."
+            alone = benchmark.public[0].title if benchmark.public else "data of its own"
+            where = f"data.root, or a source of its own, {own_source_key(cell, benchmark)}"
+            yield "evaluate", f"benchmark '{name}' is measured on {alone} alone: set {where}."
 
 
 def _has(source: Component, key: str, benchmark: str, task: str) -> Iterator[tuple[str, str]]:

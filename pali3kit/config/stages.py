@@ -142,7 +142,8 @@ class Recipe:
     """Settings of one benchmark's transfer, and the `beams` of its evaluation.
 
     A key that is null has the value of `Transfer`, of its optimizer, or of `Evaluation`. Documents are read from larger
-    images than photographs: `image_size`.
+    images than photographs: `image_size`. Several benchmarks of one source may share a transfer: `mixture` has the
+    weights of their tasks, by benchmark, this one among them.
     """
 
     examples: int | None = None
@@ -152,6 +153,7 @@ class Recipe:
     label_smoothing: float | None = None
     beams: int | None = None
     image_size: int | None = None
+    mixture: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

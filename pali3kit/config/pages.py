@@ -1,0 +1,21 @@
+"""Names of the embedded pages that options may have, apart from their code, so that checks need not import it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+PAGES = "pages"  # the source's name
+PagePart = Literal["sign", "cover", "poster", "document", "diagram", "chart", "screen", "widget", "crowd"]
+"""The parts of the source `pages`, each the counterpart of one or two public data sets."""
+PART_ANNOTATIONS: dict[PagePart, tuple[str, ...]] = {
+    "sign": ("captions", "words", "questions"),
+    "cover": ("words", "questions"),
+    "poster": ("words", "questions"),
+    "document": ("words", "questions"),
+    "diagram": ("words", "questions"),
+    "chart": ("words", "questions"),
+    "screen": ("captions", "words"),
+    "widget": ("captions", "words"),
+    "crowd": ("questions",),
+}
+"""What is known of a part's pages, as `RegistryEntry.annotations` has it of a source's records."""
