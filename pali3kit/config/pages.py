@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 PAGES = "pages"  # the source's name
+PAGE_SIDE = 96  # pixels, the least: words of smaller pages are illegible
 PagePart = Literal["sign", "cover", "poster", "document", "diagram", "chart", "screen", "widget", "crowd"]
 """The parts of the source `pages`, each the counterpart of one or two public data sets."""
 PART_ANNOTATIONS: dict[PagePart, tuple[str, ...]] = {

@@ -9,7 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
-from pali3kit.config.pages import PAGES, PagePart
+from pali3kit.config.pages import PagePart
 from pali3kit.data.pages.ocr import misread
 from pali3kit.data.pages.page import Page
 from pali3kit.data.pages.pages import Pages
@@ -22,13 +22,13 @@ from pali3kit.registry import SOURCE
 
 PARTS: dict[PagePart, tuple[str, ...]] = {
     "sign": ("sign",),
-    "cover": ("cover",),
-    "poster": ("poster",),
-    "document": ("form", "receipt", "table"),
-    "diagram": ("diagram",),
+    "cover": ("sign",),
+    "poster": ("sign",),
+    "document": ("sign",),
+    "diagram": ("crowd",),
     "chart": ("chart_bar", "chart_line", "chart_pie"),
-    "screen": ("screen",),
-    "widget": ("widget",),
+    "screen": ("sign",),
+    "widget": ("sign",),
     "crowd": ("crowd",),
 }
 """The kinds of pages of each part, in turn."""
@@ -37,7 +37,9 @@ SENTENCES = 200_000
 _CACHED_PAGES = 1 << 14  # what is known of them, not their pixels
 
 
-@SOURCE.register(PAGES, "embedded pages, charts and screens, no network", annotations=("captions", "words", "questions"))
+@SOURCE.register(
+    "pages", "embedded pages, charts and screens, no network", annotations=("captions", "words", "questions")
+)
 class PagesSource(SourceBase):
     """`Pages` with the interface of a `pali3kit.data.source.Source`. Its parts alternate from image to image.
 
