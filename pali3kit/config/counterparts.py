@@ -24,12 +24,13 @@ def counterparts(tree: Node) -> Node | None:
     root, source = tree.at("data", "root"), tree.at("data", "source", "name")
     if (root is not None and root.value is not None) or source is None or source.value != WORLD:
         return None
-    tasks, layer = _mapping(tree.at("data", "tasks")), Node({}, source.where)
+    tasks, where = _mapping(tree.at("data", "tasks")), (tree.at("evaluate") or source).where
+    layer = Node({}, where)
     for name, learnt in _transfers(tree).items():
         drawn = [each.embedded for each in learnt if not each.task and each.embedded and each.name not in tasks]
         if drawn:
             component = _component(drawn[0].source, learnt)
-            layer.put(("data", "benchmarks", name), Node.of(component, source.where))
+            layer.put(("data", "benchmarks", name), Node.of(component, where))
     return layer if layer.value else None
 
 

@@ -147,7 +147,8 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
             meant = new_name("benchmark", name) or choose(name, generated)
             yield key, f"data.benchmarks: no generated benchmark '{name}'.{meant}"
         elif (shared := transfer_of(cell.stages.transfer, BENCHMARK.find(name))) != name:
-            yield key, f"data.benchmarks: '{name}' shares the transfer of '{shared}': set that one instead."
+            alone = f" Without stages.transfer.benchmarks.{shared}.mixture each has its own." if cell.data.root else ""
+            yield key, f"data.benchmarks: '{name}' shares the transfer of '{shared}': set that one instead.{alone}"
         elif name in cell.data.tasks:
             text = f"'{name}' has a source of its own, data.benchmarks.{name}: leave one of the two out."
             yield f"data.tasks.{name}", f"data.tasks: {text}"
@@ -171,6 +172,8 @@ def _missing_sources(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that the files of the measured benchmarks exist: one problem for each, which lists all that is missing."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
         source, key = source_of(cell, benchmark), own_source_key(cell, benchmark)
+        if benchmark.name in cell.data.benchmarks and key != f"data.benchmarks.{benchmark.name}":
+            continue  # refused above
         entry = None if source is None else registry.SOURCE.describe(source.name)
         if source is not None and entry is not None and (absent := missing_files(source, entry)):
             title = public_title(cell, benchmark)

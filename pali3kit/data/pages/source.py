@@ -24,8 +24,8 @@ PARTS: dict[PagePart, tuple[str, ...]] = {
     "sign": ("sign",),
     "cover": ("sign",),
     "poster": ("sign",),
-    "document": ("sign",),
-    "diagram": ("crowd",),
+    "document": ("form", "receipt", "table"),
+    "diagram": ("diagram",),
     "chart": ("chart_bar", "chart_line", "chart_pie"),
     "screen": ("sign",),
     "widget": ("sign",),
@@ -48,7 +48,7 @@ class PagesSource(SourceBase):
     Args:
         only: the parts that are drawn; null: all of them.
         seed: of all pages.
-        ocr_errors: the share of words that the OCR, whose words are published, misses, and of characters that it misreads.
+        ocr_errors: the share of words that the OCR of `published_words` misses, and of characters that it misreads.
         image_size: side of the square images in pixels, at least 96; passed by the program.
     """
 
