@@ -156,7 +156,7 @@ def _questions(facts: _Cover, draw: Draw) -> list[Question]:
         _is_author(facts, draw),
     ]
     if facts.subtitle:
-        asked.append(ask("what is the subtitle of this book?", facts.subtitle, "text"))
+        asked.append(ask("what is the subtitle of this book?", facts.subtitle, "choice"))
     if facts.year is not None:
         asked.append(ask("which year is on the cover?", str(facts.year), "text"))
     return asked

@@ -106,18 +106,19 @@ def _row(facts: _Poster, canvas: Canvas, fact: _Fact, box: Box) -> None:
 
 
 def _tile(facts: _Poster, canvas: Canvas, fact: _Fact, box: Box) -> None:
-    """A tile with the number beside the icon and the name below."""
+    """A tile with icon and name beside each other, and the number below."""
     y0, x0, y1, x1 = box
-    em, filled, pad = canvas.em, facts.layout[3], canvas.px(2)
+    em, filled, pad = canvas.em, facts.layout[3], canvas.px(3)
     ink = WHITE if filled else BLACK
     canvas.fill(box, facts.look.accent if filled else facts.tint, canvas.px(4))
-    side = min(y1 - y0 - em - 3 * pad, (x1 - x0) // 3)
-    left, right = (x0 + pad, x1 - pad - side) if facts.layout[2] else (x0 + 2 * pad + side, x0 + pad)
-    large = em + canvas.px(3)
-    top = y0 + pad + (side - large) // 2
-    canvas.icon(fact.icon, y0 + pad, right, side, facts.artist)
-    canvas.text(facts.printed(fact), top, left, large, face="bold", ink=ink, width=x1 - x0 - side - 3 * pad)
-    canvas.text(fact.name, y1 - em - pad, (x0 + x1) // 2, ink=ink, align="middle", width=x1 - x0 - 2 * pad)
+    large = em + canvas.px(5)
+    side = min(y1 - y0 - large - 3 * pad, (x1 - x0) // 2 - pad)
+    name, icon = (x0 + pad, x1 - pad - side) if facts.layout[2] else (x0 + 2 * pad + side, x0 + pad)
+    room = x1 - x0 - 2 * pad
+    canvas.icon(fact.icon, y0 + pad, icon, side, facts.artist)
+    canvas.text(fact.name, y0 + pad + (side - em) // 2, name, em, ink=ink, width=room - side - pad)
+    number, bottom = facts.printed(fact), y1 - large - canvas.px(2)
+    canvas.text(number, bottom, (x0 + x1) // 2, large, face="bold", ink=ink, align="middle", width=room)
 
 
 def _questions(facts: _Poster, draw: Draw) -> list[Question]:
@@ -128,7 +129,7 @@ def _questions(facts: _Poster, draw: Draw) -> list[Question]:
     high, low = (fact, other) if (fact.number > other.number) == yes else (other, fact)
     third = pick(facts.facts, draw)
     return [
-        ask(pick(("what is the heading?", "what is the poster about?"), draw), facts.heading, "text"),
+        ask(pick(("what is the heading?", "what is the poster about?"), draw), facts.heading, "choice"),
         ask(pick((f"what number does {fact.name} have?", f"how much is {fact.name}?"), draw), printed, "text", plain),
         ask(f"what number stands beside the {third.noun}?", facts.printed(third), "text", str(third.number)),
         ask(f"which name stands with the {other.noun}?", other.name, "text"),
