@@ -107,8 +107,9 @@ class Lexicon:
 
     def _word(self, make: Callable[[], str]) -> str:
         """A word of the split without an excluded one in it."""
-        while any(excluded in (word := self.own(make)) for excluded in _EXCLUDED):
-            continue
+        word = self.own(make)
+        while any(excluded in word for excluded in _EXCLUDED):
+            word = self.own(make)
         return word
 
 

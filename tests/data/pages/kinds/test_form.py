@@ -2,9 +2,12 @@ import re
 
 import numpy as np
 import pytest
-from reading import darkness, drawn_pages, middle, read_lines, text_of
+from reading import darkness, drawn_pages, read_lines, text_of
 
-LABELS = "Name Signed Clerk Company City Country Street Date Born Phone Age Room Code Number Amount Fee Product".split()
+LABELS = [
+    "Name", "Signed", "Clerk", "Company", "City", "Country", "Street", "Date", "Born", "Phone", "Age", "Room", "Code",
+    "Number", "Amount", "Fee", "Product",
+]  # fmt: skip
 TICKS = ("Size", "Member", "Pay by", "Send by", "Contact", "Seat", "Class")
 
 
@@ -16,16 +19,12 @@ def read(drawing):
         words = [word.text.rstrip(":") for word in line]
         named = [i for i, word in enumerate(words) if word in LABELS]
         if any(text_of(line).startswith(f"{tick} ") for tick in TICKS):
-            boxes = {
-                word.text: ticked(drawing, word) for word in line if word.text not in " ".join(TICKS).split() + ["by"]
-            }
+            boxes = {word.text: ticked(drawing, word) for word in line if word.text not in " ".join(TICKS).split()}
         elif named == [0] and len(words) > 1:
             values[words[0].lower()] = text_of(line[1:])
         elif named:  # labels above their values
             below = lines[number + 1]
-            edges = [middle(line[i])[1] - 200 * (i == 0) for i in named] + [1000]
-            starts = [line[i].box[1] - 2 for i in named] + [1000]
-            assert len(edges) == len(named) + 1
+            starts = [*(line[i].box[1] - 2 for i in named), 1000]
             for i, position in enumerate(named):
                 inside = [word for word in below if starts[i] <= word.box[1] < starts[i + 1]]
                 values[words[position].lower()] = text_of(inside)
@@ -34,15 +33,15 @@ def read(drawing):
 
 def ticked(drawing, word):
     """Whether the middle of the box left of an option is dark."""
-    y0, x0, y1, _ = word.box
-    return darkness(drawing, drawing.words[-1].box[2] - 4, x0 - 7) > 40
+    x0, bottom = word.box[1], drawing.words[-1].box[2]
+    return darkness(drawing, bottom - 4, x0 - 7) > 40
 
 
 def answer(question, title, values, boxes):
     if "title" in question or "form is this" in question:
         return title
     if match := re.fullmatch(r"which field says (.+)\?", question):
-        return [label.capitalize() for label, value in values.items() if value == match[1]][0]
+        return next(label.capitalize() for label, value in values.items() if value == match[1])
     if "which box is ticked" in question or "what is ticked" in question:
         (option,) = [option for option, ticked in boxes.items() if ticked]
         return option

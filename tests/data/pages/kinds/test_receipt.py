@@ -37,7 +37,8 @@ def answer(question, read):
     if match := re.fullmatch(r"what does (.+) cost\?|what is the price of (.+)\?|how much is (\w+)\?", question):
         return [prices[next(filter(None, match.groups()))]]
     for words, said in [
-        ("total|to pay", read["total"]), ("tax", read.get("tax")), ("shop", read["shop"]), ("number of", read.get("number")),
+        ("total|to pay", read["total"]), ("tax", read.get("tax")), ("shop", read["shop"]),
+        ("number of", read.get("number")),
         ("date|bought\\?$", read["date"] if "items" not in question else str(len(prices))),
         ("expensive|most", order[-1]), ("cheapest|least", order[0]),
     ]:  # fmt: skip
