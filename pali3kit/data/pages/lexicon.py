@@ -25,7 +25,12 @@ CONSONANTS: dict[str, str] = {
 VOWELS: dict[str, str] = {"latin": "aeiou", "greek": "αεηιου", "cyrillic": "аеиоуя", "hebrew": "וי", "arabic": "اوي"}
 MONTHS: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CURRENCIES: tuple[str, ...] = ("$", "€", "£")
-_RUDE = {"suka", "kaka", "puta", "nigo", "fagi", "fago", "fagu"}  # words that an invented one must not be
+_EXCLUDED = (
+    "suka", "kaka", "puta", "puto", "nazi", "kike", "dago", "rape", "pedo", "pene", "teta", "pipi", "nig", "fag", "tit",
+    "dik", "pis", "жопа", "сука", "лох", "мат", "зад", "name", "date", "code", "size", "note", "page", "file", "save",
+    "home", "more", "sale", "title", "total",
+)  # fmt: skip
+"""What an invented word must not contain: rude words, and ordinary ones that pages use as labels."""
 _FINAL = str.maketrans({"כ": "ך", "מ": "ם", "נ": "ן", "פ": "ף", "צ": "ץ"})  # Hebrew letters at the end of a word
 
 
@@ -54,7 +59,7 @@ class Lexicon:
 
     def word(self, draw: Draw, syllables: int = 2) -> str:
         """A pronounceable Latin word in lower case, four letters by default."""
-        return self.own(lambda: _latin(draw, syllables))
+        return self._word(lambda: _latin(draw, syllables))
 
     def name(self, draw: Draw, syllables: int = 2) -> str:
         """A word with a capital: a person's or a company's name, a place, a product."""
@@ -70,7 +75,7 @@ class Lexicon:
 
     def foreign(self, draw: Draw, script: str, letters: int = 4) -> str:
         """A word in one of `scripts.SCRIPTS`, consonants and vowels in turn."""
-        return self.own(lambda: _foreign(draw, script, letters))
+        return self._word(lambda: _foreign(draw, script, letters))
 
     def number(self, draw: Draw, low: int, high: int) -> int:
         """An integer from `low` to `high`, both included; the splits share those of one digit."""
@@ -100,6 +105,13 @@ class Lexicon:
                 found.append(item)
         return tuple(found)
 
+    def _word(self, make: Callable[[], str]) -> str:
+        """A word of the split without an excluded one in it."""
+        word = self.own(make)
+        while any(excluded in word for excluded in _EXCLUDED):
+            word = self.own(make)
+        return word
+
 
 def amount(cents: int) -> str:
     """`320` -> `"3.20"`."""
@@ -115,8 +127,7 @@ def date_text(day: int, month: int, year: int, style: int) -> str:
 
 
 def _latin(draw: Draw, syllables: int) -> str:
-    word = "".join(pick(CONSONANTS["latin"], draw) + pick(VOWELS["latin"], draw) for _ in range(syllables))
-    return word if word not in _RUDE else _latin(draw, syllables)
+    return "".join(pick(CONSONANTS["latin"], draw) + pick(VOWELS["latin"], draw) for _ in range(syllables))
 
 
 def _foreign(draw: Draw, script: str, letters: int) -> str:

@@ -18,8 +18,9 @@ _TITLES = (
     "Travel permit", "Lost property", "Library card", "Repair order", "Tax return",
 )  # fmt: skip
 _TICKS: dict[str, tuple[str, ...]] = {
-    "Pay by": ("cash", "card", "bank"), "Send by": ("post", "van", "air"), "Contact": ("phone", "mail"),
-    "Size": ("small", "mid", "big"), "Member": ("yes", "no"), "Seat": ("aisle", "window"), "Class": ("first", "second"),
+    "Size": ("tiny", "mid", "big"), "Member": ("yes", "no"), "Pay by": ("cash", "card", "bank"),
+    "Send by": ("post", "van", "air"), "Contact": ("phone", "mail"), "Seat": ("aisle", "window"),
+    "Class": ("first", "second"),
 }  # fmt: skip
 
 
@@ -73,8 +74,8 @@ def _sample(lexicon: Lexicon, draw: Draw, size: int) -> _Form:
     fields = tuple((label, _FIELDS[label](lexicon, draw)) for label in labels)
     ticks = None
     if ticked:
-        label = pick(tuple(_TICKS), draw)
-        options = tuple(shuffled(_TICKS[label], draw))
+        label = pick(tuple(_TICKS)[: 7 if size >= 128 else 2], draw)
+        options = tuple(shuffled(_TICKS[label], draw)[: 3 if size >= 128 else 2])
         ticks = label, options, int(draw() * len(options))
     return _Form(pick(_TITLES, draw), fields, ticks, layout, sample_look(draw))
 
@@ -97,7 +98,7 @@ def _rows(facts: _Form, canvas: Canvas, y: int, bottom: int) -> None:
     """One field a row: label and value side by side."""
     em, look, style = canvas.em, facts.look, facts.layout[1]
     margin, right = canvas.px(4), canvas.size - canvas.px(4)
-    pitch = min((bottom - y) // len(facts.fields), em + canvas.px(9))
+    pitch = min((bottom - y) // len(facts.fields), em + canvas.px(12))
     colon = ":" if facts.layout[2] else ""
     column = margin + max(text_width(label + colon, em) for label, _ in facts.fields) + canvas.px(5)
     for number, (label, value) in enumerate(facts.fields):
@@ -118,7 +119,7 @@ def _boxes(facts: _Form, canvas: Canvas, y: int, bottom: int) -> None:
     """Two fields a row, the label above the value, each pair in a frame."""
     em, look, margin = canvas.em, facts.look, canvas.px(3)
     wide, rows = (canvas.size - 2 * margin) // 2, (len(facts.fields) + 1) // 2
-    pitch = min((bottom - y) // rows, 2 * em + canvas.px(9))
+    pitch = min((bottom - y) // rows, 2 * em + canvas.px(16))
     for number, (label, value) in enumerate(facts.fields):
         top, left = y + number // 2 * pitch, margin + number % 2 * wide
         last = number == len(facts.fields) - 1 and number % 2 == 0
@@ -153,7 +154,7 @@ def _questions(facts: _Form, draw: Draw) -> list[Question]:
         asked.append(ask(pick(ways, draw), value, "text"))
     label, value = pick(facts.fields, draw)
     asked.append(ask(f"which field says {value}?", label, "choice", label.lower()))
-    asked.append(ask(pick(("what is the title of the form?", "what form is this?"), draw), facts.title, "text"))
+    asked.append(ask(pick(("what is the title of the form?", "what form is this?"), draw), facts.title, "choice"))
     if facts.ticks:
         label, options, ticked = facts.ticks
         ways = (f"which box is ticked at {label.lower()}?", f"what is ticked for {label.lower()}?")

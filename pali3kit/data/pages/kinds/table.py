@@ -53,7 +53,7 @@ def _draw(facts: _Table, canvas: Canvas) -> None:
     look, em, margin = facts.look, canvas.em, canvas.px(4)
     look.start(canvas)
     y = look.heading(canvas, facts.title, facts.layout[0], em + canvas.px(3))
-    pitch = min((canvas.size - y - canvas.px(3)) // (len(facts.rows) + 1), em + canvas.px(8))
+    pitch = min((canvas.size - y - canvas.px(3)) // (len(facts.rows) + 1), em + canvas.px(12))
     first = canvas.px(34 if canvas.size >= 128 else 44)
     wide = (canvas.size - 2 * margin - first) // len(facts.columns)
     if facts.layout[2]:
@@ -92,7 +92,7 @@ def _cell(facts: _Table, canvas: Canvas, text: str, y: int, left: int, wide: int
 
 
 def _questions(facts: _Table, draw: Draw) -> list[Question]:
-    asked = [ask(pick(("what is the title of the table?", "what is the table about?"), draw), facts.title, "text")]
+    asked = [ask(pick(("what is the title of the table?", "what is the table about?"), draw), facts.title, "choice")]
     for number, head in enumerate(facts.columns):
         column, name = facts.column(number), head.lower()
         row = int(draw() * len(column))
