@@ -25,7 +25,11 @@ CONSONANTS: dict[str, str] = {
 VOWELS: dict[str, str] = {"latin": "aeiou", "greek": "αεηιου", "cyrillic": "аеиоуя", "hebrew": "וי", "arabic": "اوي"}
 MONTHS: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CURRENCIES: tuple[str, ...] = ("$", "€", "£")
-_RUDE = {"suka", "kaka", "puta", "nigo", "fagi", "fago", "fagu"}  # words that an invented one must not be
+_RUDE = (
+    "suka", "kaka", "puta", "puto", "nazi", "kike", "dago", "rape", "pedo", "pene", "teta", "pipi", "nig", "fag", "tit",
+    "dik", "pis", "жопа", "сука", "лох", "мат", "зад",
+)  # fmt: skip
+"""What an invented word must not contain."""
 _FINAL = str.maketrans({"כ": "ך", "מ": "ם", "נ": "ן", "פ": "ף", "צ": "ץ"})  # Hebrew letters at the end of a word
 
 
@@ -52,9 +56,14 @@ class Lexicon:
             continue
         return item
 
+    def _polite(self, make: Callable[[], str]) -> str:
+        while any(rude in (word := self.own(make)) for rude in _RUDE):
+            continue
+        return word
+
     def word(self, draw: Draw, syllables: int = 2) -> str:
         """A pronounceable Latin word in lower case, four letters by default."""
-        return self.own(lambda: _latin(draw, syllables))
+        return self._polite(lambda: _latin(draw, syllables))
 
     def name(self, draw: Draw, syllables: int = 2) -> str:
         """A word with a capital: a person's or a company's name, a place, a product."""
@@ -70,7 +79,7 @@ class Lexicon:
 
     def foreign(self, draw: Draw, script: str, letters: int = 4) -> str:
         """A word in one of `scripts.SCRIPTS`, consonants and vowels in turn."""
-        return self.own(lambda: _foreign(draw, script, letters))
+        return self._polite(lambda: _foreign(draw, script, letters))
 
     def number(self, draw: Draw, low: int, high: int) -> int:
         """An integer from `low` to `high`, both included; the splits share those of one digit."""
@@ -115,8 +124,7 @@ def date_text(day: int, month: int, year: int, style: int) -> str:
 
 
 def _latin(draw: Draw, syllables: int) -> str:
-    word = "".join(pick(CONSONANTS["latin"], draw) + pick(VOWELS["latin"], draw) for _ in range(syllables))
-    return word if word not in _RUDE else _latin(draw, syllables)
+    return "".join(pick(CONSONANTS["latin"], draw) + pick(VOWELS["latin"], draw) for _ in range(syllables))
 
 
 def _foreign(draw: Draw, script: str, letters: int) -> str:

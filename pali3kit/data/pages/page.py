@@ -79,6 +79,7 @@ class PageKind(Generic[F]):
 def ask(text: str, answer: str, kind: str, *also: str) -> Question:
     """A question with its answer and others that are accepted.
 
-    Kinds: "text" (printed, to be read), "number" (counted or computed), "yes/no", "choice" (an item that is compared).
+    Kinds: "text" (invented words and numbers, which must be read: train and test share none), "choice" (one of a closed
+    list, or an item found by comparison), "number" (counted or computed), "yes/no".
     """
     return Question(text, answer, (answer, *also), kind)
