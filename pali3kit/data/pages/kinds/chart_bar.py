@@ -48,7 +48,8 @@ def _sample(lexicon: Lexicon, draw: Draw, size: int) -> BarChart:
     largest = max(map(sum, zip(*values, strict=True))) if form == "stacked" else max(map(max, values))
     by_label = num_series == 1 and draw() < 0.5
     chart = sample_chart(lexicon, draw, values, num_labels if by_label else num_series, largest)
-    narrow = form == "upright" and num_labels > (4 if num_series == 1 and high > 99 else 9 if num_series == 1 else 3)
+    most = 3 if num_series > 1 else 4 if high > 99 else 5  # labels at which numbers fit above upright bars
+    narrow = form == "upright" and num_labels > most
     return BarChart(replace(chart, printed=(chart.printed or form == "stacked") and not narrow), form)
 
 

@@ -1,4 +1,4 @@
-"""Diagrams with lettered or named parts: life cycles, food webs, layers, sections; questions list options, as AI2D's."""
+"""Diagrams with lettered or named parts: life cycles, food webs, layers, sections; questions list options as AI2D's."""
 
 from __future__ import annotations
 
