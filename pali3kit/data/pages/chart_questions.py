@@ -1,6 +1,7 @@
 """Questions about charts with axes, and their captions.
 
-Kinds of questions are ChartQA's groups: "augmented" ones read a value or a label; "human" ones compare, count and compute.
+Kinds of questions are ChartQA's groups: "augmented" ones read a value or a label, "human" ones compare, count and
+compute.
 """
 
 from __future__ import annotations
@@ -145,7 +146,9 @@ def _trend(chart: Chart, mark: str, draw: Draw) -> Question:
 
 
 def _number(chart: Chart, mark: str, draw: Draw) -> Question:
-    what, count = pick([(f"{chart.item}s", len(chart.labels)), (f"{mark}s", len(chart.labels) * len(chart.series))], draw)
+    what, count = pick(
+        [(f"{chart.item}s", len(chart.labels)), (f"{mark}s", len(chart.labels) * len(chart.series))], draw
+    )
     what = "cities" if what == "citys" else what
     return ask(f"how many {what} are shown?", str(count), "human")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pali3kit.data.pages.canvas import BLACK, GREY, WHITE, Canvas
 from pali3kit.data.pages.lexicon import MONTHS, Lexicon
@@ -119,7 +120,7 @@ def sample_values(lexicon: Lexicon, draw: Draw, count: int, low: int, high: int)
     while True:
         values = tuple(lexicon.number(draw, low, high) for _ in range(count))
         ordered = sorted(values)
-        if all(20 * (b - a) >= high for a, b in zip(ordered, ordered[1:], strict=False)):
+        if all(20 * (b - a) >= high for a, b in pairwise(ordered)):
             return values
 
 
@@ -145,7 +146,9 @@ def draw_title(chart: Chart, canvas: Canvas) -> None:
     canvas.fill((0, 0, canvas.size, canvas.size), PAPERS[chart.look.paper])
     face, middle = "bold" if chart.look.bold else "sans", chart.look.title
     x, align = (canvas.size // 2, "middle") if middle else (canvas.px(4), "left")
-    canvas.text(chart.title, canvas.px(2), x, canvas.px(10), face=face, ink=chart.ink, align=align, width=canvas.px(120))
+    canvas.text(
+        chart.title, canvas.px(2), x, canvas.px(10), face=face, ink=chart.ink, align=align, width=canvas.px(120)
+    )
 
 
 def plot_box(chart: Chart, canvas: Canvas, upright: bool) -> Box:

@@ -23,8 +23,8 @@ _LEVELS = ((2, 2, 1), (1, 3, 1), (2, 2, 2), (1, 2, 2), (2, 3, 1))  # parts of fo
 class Diagram:
     """The parts of a diagram, in the order of a cycle, from the top of layers or from the outside of rings.
 
-    `places` are the middles `(y, x)` of parts in an image of 128 pixels; `sizes` the relative thickness of layers and rings.
-    An arrow `(i, j)` leads from part `i` to part `j`: to the next stage, or from food to what eats it.
+    `places` are the middles `(y, x)` of parts in an image of 128 pixels, `sizes` the relative thickness of layers and
+    rings. An arrow `(i, j)` leads from part `i` to part `j`: to the next stage, or from food to what eats it.
     """
 
     form: str
@@ -36,13 +36,25 @@ class Diagram:
     places: tuple[tuple[int, int], ...]
     sizes: tuple[int, ...]
     arrows: tuple[tuple[int, int], ...]
-    layout: tuple[int, ...]  # paper, shape of parts (0 box, 1 round, 2 icon), direction or side, which title, bold title
+    layout: tuple[
+        int, ...
+    ]  # paper, shape of parts (0 box, 1 round, 2 icon), direction or side, which title, bold title
 
 
 @cache
-def _icons() -> tuple[str, ...]:
-    """Animals and plants."""
-    return tuple(one for one in scene_classes(OBJECTS) if names.category(one) == "Animals & Nature")
+def _icons() -> tuple[list[str], list[str]]:
+    """Emoji of plants, and of animals."""
+    alive = [one for one in scene_classes(OBJECTS) if names.category(one) == "Animals & Nature"]
+    plants = [one for one in alive if names.subgroup(one).startswith("plant")]
+    return plants, [one for one in alive if one not in plants]
+
+
+def _living(form: str, count: int, levels: tuple[int, ...], draw: Draw) -> tuple[str, ...]:
+    """An icon for each part: plants at the bottom of a food web, above them animals."""
+    plants, animals = (shuffled(kind, draw) for kind in _icons())
+    if form != "web":
+        return tuple(shuffled([*plants, *animals], draw)[:count])
+    return (*plants[: levels[0]], *animals[: count - levels[0]])
 
 
 def sample_diagram(lexicon: Lexicon, draw: Draw, size: int) -> Diagram:
@@ -57,11 +69,13 @@ def sample_diagram(lexicon: Lexicon, draw: Draw, size: int) -> Diagram:
     iconic = layout[1] == 2 and form in ("cycle", "web")
     return Diagram(
         form=form,
-        title=f"{FORMS[form]} of {name}".capitalize().replace(name.lower(), name) if layout[3] else f"{name}: {FORMS[form]}",
+        title=f"{FORMS[form]} of {name}".capitalize().replace(name.lower(), name)
+        if layout[3]
+        else f"{name}: {FORMS[form]}",
         lettered=lettered,
         labels=labels,
         colours=tuple(shuffled(tuple(COLOURS), draw)[:count]),
-        icons=tuple(shuffled(_icons(), draw)[:count]) if iconic else (),
+        icons=_living(form, count, levels, draw) if iconic else (),
         places=_places(form, count, levels, draw),
         sizes=tuple(2 + int(draw() * 3) for _ in range(count)),
         arrows=_arrows(form, count, levels, bool(layout[2]), draw),
@@ -85,7 +99,7 @@ def _places(form: str, count: int, levels: tuple[int, ...], draw: Draw) -> tuple
 
 
 def _arrows(form: str, count: int, levels: tuple[int, ...], reverse: bool, draw: Draw) -> tuple[tuple[int, int], ...]:
-    """From each stage to the next; in a web, to each part above the bottom from one or two of the level below."""
+    """From each stage to the next; in a web from each part to the level above, where each part has one or more."""
     if form == "cycle":
         pairs = [(number, (number + 1) % count) for number in range(count)]
         return tuple((after, before) if reverse else (before, after) for before, after in pairs)
@@ -96,5 +110,7 @@ def _arrows(form: str, count: int, levels: tuple[int, ...], reverse: bool, draw:
         level = range(start, start + wide)
         for eater in level:
             arrows += [(food, eater) for food in sorted(shuffled(below, draw)[: 1 + (draw() < 0.4)])]
+        eaten = {food for food, _ in arrows}
+        arrows += [(food, pick(level, draw)) for food in below if food not in eaten]
         below, start = level, start + wide
     return tuple(arrows)

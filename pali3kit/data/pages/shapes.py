@@ -1,6 +1,7 @@
 """Slanted and round shapes on a canvas: lines, arrows, wedges. Points are `(y, x)` in pixels; edges are smooth.
 
-Coverage is counted on 4 x 4 points per pixel in integers, eighths of a pixel, so that shapes have the same bytes everywhere.
+Coverage is counted on 4 x 4 points per pixel in integers, eighths of a pixel, so that shapes have the same bytes on
+every machine.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def draw_arrow(canvas: Canvas, start: Point, end: Point, colour: RGB, thick: flo
     long, wide = 5 * thick, 2.4 * thick
     neck = end[0] - long * uy, end[1] - long * ux
     draw_line(canvas, start, neck, colour, thick)
-    fill_convex(canvas, [end, (neck[0] + wide * ux, neck[1] - wide * uy), (neck[0] - wide * ux, neck[1] + wide * uy)], colour)
+    fill_convex(
+        canvas, [end, (neck[0] + wide * ux, neck[1] - wide * uy), (neck[0] - wide * ux, neck[1] + wide * uy)], colour
+    )
 
 
 def fill_wedge(canvas: Canvas, centre: Point, radius: float, start: float, end: float, colour: RGB) -> None:

@@ -48,7 +48,8 @@ def _sample(lexicon: Lexicon, draw: Draw, size: int) -> BarChart:
     largest = max(map(sum, zip(*values, strict=True))) if form == "stacked" else max(map(max, values))
     by_label = num_series == 1 and draw() < 0.5
     chart = sample_chart(lexicon, draw, values, num_labels if by_label else num_series, largest)
-    narrow = form == "upright" and (num_series > 1 and num_labels > 3 or num_labels > 4 and high > 99)
+    most = 3 if num_series > 1 else 4 if high > 99 else 5  # labels at which numbers fit above upright bars
+    narrow = form == "upright" and num_labels > most
     return BarChart(replace(chart, printed=(chart.printed or form == "stacked") and not narrow), form)
 
 
@@ -62,7 +63,9 @@ def _draw(facts: BarChart, canvas: Canvas) -> None:
         y0, x0, y1, x1 = plot
         if upright:
             left, right = (x0 + (x1 - x0) * at // len(chart.labels) for at in (number, number + 1))
-            canvas.text(label, y1 + canvas.px(2), (left + right) // 2, ink=chart.ink, align="middle", width=right - left - 1)
+            canvas.text(
+                label, y1 + canvas.px(2), (left + right) // 2, ink=chart.ink, align="middle", width=right - left - 1
+            )
         else:
             top, low = (y0 + (y1 - y0) * at // len(chart.labels) for at in (number, number + 1))
             middle = (top + low - canvas.em) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from pali3kit.data.pages.canvas import Canvas
 from pali3kit.data.pages.chart_questions import ask_about_values, describe_chart
@@ -45,7 +46,7 @@ def _draw(chart: Chart, canvas: Canvas) -> None:
         canvas.text(label, plot[2] + canvas.px(2), points[0][number][1], ink=chart.ink, align="middle", width=room - 1)
     for order, row in enumerate(points):
         colour = COLOURS[chart.colours[order]]
-        for start, end in zip(row, row[1:], strict=False):
+        for start, end in pairwise(row):
             draw_line(canvas, start, end, colour, canvas.px(1.2 + 0.5 * chart.look.width))
         dot = canvas.px(2.5)
         for y, x in row:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from pali3kit.data.pages.canvas import BLACK, WHITE, Canvas
 from pali3kit.data.pages.charts import COLOURS, LIGHT, MEASURES, PAPERS, PLACES, is_dark
@@ -34,7 +34,7 @@ class PieChart:
     def turns(self) -> list[tuple[float, float]]:
         """Start and end of each slice, parts of the whole turn."""
         ends = [end / 100 for end in accumulate(self.shares, initial=0)]
-        return list(zip(ends, ends[1:], strict=False))
+        return list(pairwise(ends))
 
 
 def _sample(lexicon: Lexicon, draw: Draw, size: int) -> PieChart:
@@ -57,7 +57,7 @@ def _shares(lexicon: Lexicon, draw: Draw, count: int) -> tuple[int, ...]:
     while True:
         shares = [lexicon.number(draw, _LEAST, 70) for _ in range(count)]
         ordered = sorted(shares)
-        if sum(shares) == 100 and all(b - a >= _APART for a, b in zip(ordered, ordered[1:], strict=False)):
+        if sum(shares) == 100 and all(b - a >= _APART for a, b in pairwise(ordered)):
             return tuple(shares)
 
 
@@ -66,7 +66,9 @@ def _draw(facts: PieChart, canvas: Canvas) -> None:
     canvas.fill((0, 0, canvas.size, canvas.size), PAPERS[paper])
     ink: RGB = WHITE if is_dark(PAPERS[paper]) else BLACK
     face, wide = "bold" if bold else "sans", canvas.px(120)
-    canvas.text(facts.title, canvas.px(2), canvas.size // 2, canvas.px(10), face=face, ink=ink, align="middle", width=wide)
+    canvas.text(
+        facts.title, canvas.px(2), canvas.size // 2, canvas.px(10), face=face, ink=ink, align="middle", width=wide
+    )
     radius, centre = canvas.px(43), (canvas.px(70), canvas.px(81 if left else 47))
     for share, colour, (start, end) in zip(facts.shares, facts.colours, facts.turns(), strict=True):
         fill_wedge(canvas, centre, radius, start, end, COLOURS[colour])

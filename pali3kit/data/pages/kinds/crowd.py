@@ -1,7 +1,7 @@
 """Scenes of many things for counting, as TallyQA asks: simple counts, and complex ones of discs or of a sign's sides.
 
-Kinds of questions are the benchmark's groups, "simple" and "complex". The count that is asked for is drawn first, from 0
-to 15 or, on discs and sides, to 8, all equally likely; how many other things there are does not depend on it.
+Kinds of questions are the benchmark's groups, "simple" and "complex". The count that is asked for is drawn first, from
+0 to 15 or, on discs and sides, to 8, all equally likely; how many other things there are does not depend on it.
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ def _kinds(draw: Draw) -> tuple[str, list[str]]:
     """The emoji that is counted, and three others that cannot be taken for it; often the one most like it."""
     known = _countable()
     counted = pick(known, draw)
-    others = [
-        one for one in known if not vocabulary.could_be(one, counted) and not vocabulary.could_be(counted, one)
-    ]
+    others = [one for one in known if not vocabulary.could_be(one, counted) and not vocabulary.could_be(counted, one)]
     twins = [one for one in others if vocabulary.kind(one) == vocabulary.kind(counted)]
     chosen = shuffled(others, draw)[:3]
     return counted, [*twins[:1], *chosen[:2]] if draw() < 0.5 else chosen
@@ -135,7 +133,7 @@ def _all_cells(grid: int) -> list[Cell]:
 
 
 def _sides(draw: Draw, asked: int, more: int, extra: int) -> tuple[list[Cell], Cell]:
-    """Cells for `asked` things on a side of a sign, `more` on the opposite side and `extra` anywhere; the sign's cell."""
+    """Cells for `asked` things on a side of a sign, `more` on the opposite one, `extra` anywhere; the sign's cell."""
     middle, along = 2, int(draw() * (SIGN_GRID - 1))
     side = int(draw() * 4)
     sign = (along, middle) if side < 2 else (middle + int(draw() * 2), along)

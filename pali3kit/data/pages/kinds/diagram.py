@@ -1,6 +1,8 @@
-"""Diagrams with lettered or named parts: life cycles, food webs, layers and sections; questions list options, as AI2D's."""
+"""Diagrams with lettered or named parts: life cycles, food webs, layers, sections; questions list options as AI2D's."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from pali3kit.data.pages.canvas import BLACK, WHITE, Canvas
 from pali3kit.data.pages.charts import COLOURS, LIGHT, PAPERS
@@ -60,7 +62,9 @@ def _draw_part(facts: Diagram, canvas: Canvas, number: int, box: Box) -> None:
     if facts.icons:
         side = y1 - y0 - em
         canvas.icon(facts.icons[number], y0, (x0 + x1 - side) // 2, side)
-        canvas.text(label, y1 - em, (x0 + x1) // 2, face="bold" if facts.lettered else "sans", align="middle", width=x1 - x0)
+        canvas.text(
+            label, y1 - em, (x0 + x1) // 2, face="bold" if facts.lettered else "sans", align="middle", width=x1 - x0
+        )
         return
     radius = (y1 - y0) // 2 if facts.layout[1] == _ROUND else canvas.px(2)
     canvas.fill(box, COLOURS[colour], radius)
@@ -85,7 +89,7 @@ def layer_rows(facts: Diagram, canvas: Canvas) -> list[tuple[int, int]]:
     """Top and bottom of each layer, pixels."""
     start, end, whole = canvas.px(18), canvas.px(122), sum(facts.sizes)
     edges = [start + (end - start) * sum(facts.sizes[:number]) // whole for number in range(len(facts.sizes) + 1)]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _draw_rings(facts: Diagram, canvas: Canvas) -> None:
@@ -118,7 +122,9 @@ def _draw_leader(facts: Diagram, canvas: Canvas, number: int, point: tuple[int, 
     canvas.fill((point[0] - dot, point[1] - dot, point[0] + dot, point[1] + dot), BLACK, dot)
     x = edge + canvas.px(-2 if left else 2)
     face = "bold" if facts.lettered else "sans"
-    canvas.text(facts.labels[number], row - em // 2, x, face=face, align="right" if left else "left", width=canvas.px(26))
+    canvas.text(
+        facts.labels[number], row - em // 2, x, face=face, align="right" if left else "left", width=canvas.px(26)
+    )
 
 
 DIAGRAM = PageKind(
