@@ -22,13 +22,13 @@ from pali3kit.registry import SOURCE
 
 PARTS: dict[PagePart, tuple[str, ...]] = {
     "sign": ("sign",),
-    "cover": ("sign",),
-    "poster": ("sign",),
-    "document": ("form", "receipt", "table"),
+    "cover": ("cover",),
+    "poster": ("poster",),
+    "document": ("form", "letter", "receipt", "table"),
     "diagram": ("diagram",),
     "chart": ("chart_bar", "chart_line", "chart_pie"),
-    "screen": ("sign",),
-    "widget": ("sign",),
+    "screen": ("screen",),
+    "widget": ("widget",),
     "crowd": ("crowd",),
 }
 """The kinds of pages of each part, in turn."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate, pairwise
 
 from pali3kit.data.pages.canvas import BLACK, WHITE, Canvas
@@ -15,7 +16,7 @@ from pali3kit.data.world.chance import Draw, pick, shuffled
 from pali3kit.data.world.palette import RGB
 from pali3kit.data.world.questions import Question
 
-_LEAST, _APART = 10, 3  # a share, and the difference of any two; per cent
+_LEAST, _MOST, _APART = 10, 70, 3  # shares, and the difference of any two; per cent
 _HUMAN = 3  # questions that compare, count or compute, of each chart
 
 
@@ -53,12 +54,19 @@ def _sample(lexicon: Lexicon, draw: Draw, size: int) -> PieChart:
 
 
 def _shares(lexicon: Lexicon, draw: Draw, count: int) -> tuple[int, ...]:
-    """Numbers of the split that are clearly different and make 100."""
-    while True:
-        shares = [lexicon.number(draw, _LEAST, 70) for _ in range(count)]
-        ordered = sorted(shares)
-        if sum(shares) == 100 and all(b - a >= _APART for a, b in pairwise(ordered)):
-            return tuple(shares)
+    """Numbers that are clearly different and make 100. The splits have different sets of them: of the numbers that
+    belong to the test split alone hardly any do.
+    """
+    return tuple(shuffled(lexicon.own(lambda: pick(_wholes(count), draw)), draw))
+
+
+@cache
+def _wholes(count: int, least: int = _LEAST, whole: int = 100) -> tuple[tuple[int, ...], ...]:
+    """All ascending shares from `least` on that make `whole`."""
+    if count == 1:
+        return ((whole,),) if least <= whole <= _MOST else ()
+    firsts = range(least, whole // count + 1)
+    return tuple((first, *rest) for first in firsts for rest in _wholes(count - 1, first + _APART, whole - first))
 
 
 def _draw(facts: PieChart, canvas: Canvas) -> None:
