@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.component import Component
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
 from pali3kit.registry import OPTIMIZER
@@ -31,6 +32,12 @@ def has_stage_2(cell: Experiment) -> bool:
     """Whether stage 2 is run: it has steps, and something is measured after it or the transfer starts from it."""
     wanted = cell.stages.transfer.start == "resolution" or "resolution" in cell.evaluation.after
     return wanted and bool(cell.stages.resolution.steps)
+
+
+def source_of_stage(cell: Experiment, stage: str) -> Component:
+    """The source that the mixture of a stage, `multimodal` or `resolution`, is of."""
+    own = cell.stages.resolution.source if stage == "resolution" else None
+    return own or cell.data.source
 
 
 def trains_stage_1(cell: Experiment) -> bool:

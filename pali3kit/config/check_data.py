@@ -16,7 +16,7 @@ from pali3kit.config.available_tasks import (
     task_family,
     tasks_of,
 )
-from pali3kit.config.budgets import generates_text, known_benchmarks
+from pali3kit.config.budgets import generates_text, known_benchmarks, source_of_stage
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
 from pali3kit.config.root import own_source_key, source_of, task_of
@@ -115,18 +115,18 @@ def _has(source: Component, key: str, benchmark: str, task: str) -> Iterator[tup
 
 def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str]]:
     """Check that a source of files has the tasks of the mixtures, and test images."""
-    source = cell.data.source
-    tasks = tasks_of(source)
-    if tasks is None:
-        return
+    if own := cell.stages.resolution.source:
+        yield from _there("stages.resolution.source", own)
     for stage in ("multimodal", "resolution"):
-        for task, weight in getattr(cell.stages, stage).mixture.items():
+        source = source_of_stage(cell, stage)
+        tasks = tasks_of(source)
+        for task, weight in getattr(cell.stages, stage).mixture.items() if tasks is not None else ():
             if weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     there = [name for name in benchmarks if source_of(cell, BENCHMARK.find(name)) is None]
-    if there and not _has_test(source):
-        yield "data.source", _untested(there[0], "data.source", source)
+    if there and tasks_of(cell.data.source) is not None and not _has_test(cell.data.source):
+        yield "data.source", _untested(there[0], "data.source", cell.data.source)
 
 
 def _has_test(source: Component) -> bool:

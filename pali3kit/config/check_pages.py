@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import KeyProblem, known_benchmarks, recipe_of, transfer_of
+from pali3kit.config.budgets import KeyProblem, has_stage_2, known_benchmarks, recipe_of, transfer_of
 from pali3kit.config.pages import PAGE_SIDE, PAGES
 from pali3kit.config.root import own_source_key, source_of
 from pali3kit.config.schema import Experiment
@@ -17,6 +17,10 @@ def check_pages(cell: Experiment) -> Iterator[KeyProblem]:
     small = f"are drawn at {PAGE_SIDE} pixels or more"
     if cell.data.source.name == PAGES and 0 < cell.model.image_size < PAGE_SIDE:
         yield "model.image_size", f"pages {small}, not {cell.model.image_size}"
+    section = cell.stages.resolution
+    if section.source is not None and section.source.name == PAGES and has_stage_2(cell):
+        for size in (step.image_size for step in section.steps if 0 < step.image_size < PAGE_SIDE):
+            yield "stages.resolution.source", f"pages {small}, not {size}, a size of stages.resolution.steps"
     for benchmark in map(BENCHMARK.find, known_benchmarks(cell)):
         source = source_of(cell, benchmark)
         size = min(_measured_sizes(cell, benchmark), default=PAGE_SIDE)

@@ -10,13 +10,13 @@ PagePart = Literal["sign", "cover", "poster", "document", "diagram", "chart", "s
 """The parts of the source `pages`, each the counterpart of one or two public data sets."""
 PART_ANNOTATIONS: dict[PagePart, tuple[str, ...]] = {
     "sign": ("captions", "words", "questions"),
-    "cover": ("words", "questions"),
-    "poster": ("words", "questions"),
-    "document": ("words", "questions"),
-    "diagram": ("words", "questions"),
-    "chart": ("words", "questions"),
-    "screen": ("captions", "words"),
+    "cover": ("captions", "words", "questions"),
+    "poster": ("captions", "words", "questions"),
+    "document": ("captions", "words", "questions"),
+    "diagram": ("captions", "words", "questions"),
+    "chart": ("captions", "words", "questions"),
+    "screen": ("captions", "words", "questions"),
     "widget": ("captions", "words"),
-    "crowd": ("questions",),
+    "crowd": ("captions", "questions"),
 }
 """What is known of a part's pages, as `RegistryEntry.annotations` has it of a source's records."""
