@@ -22,10 +22,13 @@ def script_of(word):
 
 
 def colour_at(drawing, box):
-    """The name of the plate's colour, from the pixels left and right of a word."""
+    """The name of the plate's colour: what is not ink in and around a word's box, or the more frequent of both."""
     y0, x0, y1, x1 = box
-    beside = np.median(drawing.image[y0:y1, [x0 - 2, x1 + 1]].reshape(-1, 3), axis=0)
-    return min(TILES, key=lambda name: np.abs(np.array(TILES[name]) - beside).sum())
+    pixels = drawing.image[y0 - 2 : y1 + 2, x0 - 2 : x1 + 2].reshape(-1, 1, 3).astype(int)
+    close = np.abs(pixels - np.array(list(TILES.values()))).sum(axis=2) < 30  # no mixtures of ink and plate
+    counts = dict(zip(TILES, close.sum(axis=0), strict=True))
+    coloured = [name for name in TILES if name not in ("black", "white") and counts[name] > 10]
+    return max(coloured or ("black", "white"), key=counts.get)
 
 
 def read(drawing):
