@@ -25,11 +25,12 @@ CONSONANTS: dict[str, str] = {
 VOWELS: dict[str, str] = {"latin": "aeiou", "greek": "αεηιου", "cyrillic": "аеиоуя", "hebrew": "וי", "arabic": "اوي"}
 MONTHS: tuple[str, ...] = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 CURRENCIES: tuple[str, ...] = ("$", "€", "£")
-_RUDE = (
+_EXCLUDED = (
     "suka", "kaka", "puta", "puto", "nazi", "kike", "dago", "rape", "pedo", "pene", "teta", "pipi", "nig", "fag", "tit",
-    "dik", "pis", "жопа", "сука", "лох", "мат", "зад",
+    "dik", "pis", "жопа", "сука", "лох", "мат", "зад", "name", "date", "code", "size", "note", "page", "file", "save",
+    "home", "more", "sale", "title", "total",
 )  # fmt: skip
-"""What an invented word must not contain."""
+"""What an invented word must not contain: rude words, and ordinary ones that pages use as labels."""
 _FINAL = str.maketrans({"כ": "ך", "מ": "ם", "נ": "ן", "פ": "ף", "צ": "ץ"})  # Hebrew letters at the end of a word
 
 
@@ -56,14 +57,9 @@ class Lexicon:
             continue
         return item
 
-    def _polite(self, make: Callable[[], str]) -> str:
-        while any(rude in (word := self.own(make)) for rude in _RUDE):
-            continue
-        return word
-
     def word(self, draw: Draw, syllables: int = 2) -> str:
         """A pronounceable Latin word in lower case, four letters by default."""
-        return self._polite(lambda: _latin(draw, syllables))
+        return self._word(lambda: _latin(draw, syllables))
 
     def name(self, draw: Draw, syllables: int = 2) -> str:
         """A word with a capital: a person's or a company's name, a place, a product."""
@@ -79,7 +75,7 @@ class Lexicon:
 
     def foreign(self, draw: Draw, script: str, letters: int = 4) -> str:
         """A word in one of `scripts.SCRIPTS`, consonants and vowels in turn."""
-        return self._polite(lambda: _foreign(draw, script, letters))
+        return self._word(lambda: _foreign(draw, script, letters))
 
     def number(self, draw: Draw, low: int, high: int) -> int:
         """An integer from `low` to `high`, both included; the splits share those of one digit."""
@@ -108,6 +104,13 @@ class Lexicon:
             if item not in found:
                 found.append(item)
         return tuple(found)
+
+    def _word(self, make: Callable[[], str]) -> str:
+        """A word of the split without an excluded one in it."""
+        word = self.own(make)
+        while any(excluded in word for excluded in _EXCLUDED):
+            word = self.own(make)
+        return word
 
 
 def amount(cents: int) -> str:

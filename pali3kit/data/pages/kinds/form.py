@@ -19,7 +19,8 @@ _TITLES = (
 )  # fmt: skip
 _TICKS: dict[str, tuple[str, ...]] = {
     "Size": ("tiny", "mid", "big"), "Member": ("yes", "no"), "Pay by": ("cash", "card", "bank"),
-    "Send by": ("post", "van", "air"), "Contact": ("phone", "mail"), "Seat": ("aisle", "window"), "Class": ("first", "second"),
+    "Send by": ("post", "van", "air"), "Contact": ("phone", "mail"), "Seat": ("aisle", "window"),
+    "Class": ("first", "second"),
 }  # fmt: skip
 
 
