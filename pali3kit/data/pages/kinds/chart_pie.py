@@ -1,14 +1,13 @@
-"""Pie and ring charts of shares that are printed. Kinds of questions are ChartQA's groups."""
+"""Pie and ring charts whose values are printed. Kinds of questions are ChartQA's groups."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from itertools import accumulate, pairwise
 
 from pali3kit.data.pages.canvas import BLACK, WHITE, Canvas
-from pali3kit.data.pages.charts import COLOURS, LIGHT, MEASURES, PAPERS, PLACES, is_dark
+from pali3kit.data.pages.charts import COLOURS, LIGHT, MEASURES, PAPERS, PLACES, is_dark, sample_values
 from pali3kit.data.pages.lexicon import Lexicon
 from pali3kit.data.pages.page import PageKind, ask
 from pali3kit.data.pages.shapes import fill_wedge, on_circle
@@ -16,31 +15,32 @@ from pali3kit.data.world.chance import Draw, pick, shuffled
 from pali3kit.data.world.palette import RGB
 from pali3kit.data.world.questions import Question
 
-_LEAST, _MOST, _APART = 10, 70, 3  # shares, and the difference of any two; per cent
+_COUNTS = (3, 4, 5)  # slices
+_LEAST = 0.09  # the share of a slice
 _HUMAN = 3  # questions that compare, count or compute, of each chart
 
 
 @dataclass(frozen=True, slots=True)
 class PieChart:
-    """Shares in per cent, clockwise from the top, with the names and colours of their slices."""
+    """Values, clockwise from the top, with the names and colours of their slices."""
 
     title: str
     measure: str
     item: str
     names: tuple[str, ...]
     colours: tuple[str, ...]
-    shares: tuple[int, ...]
+    values: tuple[int, ...]
     layout: tuple[int, ...]  # paper, ring or pie, legend right or left, its height, bold title
 
     def turns(self) -> list[tuple[float, float]]:
         """Start and end of each slice, parts of the whole turn."""
-        ends = [end / 100 for end in accumulate(self.shares, initial=0)]
+        ends = [end / sum(self.values) for end in accumulate(self.values, initial=0)]
         return list(pairwise(ends))
 
 
 def _sample(lexicon: Lexicon, draw: Draw, size: int) -> PieChart:
     item, measure = pick(PLACES, draw), pick(MEASURES, draw)
-    count = 3 + int(draw() * 3)
+    count = pick(_COUNTS, draw)
     title = f"{measure.capitalize()} by {item}" if draw() < 0.5 else f"{lexicon.name(draw)} {measure}"
     return PieChart(
         title=title,
@@ -48,25 +48,17 @@ def _sample(lexicon: Lexicon, draw: Draw, size: int) -> PieChart:
         item=item,
         names=lexicon.names(draw, count),
         colours=tuple(shuffled(tuple(COLOURS), draw)[:count]),
-        shares=_shares(lexicon, draw, count),
+        values=_values(lexicon, draw, count),
         layout=lexicon.layout(draw, len(PAPERS), 2, 2, 3, 2),
     )
 
 
-def _shares(lexicon: Lexicon, draw: Draw, count: int) -> tuple[int, ...]:
-    """Numbers that are clearly different and make 100. The splits have different sets of them: of the numbers that
-    belong to the test split alone hardly any do.
-    """
-    return tuple(shuffled(lexicon.own(lambda: pick(_wholes(count), draw)), draw))
-
-
-@cache
-def _wholes(count: int, least: int = _LEAST, whole: int = 100) -> tuple[tuple[int, ...], ...]:
-    """All ascending shares from `least` on that make `whole`."""
-    if count == 1:
-        return ((whole,),) if least <= whole <= _MOST else ()
-    firsts = range(least, whole // count + 1)
-    return tuple((first, *rest) for first in firsts for rest in _wholes(count - 1, first + _APART, whole - first))
+def _values(lexicon: Lexicon, draw: Draw, count: int) -> tuple[int, ...]:
+    """Values whose slices have room for their numbers."""
+    while True:
+        values = sample_values(lexicon, draw, count, 10, 99)
+        if min(values) >= _LEAST * sum(values):
+            return values
 
 
 def _draw(facts: PieChart, canvas: Canvas) -> None:
@@ -78,11 +70,11 @@ def _draw(facts: PieChart, canvas: Canvas) -> None:
         facts.title, canvas.px(2), canvas.size // 2, canvas.px(10), face=face, ink=ink, align="middle", width=wide
     )
     radius, centre = canvas.px(43), (canvas.px(70), canvas.px(81 if left else 47))
-    for share, colour, (start, end) in zip(facts.shares, facts.colours, facts.turns(), strict=True):
+    for value, colour, (start, end) in zip(facts.values, facts.colours, facts.turns(), strict=True):
         fill_wedge(canvas, centre, radius, start, end, COLOURS[colour])
         y, x = on_circle(centre, radius * 0.7, (start + end) / 2)
         inside = BLACK if colour in LIGHT else WHITE
-        canvas.text(f"{share}%", round(y) - canvas.em // 2, round(x), ink=inside, align="middle")
+        canvas.text(str(value), round(y) - canvas.em // 2, round(x), ink=inside, align="middle")
     if ring:
         hole = radius * 2 // 5
         y, x = centre
@@ -96,23 +88,23 @@ def _draw(facts: PieChart, canvas: Canvas) -> None:
 
 def _questions(facts: PieChart, draw: Draw) -> list[Question]:
     forms: list[Callable[[PieChart, Draw], Question]] = [
-        _extreme, _difference, _sum, _count_above, _colour, _coloured, _more, _number,
+        _extreme, _difference, _sum, _count_larger, _colour, _coloured, _more, _number,
     ]  # fmt: skip
-    share = pick(("what is the share of {}?", "what per cent does {} have?", "how many per cent are {}?"), draw)
-    which = pick(("which {} has {}%?", "which {} has a share of {}%?"), draw)
+    value = pick(("how many {} in {}?", "what is the number of {} in {}?"), draw)
+    which = pick(("which {} has {} {}?", "in which {} are there {} {}?"), draw)
     one, other = (int(draw() * len(facts.names)) for _ in range(2))
     return [
-        ask(share.format(facts.names[one]), f"{facts.shares[one]}%", "augmented"),
-        ask(which.format(facts.item, facts.shares[other]), facts.names[other], "augmented"),
+        ask(value.format(facts.measure, facts.names[one]), str(facts.values[one]), "augmented"),
+        ask(which.format(facts.item, facts.values[other], facts.measure), facts.names[other], "augmented"),
         *(form(facts, draw) for form in shuffled(forms, draw)[:_HUMAN]),
     ]
 
 
 def _extreme(facts: PieChart, draw: Draw) -> Question:
     most = draw() < 0.5
-    share = max(facts.shares) if most else min(facts.shares)
+    value = max(facts.values) if most else min(facts.values)
     text = f"which {facts.item} has the {'largest' if most else 'smallest'} share of {facts.measure}?"
-    return ask(text, facts.names[facts.shares.index(share)], "human")
+    return ask(text, facts.names[facts.values.index(value)], "human")
 
 
 def _two(facts: PieChart, draw: Draw) -> tuple[int, int]:
@@ -123,19 +115,20 @@ def _two(facts: PieChart, draw: Draw) -> tuple[int, int]:
 def _difference(facts: PieChart, draw: Draw) -> Question:
     one, other = _two(facts, draw)
     text = f"what is the difference between {facts.names[one]} and {facts.names[other]}?"
-    return ask(text, f"{abs(facts.shares[one] - facts.shares[other])}%", "human")
+    return ask(text, str(abs(facts.values[one] - facts.values[other])), "human")
 
 
 def _sum(facts: PieChart, draw: Draw) -> Question:
     one, other = _two(facts, draw)
-    text = f"what is the sum of {facts.names[one]} and {facts.names[other]}?"
-    return ask(text, f"{facts.shares[one] + facts.shares[other]}%", "human")
+    text = f"how many {facts.measure} in {facts.names[one]} and {facts.names[other]} together?"
+    return ask(text, str(facts.values[one] + facts.values[other]), "human")
 
 
-def _count_above(facts: PieChart, draw: Draw) -> Question:
-    bound, above = pick((15, 20, 25, 30), draw), draw() < 0.5
-    count = sum(share > bound if above else share < bound for share in facts.shares)
-    return ask(f"how many slices are {'larger' if above else 'smaller'} than {bound}%?", str(count), "human")
+def _count_larger(facts: PieChart, draw: Draw) -> Question:
+    at, larger = int(draw() * len(facts.names)), draw() < 0.5
+    count = sum((value > facts.values[at]) == larger for value in facts.values) - (not larger)
+    words = "larger" if larger else "smaller"
+    return ask(f"how many slices are {words} than {facts.names[at]}?", str(count), "human")
 
 
 def _colour(facts: PieChart, draw: Draw) -> Question:
@@ -149,9 +142,9 @@ def _coloured(facts: PieChart, draw: Draw) -> Question:
 
 
 def _more(facts: PieChart, draw: Draw) -> Question:
-    """Whether a share is larger than another: yes and no are equally likely."""
+    """Whether a slice is larger than another: yes and no are equally likely."""
     pair = _two(facts, draw)
-    more, fewer = sorted(pair, key=lambda at: -facts.shares[at])
+    more, fewer = sorted(pair, key=lambda at: -facts.values[at])
     yes = draw() < 0.5
     first, second = (more, fewer) if yes else (fewer, more)
     return ask(f"is {facts.names[first]} larger than {facts.names[second]}?", "yes" if yes else "no", "human")
@@ -163,7 +156,7 @@ def _number(facts: PieChart, draw: Draw) -> Question:
 
 def _captions(facts: PieChart, draw: Draw) -> list[str]:
     form = "ring chart" if facts.layout[1] else "pie chart"
-    best = facts.names[facts.shares.index(max(facts.shares))]
+    best = facts.names[facts.values.index(max(facts.values))]
     return [
         f"a {form} of {facts.measure} by {facts.item}",
         f'a {form} with the title "{facts.title}"',
@@ -171,4 +164,4 @@ def _captions(facts: PieChart, draw: Draw) -> list[str]:
     ]
 
 
-CHART_PIE = PageKind("chart_pie", "pie and ring charts of shares", _sample, _draw, _questions, _captions)
+CHART_PIE = PageKind("chart_pie", "pie and ring charts", _sample, _draw, _questions, _captions)

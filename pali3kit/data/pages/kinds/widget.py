@@ -12,6 +12,7 @@ from pali3kit.data.world import english, vocabulary
 from pali3kit.data.world.chance import Draw, pick
 from pali3kit.data.world.questions import Question
 
+_TITLE_BAR = ("back", "menu", "add", "search")
 _SYMBOLS: dict[str, tuple[str, str, str]] = {
     "back": ("go back", "return to the last page", "back arrow"),
     "menu": ("open the menu", "show the menu", "menu button"),
@@ -27,9 +28,10 @@ _SYMBOLS: dict[str, tuple[str, str, str]] = {
 
 
 def _sample(lexicon: Lexicon, draw: Draw, size: int) -> Screen:
-    """A screen with a marked widget; all kinds of widgets on it are equally likely."""
+    """A screen with a marked widget: mostly one of its content, whose kinds are equally likely."""
     screen = sample_screen(lexicon, draw, size)
-    kind = pick(sorted({widget.kind for widget in screen.widgets}), draw)
+    kinds = sorted({widget.kind for widget in screen.widgets})
+    kind = pick(kinds if draw() < 0.4 else [kind for kind in kinds if kind not in _TITLE_BAR], draw)
     numbers = [number for number, widget in enumerate(screen.widgets) if widget.kind == kind]
     return replace(screen, marked=pick(numbers, draw))
 
