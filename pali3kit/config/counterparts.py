@@ -21,14 +21,15 @@ def counterparts(tree: Node) -> Node | None:
 
     A source of pages draws those parts alone whose tasks its transfer learns.
     """
-    root, source = tree.at("data", "root"), tree.at("data", "source", "name")
-    if (root is not None and root.value is not None) or source is None or source.value != WORLD:
+    root, source = tree.at("data", "root"), tree.at("data", "source")
+    named = None if source is None else source.at("name") or source  # a name alone is a component too
+    if (root is not None and root.value is not None) or named is None or named.value != WORLD:
         return None
-    tasks, where = _mapping(tree.at("data", "tasks")), (tree.at("evaluate") or source).where
+    tasks, where = _mapping(tree.at("data", "tasks")), (tree.at("evaluate") or named).where
     layer = Node({}, where)
     for name, learnt in _transfers(tree).items():
         drawn = [each.embedded for each in learnt if not each.task and each.embedded and each.name not in tasks]
-        if drawn:
+        if drawn and all(each.is_embedded_in(drawn[0].source) for each in learnt):
             component = _component(drawn[0].source, learnt)
             layer.put(("data", "benchmarks", name), Node.of(component, where))
     return layer if layer.value else None
