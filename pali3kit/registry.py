@@ -224,7 +224,9 @@ TEXT_TOWER: Registry[TextTower] = Registry(
 )
 DUAL_ENCODER: Registry[DualEncoder] = Registry("dual_encoder", packages=("pali3kit.models",))
 SOURCE: Registry[Source] = Registry(
-    "source", packages=("pali3kit.data", "pali3kit.data.readers", "pali3kit.data.world"), given=("image_size",)
+    "source",
+    packages=("pali3kit.data", "pali3kit.data.readers", "pali3kit.data.world", "pali3kit.data.pages"),
+    given=("image_size",),
 )
 LABELLED: Registry[LabelledSet] = Registry("labelled", packages=("pali3kit.data.sets",), given=("image_size",))
 CAPTIONED: Registry[CaptionedSet] = Registry("captioned", packages=("pali3kit.data.sets",), given=("image_size",))

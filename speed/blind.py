@@ -1,13 +1,16 @@
-"""What a guesser that sees no image scores in each column of Table 1, on the test examples of an experiment.
+"""What a guesser that sees no image scores in each column of a table, on the test examples of an experiment, and what a
+perfect reader does, who answers with the true text as the model would have to write it: in so many tokens.
 
-    python speed/blind.py                                                    # the embedded scale
+    python speed/blind.py                                                    # Table 1 at the embedded scale
     python speed/blind.py experiments/ablate_classif.yaml scale=quick
+    python speed/blind.py experiments/embedded_table2.yaml
 
 A column says something about encoders where a trained row is well above its guesser, which learns from training data:
 
 - probe: one class for all images.
 - captions: a text of another scene in the same language; the best of the three most frequent, chosen on the test set.
-- questions: the most frequent answer to all questions, to those with the same first three words, to the same question.
+- questions: the most frequent answer to all questions, to those of a kind, to those with the same first three words, to
+  the same question.
 - regions: the box whose inside has the highest mean IoU with the masks of training, with corners at multiples of
   a sixteenth of the side; the places that more than a third, a quarter, ... of these masks cover, the best such share;
   and, with masks left aside, the box with the highest mean IoU with their boxes.
@@ -19,14 +22,17 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, product
+from pathlib import Path
 
 import numpy as np
 from _common import print_table
 from numpy.typing import NDArray
 
+import pali3kit
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.encoder import probe_sets
 from pali3kit.config.load import load
+from pali3kit.config.root import source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
@@ -36,6 +42,7 @@ from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.metrics.segmentation import mask_iou
 from pali3kit.registry import SOURCE
+from pali3kit.training.components import Artifact
 
 QUESTIONS, TEXTS = 6000, 2000  # training examples that a guesser learns from; of texts and regions
 OPENING = 3  # words
@@ -50,41 +57,57 @@ class Column:
     """The training and test examples of a benchmark."""
 
     def __init__(self, experiment: Experiment, name: str) -> None:
-        self.benchmark, options = BENCHMARK.find(name), dict(experiment.data.source.options)
-        self.source: Source = SOURCE.build(
-            experiment.data.source.name, image_size=experiment.model.image_size, **options
-        )
-        self.bins, data, limit = experiment.tokenizer.bins, experiment.data, experiment.evaluation.limit
+        self.benchmark, self.experiment, self.bins = BENCHMARK.find(name), experiment, experiment.tokenizer.bins
+        chosen = source_of(experiment, self.benchmark) or experiment.data.source
+        steps, later = experiment.stages.resolution.steps, experiment.stages.transfer.start == "resolution"
+        size = steps[-1].image_size if steps and later else experiment.model.image_size
+        self.source: Source = SOURCE.build(chosen.name, image_size=size, **chosen.options)
+        data, limit, own = experiment.data, experiment.evaluation.limit, task_of(experiment, self.benchmark)
         few = TEXTS if self.benchmark.every_language or self.benchmark.regions else QUESTIONS
-        task = f"{self.benchmark.task}_only" if self.benchmark.regions else ""  # the expressions of one set
+        task = f"{own}_only" if self.benchmark.regions else own  # the expressions of one set
         self.train = benchmark_examples(self.source, name, self.bins, data.train, few, task, split="train")
-        self.test = benchmark_examples(self.source, name, self.bins, data.test, limit)
+        self.test = benchmark_examples(self.source, name, self.bins, data.test, limit, own)
+        self.captioned = "caption" in own
 
     def scored(self, answers: Sequence[str]) -> EvalResult:
         return score(self.benchmark.name, Answered(self.test, answers, self.source, None, self.bins))
 
     def rows(self) -> Iterator[Row]:
-        guessers = regions if self.benchmark.regions else captions if "caption" in self.benchmark.task else questions
+        guessers = regions if self.benchmark.regions else captions if self.captioned else questions
         yield from guessers(self)
+        if not self.benchmark.regions:
+            yield from perfect_reader(self)
 
 
 def questions(column: Column) -> Iterator[Row]:
-    """VQA accuracy of the most frequent training answers."""
-    keys: dict[str, Callable[[str], str]] = {
-        "all questions": lambda question: "",
-        "per opening": lambda question: " ".join(question.split()[:OPENING]),
-        "per question": lambda question: question,
+    """The score of the most frequent training answers."""
+    keys: dict[str, Callable[[Example], str]] = {
+        "all questions": lambda example: "",
+        **({"per kind": lambda example: example.group} if any(example.group for example in column.train) else {}),
+        "per opening": lambda example: " ".join(_question(example).split()[:OPENING]),
+        "per question": _question,
     }
     [(usual, _)] = Counter(example.target for example in column.train).most_common(1)
     for name, key in keys.items():
         counts: dict[str, Counter[str]] = {}
         for example in column.train:
-            counts.setdefault(key(_question(example)), Counter())[example.target] += 1
+            counts.setdefault(key(example), Counter())[example.target] += 1
         answers = [
-            counts[known].most_common(1)[0][0] if (known := key(_question(example))) in counts else usual
+            counts[known].most_common(1)[0][0] if (known := key(example)) in counts else usual
             for example in column.test
         ]
-        yield column.benchmark.name, f"most frequent answer, {name}", column.scored(answers).value
+        yield from _rows(column, f"most frequent answer, {name}", column.scored(answers))
+
+
+def perfect_reader(column: Column) -> Iterator[Row]:
+    """The score of the true answers as far as the model can write them, and how many questions it is shown in whole."""
+    stage = column.experiment.stages.multimodal
+    artifact = Artifact(next((Path(pali3kit.__file__).parent / "shipped").glob("tokenizer-*")))
+    tokenizer = artifact.tokenizer()
+    written = [tokenizer.decode(tokenizer.encode(each.target)[: stage.target_length - 1]) for each in column.test]
+    yield from _rows(column, "perfect reader", column.scored(written))
+    whole = [len(tokenizer.encode(each.prompt)) < stage.prompt_length for each in column.test]
+    yield column.benchmark.name, "prompts that fit, %", 100 * sum(whole) / len(whole)
 
 
 def _question(example: Example) -> str:
@@ -101,21 +124,21 @@ def captions(column: Column) -> Iterator[Row]:
     for example in column.test:
         others.append(texts[example.language][place[example.language] % len(texts[example.language])])
         place[example.language] += 1
-    yield from _caption_rows(column, "another scene's", column.scored(others))
+    yield from _rows(column, "another scene's", column.scored(others))
     usual = {language: [text for text, _ in Counter(each).most_common(MOST)] for language, each in texts.items()}
     best: dict[str, Row] = {}
     for rank in range(MOST):
         answers = [usual[each.language][rank % len(usual[each.language])] for each in column.test]
-        for row in _caption_rows(column, "a frequent one", column.scored(answers)):
+        for row in _rows(column, "a frequent one", column.scored(answers)):
             best[row[0]] = max(best.get(row[0], row), row, key=lambda each: each[2])
     yield from best.values()
 
 
-def _caption_rows(column: Column, guesser: str, result: EvalResult) -> Iterator[Row]:
+def _rows(column: Column, guesser: str, result: EvalResult) -> Iterator[Row]:
     parts = [each.part for each in column.benchmark.columns if each.part]
     for part in parts:
         yield f"{column.benchmark.name}.{part}", guesser, float(str(result.extra[part]))
-    if not parts:
+    if not parts or column.benchmark.groups:
         yield column.benchmark.name, guesser, result.value
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import EXACT, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import EXACT, Benchmark, Column, Embedded, PublicSet
 
 AI2D = Benchmark(
     name="ai2d",
@@ -11,6 +11,7 @@ AI2D = Benchmark(
     unit=EXACT,
     metric="exact",
     ocr=True,
+    embedded=Embedded(source="pages", task="diagram.vqa"),
     public=(
         PublicSet(
             title="AI2D (test)",

@@ -56,6 +56,17 @@ class PublicSet:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Embedded:
+    """The counterpart of a public data set that a source of the package draws: its `task` of the `source`.
+
+    A benchmark whose task the embedded world does not have is measured on it where an experiment has no `data.root`.
+    """
+
+    source: str
+    task: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Submission:
     """What the server of a data set expects: a JSON list with a mapping for each question or image, each once.
 
@@ -99,7 +110,8 @@ class Benchmark:
         kind: the kind of stage that measures it.
         metric: the registered metric that scores generated answers.
         task: the task of `data.source` whose answers it scores, by its name in the embedded world; `data.tasks` may set
-            another one. Answers are generated for one; "" where only the data sets in `public` have it.
+            another one. Answers are generated for one; "" where the world does not have it.
+        embedded: its counterpart in another source of the package.
         groups: groups of questions (`Asked.group`) whose mean is its value; else that is the mean over all questions. A
             group may be a column too, its `part`.
         public: the public data sets that it is measured on with a `data.root`: one source, or the sets of `sets`.
@@ -127,6 +139,7 @@ class Benchmark:
     kind: str = "evaluate"
     metric: str = ""
     task: str = ""
+    embedded: Embedded | None = None
     public: tuple[PublicSet, ...] = ()
     groups: tuple[str, ...] = ()
     fewest: int = 1
@@ -152,7 +165,7 @@ class Benchmark:
                 raise RegistryError(f"benchmark '{self.name}': unknown {what} '{word}'.{known}")
         if self.metric and not self.generated:
             raise RegistryError(f"benchmark '{self.name}': a metric scores generated answers: 'generate'.")
-        if self.generated and not (self.task or self.public):
+        if self.generated and not (self.task or self.embedded or self.public):
             raise RegistryError(f"benchmark '{self.name}': names no task of a source, such as 'caption' or 'vqa'.")
         self._places(self.setting)  # `config.check` knows which keys exist
 
@@ -191,13 +204,20 @@ class Benchmark:
     def label(self, source: str, task: str = "", published: bool = False) -> str:
         """Its name in plans and reports: a bare name stands for the public data set, and for nothing else.
 
-        `source` is the component that was read: `embedded/<name>` on the embedded world, else `<source>/<name>`. Of a
-        union that is the part which `task` names, as `data.tasks` does. It reads the public set if it is "", or if the
-        experiment takes the benchmark's `published` files and the component is made for them.
+        `source` is the component that was read: `embedded/<name>` on the embedded world and on what the benchmark is
+        `embedded` in, else `<source>/<name>`. Of a union that is the part which `task` names, as `data.tasks` does. It
+        reads the public set if it is "", or if the experiment takes the benchmark's `published` files and the component
+        is made for them.
         """
         if not source or (published and any(source == public.component for public in self.public)):
             return self.name
-        return f"{_EMBEDDED if source == 'world' else task.rpartition('.')[0] or source}/{self.name}"
+        if source == "world" or self.is_embedded_in(source):
+            return f"{_EMBEDDED}/{self.name}"
+        return f"{task.rpartition('.')[0] or source}/{self.name}"
+
+    def is_embedded_in(self, source: str) -> bool:
+        """Whether a source, by its component's name, draws the benchmark's counterpart."""
+        return self.embedded is not None and self.embedded.source == source
 
     @property
     def transfer(self) -> str:

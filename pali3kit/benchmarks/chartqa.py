@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import RELAXED, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import RELAXED, Benchmark, Column, Embedded, PublicSet
 
 CHARTQA = Benchmark(
     name="chartqa",
@@ -17,6 +17,7 @@ CHARTQA = Benchmark(
     ocr=True,
     groups=("augmented", "human"),
     fewest=2,
+    embedded=Embedded(source="pages", task="chart.vqa"),
     public=(
         PublicSet(
             title="ChartQA (test)",

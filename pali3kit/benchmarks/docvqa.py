@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet, Submission
+from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, Embedded, PublicSet, Submission
 
 DOCVQA = Benchmark(
     name="docvqa",
@@ -12,6 +12,7 @@ DOCVQA = Benchmark(
     submission=Submission(key="questionId"),
     ocr=True,
     metric="anls",
+    embedded=Embedded(source="pages", task="document.vqa"),
     public=(
         PublicSet(
             title="DocVQA (val)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet, Submission
+from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, Embedded, PublicSet, Submission
 
 INFOVQA = Benchmark(
     name="infovqa",
@@ -12,6 +12,7 @@ INFOVQA = Benchmark(
     submission=Submission(key="questionId"),
     ocr=True,
     metric="anls",
+    embedded=Embedded(source="pages", task="poster.vqa"),
     public=(
         PublicSet(
             title="InfographicVQA (val)",

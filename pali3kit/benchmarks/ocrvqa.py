@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import EXACT, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import EXACT, Benchmark, Column, Embedded, PublicSet
 
 OCRVQA = Benchmark(
     name="ocrvqa",
@@ -11,6 +11,7 @@ OCRVQA = Benchmark(
     unit=EXACT,
     metric="exact_lower",
     ocr=True,
+    embedded=Embedded(source="pages", task="cover.vqa"),
     public=(
         PublicSet(
             title="OCR-VQA (test)",

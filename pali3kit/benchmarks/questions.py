@@ -4,7 +4,7 @@ also on its last 10,240 questions (`test_split: minival`), with the others to tr
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import VQA, Benchmark, Column, PublicSet, Submission
+from pali3kit.benchmarks.benchmark import VQA, Benchmark, Column, Embedded, PublicSet, Submission
 
 
 def _on_coco(title: str, questions: str, annotations: str) -> PublicSet:
@@ -62,6 +62,7 @@ TEXTVQA = Benchmark(
     submission=Submission(key="question_id"),
     metric="vqa_accuracy",
     task="vqa_text",
+    embedded=Embedded(source="pages", task="sign.vqa"),  # where it shares a transfer with others on pages
     ocr=True,
     public=(
         PublicSet(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, Embedded, PublicSet
 
 SCREEN2WORDS = Benchmark(
     name="screen2words",
@@ -11,6 +11,7 @@ SCREEN2WORDS = Benchmark(
     unit=CIDER,
     metric="cider",
     ocr=True,
+    embedded=Embedded(source="pages", task="screen.caption"),
     public=(
         PublicSet(
             title="Screen2Words (test)",

@@ -6,7 +6,7 @@ images, which the transfer leaves out. big_vision holds out other ones.
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, PublicSet, Submission
+from pali3kit.benchmarks.benchmark import ANLS, Benchmark, Column, Embedded, PublicSet, Submission
 
 STVQA = Benchmark(
     name="stvqa",
@@ -16,6 +16,7 @@ STVQA = Benchmark(
     submission=Submission(key="question_id"),
     ocr=True,
     metric="anls",
+    embedded=Embedded(source="pages", task="sign.vqa"),
     public=(
         PublicSet(
             title="ST-VQA (1/10 of train)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import EXACT, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import EXACT, Benchmark, Column, Embedded, PublicSet
 
 TALLYQA = Benchmark(
     name="tallyqa",
@@ -10,6 +10,7 @@ TALLYQA = Benchmark(
     columns=(Column(part="simple", title="{set} (simple)"), Column(part="complex", title="{set} (complex)")),
     unit=EXACT,
     metric="tallyqa_accuracy",
+    embedded=Embedded(source="pages", task="crowd.vqa"),
     public=(
         PublicSet(
             title="TallyQA",

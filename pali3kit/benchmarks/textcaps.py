@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, PublicSet, Submission
+from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, Embedded, PublicSet, Submission
 
 TEXTCAPS = Benchmark(
     name="textcaps",
@@ -12,6 +12,7 @@ TEXTCAPS = Benchmark(
     submission=Submission(key="image_id", text="caption", numbers=False),
     ocr=True,
     metric="cider",
+    embedded=Embedded(source="pages", task="sign.caption"),
     public=(
         PublicSet(
             title="TextCaps (val)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, PublicSet
+from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, Embedded, PublicSet
 
 WIDGETCAP = Benchmark(
     name="widgetcap",
@@ -11,6 +11,7 @@ WIDGETCAP = Benchmark(
     unit=CIDER,
     metric="cider",
     ocr=True,
+    embedded=Embedded(source="pages", task="widget.caption"),
     public=(
         PublicSet(
             title="WidgetCap (test)",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 from pali3kit import registry
 from pali3kit.config.component import Component
+from pali3kit.config.pages import PAGES, PART_ANNOTATIONS
 from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import RegistryError
@@ -45,7 +47,11 @@ def annotations_of(source: Component) -> tuple[str, ...] | None:
 def available_tasks(source: Component) -> tuple[str, ...] | None:
     """The tasks of a source, by the annotations of its records; None if they are unknown: it may have any."""
     kinds = annotations_of(source)
-    return None if kinds is None else tuple(task for kind in kinds for task in TASKS_OF[kind])
+    return None if kinds is None else _tasks(kinds)
+
+
+def _tasks(kinds: Sequence[str]) -> tuple[str, ...]:
+    return tuple(task for kind in kinds for task in TASKS_OF[kind])
 
 
 def supervises(source: Component, what: Supervision) -> bool:
@@ -86,11 +92,18 @@ def entry_of(source: Component) -> RegistryEntry | None:
 def is_joinable(source: Component) -> bool:
     """Whether a union can hold a source: one of images in files, or a plug-in's."""
     entry = entry_of(source)
+    if source.name == PAGES:  # which are endless
+        return False
     return entry is None or bool(entry.annotations) or (entry.annotations is None and not entry.built_in)
 
 
+def may_be_own(source: Component) -> bool:
+    """Whether a benchmark can have a source as its own."""
+    return source.name == PAGES or is_joinable(source)
+
+
 def tasks_of(source: Component) -> tuple[str, ...] | None:
-    """The names that a mixture over `source` may use: tasks, and `part.task` of a union; None: any."""
+    """The names that a mixture over `source` may use: tasks, and `part.task` of a union or of pages; None: any."""
     own = _by_part(source)
     if not own:
         return available_tasks(source)
@@ -101,13 +114,16 @@ def tasks_of(source: Component) -> tuple[str, ...] | None:
 
 
 def names_of(source: Component) -> list[str]:
-    """The names of all tasks, and `part.task` of a union: any other name is misspelt."""
+    """The names of all tasks, and `part.task` of a union or of pages: any other name is misspelt."""
     own = _by_part(source).items()
     return [*TASKS, *(f"{name}.{task}" for name, has in own for task in (TASKS if has is None else has))]
 
 
 def _by_part(source: Component) -> dict[str, tuple[str, ...] | None]:
-    """The tasks of each source of a union, None for an invalid one; empty for other sources."""
+    """The tasks of each source of a union, None for an invalid one, and of each part of pages; empty for others."""
+    if source.name == PAGES:
+        chosen = source.options.get("only") or PART_ANNOTATIONS
+        return {name: _tasks(kinds) for name, kinds in PART_ANNOTATIONS.items() if name in chosen}
     parts = source.options.get("parts") if source.name == "union" else None
     if not isinstance(parts, dict):
         return {}

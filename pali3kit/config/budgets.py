@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.component import Component
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
 from pali3kit.registry import OPTIMIZER
@@ -30,6 +32,12 @@ def has_stage_2(cell: Experiment) -> bool:
     """Whether stage 2 is run: it has steps, and something is measured after it or the transfer starts from it."""
     wanted = cell.stages.transfer.start == "resolution" or "resolution" in cell.evaluation.after
     return wanted and bool(cell.stages.resolution.steps)
+
+
+def source_of_stage(cell: Experiment, stage: str) -> Component:
+    """The source that the mixture of a stage, `multimodal` or `resolution`, is of."""
+    own = cell.stages.resolution.source if stage == "resolution" else None
+    return own or cell.data.source
 
 
 def trains_stage_1(cell: Experiment) -> bool:
@@ -106,6 +114,12 @@ def recipe_of(section: Transfer, benchmark: str) -> Recipe:
     """The settings that `benchmarks` has for the transfer of one of them."""
     found = section.benchmarks.get(benchmark, Recipe())
     return Recipe(examples=found) if isinstance(found, int) else found
+
+
+def transfer_of(section: Transfer, benchmark: Benchmark) -> str:
+    """The benchmark whose transfer a benchmark is measured on: the first whose mixture has it, else its own."""
+    own = benchmark.transfer
+    return next((name for name in section.benchmarks if own in recipe_of(section, name).mixture), own)
 
 
 def nearest_divisor(number: int, wanted: int) -> int:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.available_tasks import names_of
-from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor, recipe_of, trains_stage_1
+from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor, recipe_of, source_of_stage, trains_stage_1
 from pali3kit.config.check_data import check_data
+from pali3kit.config.check_pages import check_pages
 from pali3kit.config.check_weights import check_exists
 from pali3kit.config.component import Component
 from pali3kit.config.encoder import encoder
@@ -33,9 +34,8 @@ PIECES = 16  # learned pieces that SentencePiece needs at least
 
 def _named(cell: Experiment) -> Iterator[KeyProblem]:
     """Check the names of tasks and benchmarks that are keys of dictionaries."""
-    names = names_of(cell.data.source)
     for stage in ("multimodal", "resolution"):
-        key = f"stages.{stage}.mixture"
+        key, names = f"stages.{stage}.mixture", names_of(source_of_stage(cell, stage))
         for name in getattr(cell.stages, stage).mixture if trains_stage_1(cell) else ():
             if name not in names:
                 yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, names)}"
@@ -187,7 +187,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[KeyProblem]:
 
 CHECKS: tuple[Callable[[Experiment], Iterator[KeyProblem]], ...] = (
     from_saved, _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, check_data, check_root,
-    _world,
+    _world, check_pages,
     _vocabulary, _stages, encoder,
 )  # fmt: skip
 """All checks of a cell."""

@@ -16,10 +16,10 @@ from pali3kit.config.available_tasks import (
     task_family,
     tasks_of,
 )
-from pali3kit.config.budgets import generates_text, known_benchmarks
+from pali3kit.config.budgets import generates_text, known_benchmarks, source_of_stage
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
-from pali3kit.config.root import source_of, task_of
+from pali3kit.config.root import own_source_key, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
@@ -90,15 +90,16 @@ def _answerable(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, 
     for name in benchmarks:
         benchmark = BENCHMARK.find(name)
         if (own := source_of(cell, benchmark)) is not None:
-            key = f"data.benchmarks.{benchmark.transfer}"
+            key = own_source_key(cell, benchmark)
             yield from _has(own, key, name, task_of(cell, benchmark))
             if not _has_test(own):
                 yield key, _untested(name, key, own)
-        elif name not in cell.data.tasks and benchmark.task:
-            yield from _has(cell.data.source, "evaluate", name, benchmark.task)
+        elif name not in cell.data.tasks and (task := task_of(cell, benchmark)):
+            yield from _has(cell.data.source, "evaluate", name, task)
         elif name not in cell.data.tasks:
-            where = f"data.root, or a source of its own, data.benchmarks.{benchmark.transfer}"
-            yield "evaluate", f"benchmark '{name}' is measured on {benchmark.public[0].title} alone: set {where}."
+            alone = benchmark.public[0].title if benchmark.public else "data of its own"
+            where = f"data.root, or a source of its own, {own_source_key(cell, benchmark)}"
+            yield "evaluate", f"benchmark '{name}' is measured on {alone} alone: set {where}."
 
 
 def _has(source: Component, key: str, benchmark: str, task: str) -> Iterator[tuple[str, str]]:
@@ -114,18 +115,18 @@ def _has(source: Component, key: str, benchmark: str, task: str) -> Iterator[tup
 
 def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str]]:
     """Check that a source of files has the tasks of the mixtures, and test images."""
-    source = cell.data.source
-    tasks = tasks_of(source)
-    if tasks is None:
-        return
+    if own := cell.stages.resolution.source:
+        yield from _there("stages.resolution.source", own)
     for stage in ("multimodal", "resolution"):
-        for task, weight in getattr(cell.stages, stage).mixture.items():
+        source = source_of_stage(cell, stage)
+        tasks = tasks_of(source)
+        for task, weight in getattr(cell.stages, stage).mixture.items() if tasks is not None else ():
             if weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     there = [name for name in benchmarks if source_of(cell, BENCHMARK.find(name)) is None]
-    if there and not _has_test(source):
-        yield "data.source", _untested(there[0], "data.source", source)
+    if there and tasks_of(cell.data.source) is not None and not _has_test(cell.data.source):
+        yield "data.source", _untested(there[0], "data.source", cell.data.source)
 
 
 def _has_test(source: Component) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
+from pali3kit.config.counterparts import counterparts
 from pali3kit.config.experiments import SCALES, find_scales, shipped_experiments
 from pali3kit.config.from_saved import saved_settings
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
@@ -67,7 +68,7 @@ def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> 
     tree = Node.of(written(experiment), where)
     merged = _over(tree, extra)
     if any(each.startswith("data.root=") for each in overrides):
-        public = public_sets(merged) or Node({}, where)
+        public = public_sets(merged) or counterparts(merged) or Node({}, where)
     else:
         public = _below_own_root(merged, experiment.data.benchmarks, where)
     tree = without_training(_over(merge(Experiment, tree, public), extra), public)
@@ -80,10 +81,13 @@ def overridden(experiment: Experiment, where: str, overrides: Sequence[str]) -> 
 
 
 def _below_own_root(tree: Node, own: Container[str], where: str) -> Node:
-    """The public sets of other benchmarks than `own` below the tree's `data.root`, whose place tells their problems."""
+    """The public sets of other benchmarks than `own` below the tree's `data.root`, whose place tells their problems;
+    their drawn counterparts without a root.
+    """
     data = tree.value["data"]
     root = Node(data.value["root"].value, f"{where}: data.root")
-    public = public_sets(Node({**tree.value, "data": Node({**data.value, "root": root}, data.where)}, tree.where))
+    rooted = Node({**tree.value, "data": Node({**data.value, "root": root}, data.where)}, tree.where)
+    public = public_sets(rooted) or counterparts(tree)
     found = public.value.get("data") if public is not None else None
     others = {} if found is None else {k: each for k, each in found.value["benchmarks"].value.items() if k not in own}
     return nest(Experiment, "data.benchmarks", Node(others, root.where)) if others else Node({}, where)
@@ -112,7 +116,7 @@ def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
     scale = _read_scale(Path(path), _over(own, extra), problems)
     lowest = scale or Node({}, own.where)
     tree = _over(merge(Experiment, lowest, own), extra)
-    below = [layer for layer in (public_sets(tree), saved_settings(tree)) if layer is not None]
+    below = [layer for layer in (public_sets(tree), counterparts(tree), saved_settings(tree)) if layer is not None]
     if below:
         tree = _over(merge(Experiment, _over(lowest, below), own), extra)
     _check_variables([lowest, own, *extra], problems)

@@ -11,12 +11,14 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
 from pali3kit.config.component import Component
 from pali3kit.config.external_ocr import Ocr
-from pali3kit.config.root import source_of
+from pali3kit.config.root import own_source_key, source_of
 from pali3kit.config.schema import Experiment
 
 _KEY = "data.ocr.words"
-_OPTIONS = ("ocr", "test_ocr")
+_FILES = ("ocr", "test_ocr")
 """Options of sources that name published words, of the train split and of the test split (by default the same)."""
+_ERRORS = "ocr_errors"
+"""The option of a source that draws its images and publishes their words: the share of wrong characters."""
 ENGINE_PACKAGES = {"rapidocr": ("rapidocr", "onnxruntime"), "tesseract": ("pytesseract",)}
 """What each engine needs, all of which is in the extra `ocr`."""
 
@@ -31,18 +33,22 @@ def is_measured(cell: Experiment, benchmark: Benchmark) -> bool:
     ocr = ocr_of(cell, benchmark)
     if ocr is None or ocr.words != "published":
         return True
-    return any(_published(cell, benchmark))
+    return any(_files(cell, benchmark)) or _ERRORS in _source(cell, benchmark).options
 
 
-def _published(cell: Experiment, benchmark: Benchmark) -> list[object]:
-    """What `_OPTIONS` of a benchmark's source name."""
-    source = source_of(cell, benchmark) or cell.data.source
-    return [source.options.get(option) for option in _OPTIONS]
+def _source(cell: Experiment, benchmark: Benchmark) -> Component:
+    return source_of(cell, benchmark) or cell.data.source
+
+
+def _files(cell: Experiment, benchmark: Benchmark) -> list[object]:
+    """What `_FILES` of a benchmark's source name."""
+    return [_source(cell, benchmark).options.get(option) for option in _FILES]
 
 
 def without_words(source: Component) -> Component:
     """A source without the options on which only words in prompts depend, so that all else is shared."""
-    return replace(source, options={key: value for key, value in source.options.items() if key not in _OPTIONS})
+    unread = (*_FILES, _ERRORS)
+    return replace(source, options={key: value for key, value in source.options.items() if key not in unread})
 
 
 def check_ocr(cell: Experiment) -> Iterator[KeyProblem]:
@@ -56,12 +62,12 @@ def check_ocr(cell: Experiment) -> Iterator[KeyProblem]:
         yield _KEY, f"{_KEY} is '{words}', and nothing in evaluate has words in its prompts, as these do: {names}."
     elif not any(is_measured(cell, each) for each in asked):
         listed = ", ".join(each.name for each in asked)
-        own = f"data.benchmarks.{asked[0].transfer}: {{ocr: FILE, test_ocr: FILE}}"
+        own = f"{own_source_key(cell, asked[0])}: {{ocr: FILE, test_ocr: FILE}}"
         yield _KEY, f"{_KEY}: none of {listed} has published words: name their files, {own}, or choose an engine."
     for each in asked if words == "published" else ():
-        trained, tested = _published(cell, each)
+        trained, tested = _files(cell, each)
         if tested and not trained:
-            key = f"data.benchmarks.{each.transfer}.ocr"
+            key = f"{own_source_key(cell, each)}.ocr"
             yield key, f"{key} should name the words of the train split, as test_ocr names those of the test split."
     if absent := [name for name in ENGINE_PACKAGES.get(words, ()) if find_spec(name) is None]:
         yield _KEY, f"{_KEY} '{words}' needs {' and '.join(absent)}: pip install 'pali3kit[ocr]'."

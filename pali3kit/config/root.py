@@ -2,20 +2,21 @@
 
 When an experiment is loaded, `data.root` becomes `data.benchmarks`, the source that each generated benchmark is trained
 and measured on, and `evaluation.probes`, `labelled` and `captioned`, the sets of the image encoder alone. Everything
-else reads these settings, and the root only for its messages.
+else reads these settings, and the root only for its messages. Without a root, `data.benchmarks` has the drawn
+counterparts of what the embedded world has no task for (`config.counterparts`).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 
 from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.available_tasks import entry_of, is_joinable
-from pali3kit.config.budgets import KeyProblem, known_benchmarks
+from pali3kit.config.available_tasks import entry_of, may_be_own
+from pali3kit.config.budgets import KeyProblem, known_benchmarks, transfer_of
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
 from pali3kit.config.schema import Experiment
@@ -32,29 +33,33 @@ def public_sets(tree: Node) -> Node | None:
     They cover the benchmarks in `evaluate` and `data.benchmarks`, and problems with them point to the root's line.
     Values of a wrong type are skipped here and refused by `typed`.
     """
-    root = _at(tree, "data", "root")
+    root = tree.at("data", "root")
     if root is None or not isinstance(root.value, str):
         return None
-    evaluate, own = _at(tree, "evaluate"), _at(tree, "data", "benchmarks")
+    layer, with_words = Node({}, root.where), _reads_published_words(tree)
+    for benchmark in asked_benchmarks(tree):
+        for public in benchmark.public:
+            *above, last = _key(benchmark, public)
+            if "probes" not in above or not _filled(tree.at(*above)):  # the experiment's own replace all eight
+                layer.put([*above, last], _component(public, root, with_words))
+    return layer
+
+
+def asked_benchmarks(tree: Node) -> list[Benchmark]:
+    """The benchmarks in `evaluate` and `data.benchmarks`, then those whose transfers they share."""
+    evaluate, own = tree.at("evaluate"), tree.at("data", "benchmarks")
     asked = [node.value for node in evaluate.value] if evaluate is not None and isinstance(evaluate.value, list) else []
     asked += [*own.value] if own is not None and isinstance(own.value, dict) else []
     known = BENCHMARK.names()
     found = [BENCHMARK.find(name) for name in asked if name in known]
-    found += [BENCHMARK.find(each.transfer) for each in found if each.transfer in known]
-    layer, with_words = Node({}, root.where), _reads_published_words(tree)
-    for benchmark in found:
-        for public in benchmark.public:
-            *above, last = _key(benchmark, public)
-            if "probes" not in above or not _filled(_at(tree, *above)):  # the experiment's own replace all eight
-                _set(layer, [*above, last], _component(public, root, with_words))
-    return layer
+    return found + [BENCHMARK.find(each.transfer) for each in found if each.transfer in known]
 
 
 def _reads_published_words(tree: Node) -> bool:
     """Whether `data.ocr.words` is `published`, in the experiment or in a value of its grid."""
-    axes = [_at(tree, "grid", key) for key in ("data.ocr", "data.ocr.words")]
+    axes = [tree.at("grid", key) for key in ("data.ocr", "data.ocr.words")]
     listed = [value for axis in axes if axis is not None and isinstance(axis.value, list) for value in axis.value]
-    chosen = [_at(tree, "data", "ocr", "words"), *listed, *(_at(value, "words") for value in listed)]
+    chosen = [tree.at("data", "ocr", "words"), *listed, *(value.at("words") for value in listed)]
     return any(node is not None and node.value == "published" for node in chosen)
 
 
@@ -63,9 +68,9 @@ def without_training(tree: Node, public: Node) -> Node:
 
     Where one does not, the test file is named in its place: the training split is not read. `tree` is changed.
     """
-    listed = _at(public, "data", "benchmarks")
+    listed = public.at("data", "benchmarks")
     for name in listed.value if listed is not None else ():
-        node = _at(tree, "data", "benchmarks", name)
+        node = tree.at("data", "benchmarks", name)
         if node is not None and isinstance(node.value, dict):
             _without_training(node)
     return tree
@@ -93,14 +98,22 @@ def source_of(cell: Experiment, benchmark: Benchmark) -> Component | None:
 
     Benchmarks that share a transfer share its source.
     """
-    return cell.data.benchmarks.get(benchmark.transfer)
+    return cell.data.benchmarks.get(transfer_of(cell.stages.transfer, benchmark))
+
+
+def own_source_key(cell: Experiment, benchmark: Benchmark) -> str:
+    """The key of the source that `source_of` returns."""
+    return f"data.benchmarks.{transfer_of(cell.stages.transfer, benchmark)}"
 
 
 def task_of(cell: Experiment, benchmark: Benchmark) -> str:
-    """The source's task that a benchmark is trained and measured on."""
-    if source_of(cell, benchmark) is not None and benchmark.public:
-        return benchmark.public[0].task
-    return cell.data.tasks.get(benchmark.name) or benchmark.task
+    """The source's task that a benchmark is trained and measured on; "" where it has none."""
+    own = source_of(cell, benchmark)
+    if own is None and benchmark.name in cell.data.tasks:
+        return cell.data.tasks[benchmark.name]
+    if benchmark.embedded is not None and benchmark.is_embedded_in((own or cell.data.source).name):
+        return benchmark.embedded.task
+    return benchmark.public[0].task if own is not None and benchmark.public else benchmark.task
 
 
 def benchmark_label(cell: Experiment, benchmark: Benchmark) -> str:
@@ -133,12 +146,13 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
             generated = [each.name for each in BENCHMARK.all() if each.generated]
             meant = new_name("benchmark", name) or choose(name, generated)
             yield key, f"data.benchmarks: no generated benchmark '{name}'.{meant}"
-        elif (shared := BENCHMARK.find(name).transfer) != name:
-            yield key, f"data.benchmarks: '{name}' shares the transfer of '{shared}': set that one instead."
+        elif (shared := transfer_of(cell.stages.transfer, BENCHMARK.find(name))) != name:
+            alone = f" Without stages.transfer.benchmarks.{shared}.mixture each has its own." if cell.data.root else ""
+            yield key, f"data.benchmarks: '{name}' shares the transfer of '{shared}': set that one instead.{alone}"
         elif name in cell.data.tasks:
             text = f"'{name}' has a source of its own, data.benchmarks.{name}: leave one of the two out."
             yield f"data.tasks.{name}", f"data.tasks: {text}"
-        elif not is_joinable(cell.data.benchmarks[name]):
+        elif not may_be_own(cell.data.benchmarks[name]):
             text = "take a source of images in files, or leave it out."
             yield key, f"{key} cannot be '{cell.data.benchmarks[name].name}': {text}"
     yield from _missing_sources(cell)
@@ -157,7 +171,9 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
 def _missing_sources(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that the files of the measured benchmarks exist: one problem for each, which lists all that is missing."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
-        source, key = source_of(cell, benchmark), f"data.benchmarks.{benchmark.transfer}"
+        source, key = source_of(cell, benchmark), own_source_key(cell, benchmark)
+        if benchmark.name in cell.data.benchmarks and key != f"data.benchmarks.{benchmark.name}":
+            continue  # refused above
         entry = None if source is None else registry.SOURCE.describe(source.name)
         if source is not None and entry is not None and (absent := missing_files(source, entry)):
             title = public_title(cell, benchmark)
@@ -173,7 +189,7 @@ def _without_files(cell: Experiment) -> Iterator[KeyProblem]:
         embedded = benchmark.generated and benchmark.task and cell.data.source.name == WORLD
         if embedded and source_of(cell, benchmark) is None:
             text = f"benchmark '{benchmark.name}' has no files below data.root that it knows: name its source,"
-            yield "evaluate", f"{text} data.benchmarks.{benchmark.transfer}, or leave it out of evaluate."
+            yield "evaluate", f"{text} {own_source_key(cell, benchmark)}, or leave it out of evaluate."
 
 
 def _embedded(cell: Experiment, section: str) -> bool:
@@ -201,20 +217,5 @@ def _component(public: PublicSet, root: Node, with_words: bool) -> Node:
     return Node({option: Node(value, root.where) for option, value in options.items()}, root.where)
 
 
-def _at(node: Node, *keys: str) -> Node | None:
-    for key in keys:
-        if not isinstance(node.value, dict) or key not in node.value:
-            return None
-        node = node.value[key]
-    return node
-
-
 def _filled(node: Node | None) -> bool:
     return node is not None and bool(node.value)
-
-
-def _set(layer: Node, keys: Iterable[str], value: Node) -> None:
-    *above, last = keys
-    for key in above:
-        layer = layer.value.setdefault(key, Node({}, value.where))
-    layer.value[last] = value

@@ -124,6 +124,7 @@ class Resolution:
             stage 2.
         increase_resolution: `false` keeps stage 1's image size in all steps: a control with as many examples.
         batch_size: examples in each optimizer step, over all devices.
+        source: the images and their annotations; by default those of `data.source`.
         mixture: the weight of each task; by default that of stage 1.
         temperature: as in stage 1, whose value it does not take over.
         optimizer: the optimizer and its schedule.
@@ -132,6 +133,7 @@ class Resolution:
     steps: list[ResolutionStep] = field(default_factory=list)
     increase_resolution: bool = True
     batch_size: int = 32
+    source: Component | None = field(default=None, metadata={"registry": "source"})
     mixture: dict[str, float] = field(default_factory=dict)
     temperature: float = 1.0
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -142,7 +144,8 @@ class Recipe:
     """Settings of one benchmark's transfer, and the `beams` of its evaluation.
 
     A key that is null has the value of `Transfer`, of its optimizer, or of `Evaluation`. Documents are read from larger
-    images than photographs: `image_size`.
+    images than photographs: `image_size`. Several benchmarks of one source may share a transfer: `mixture` has the
+    weights of their tasks, by benchmark, this one among them.
     """
 
     examples: int | None = None
@@ -152,6 +155,7 @@ class Recipe:
     label_smoothing: float | None = None
     beams: int | None = None
     image_size: int | None = None
+    mixture: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -46,6 +46,22 @@ class Node:
             return [child.plain() for child in self.value]
         return self.value
 
+    def at(self, *keys: str) -> Node | None:
+        """Return the node below some keys of nested mappings; None where there is none."""
+        node = self
+        for key in keys:
+            if not isinstance(node.value, dict) or key not in node.value:
+                return None
+            node = node.value[key]
+        return node
+
+    def put(self, keys: Sequence[str], value: Node) -> None:
+        """Put a node below some keys of nested mappings, which are made where there are none."""
+        node, (*above, last) = self, keys
+        for key in above:
+            node = node.value.setdefault(key, Node({}, value.where))
+        node.value[last] = value
+
     def place_of(self, key: str) -> str:
         """Return the place of the dotted `key`, or of the nearest mapping above it that the tree has."""
         head, _, rest = key.partition(".")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pali3kit.data.task import Task
+from pali3kit.errors import DataError
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
     from pali3kit.config.available_tasks import Supervision
+    from pali3kit.data.record import Word
     from pali3kit.data.records import Skips
     from pali3kit.text.quality import TextFilter
 
@@ -74,6 +76,12 @@ class Source(Protocol):
         """Texts to evaluate a language model on, always the same; `sentences` yields none of them for any seed."""
         ...
 
+    def published_words(self, split: str, index: int) -> tuple[Word, ...]:
+        """The words that an OCR system found in an image, in its order, as they were published with the data. They may
+        be wrong. Raises DataError where there are none, or they are malformed.
+        """
+        ...
+
     def tokenized(self, text: str, language: str) -> str:
         """A caption with spaces between its words, for metrics on languages that are written without."""
         ...
@@ -104,6 +112,9 @@ class SourceBase:
     def text_filters(self) -> Mapping[str, TextFilter]:
         """Statistics of the filters of texts, by name."""
         return {}
+
+    def published_words(self, split: str, index: int) -> tuple[Word, ...]:
+        raise DataError("words of OCR are published with a data set in files or drawn pages, not with this source")
 
     def telling(self, what: Supervision) -> Self:
         """The source without parts that have no such supervision; sources without parts return themselves."""

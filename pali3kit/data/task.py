@@ -68,10 +68,11 @@ def held_out(task: Task, split: str, count: int, limit: int, seed: int, start: i
 
 def _take(task: Task, split: str, count: int, limit: int, seed: int, start: int) -> Iterator[Example]:
     taken = 0
-    places = (range(max(places.start, start), places.stop) for places in task.where(split, count))
-    for index in chain.from_iterable(places):
+    for index in chain.from_iterable(task.where(split, count)):
         if taken == limit:
             return
+        if index < start:
+            continue
         example = task.draw(split, index, np.random.default_rng([seed, index]))
         if example is not None:
             taken += 1

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pali3kit.config.component import Component
-from pali3kit.errors import DataError
 from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 from pali3kit.types import Named
@@ -59,8 +58,8 @@ def source_digest(source: Component) -> str:
     return _content(json.dumps(component_json(source)), os.getcwd())
 
 
-def size_of_split(source: Component, split: str) -> int:
-    """Return how many images a split of a source in files has, which reads its annotations."""
+def size_of_split(source: Component, split: str) -> int | None:
+    """Return how many images a split of a source in files has, which reads its annotations; None if it is endless."""
     return _size(json.dumps(component_json(source)), os.getcwd(), split)
 
 
@@ -81,13 +80,11 @@ def _content(source: str, folder: str) -> str:
 
 
 @cache
-def _size(source: str, folder: str, split: str) -> int:
+def _size(source: str, folder: str, split: str) -> int | None:
     from pali3kit.data.records import RecordSource
 
     built = _built(source)
-    if not isinstance(built, RecordSource):
-        raise DataError(f"source '{json.loads(source)['name']}' is endless: a benchmark's own source has a size")
-    return built.size(split)
+    return built.size(split) if isinstance(built, RecordSource) else None
 
 
 @cache

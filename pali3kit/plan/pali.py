@@ -8,6 +8,7 @@ from typing import TypedDict
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import supervised_part, task_family, tasks_of
+from pali3kit.config.budgets import transfer_of
 from pali3kit.config.component import Component
 from pali3kit.config.external_ocr import Ocr
 from pali3kit.config.ocr import ocr_of, without_words
@@ -25,19 +26,20 @@ _INSTANCE = "instance"  # the task of file sources with any object
 
 @dataclass(frozen=True)
 class _SourceSplits:
-    """What a stage on PaLI reads: a source and how many of its train and test images; `benchmark` has a source of its
-    own, "" is `data.source`, with `of_data` train images.
+    """What a stage on PaLI reads: a source and how many of its train and test images, `of_data` train images of one
+    that has no end. `benchmark` has a source of its own, "" is `data.source`.
     """
 
     source: Component
     test: int
+    of_data: int
     benchmark: str = ""
-    of_data: int = 0
 
     @property
     def train(self) -> int:
         """Of a source of its own all; they are counted when they are asked for, which measuring does not."""
-        return size_of_split(self.source, "train") if self.benchmark else self.of_data
+        counted = size_of_split(self.source, "train") if self.benchmark else None
+        return self.of_data if counted is None else counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +107,17 @@ def mask_fields(experiment: Experiment) -> _MaskFields:
 
 
 def image_set_of(experiment: Experiment, benchmark: str = "") -> _SourceSplits:
-    """The images of a benchmark: all of a source of its own, else those of `data.source`, as for stages before any.
+    """The images of a benchmark: all of a source of its own in files, else `data.train` and `data.test` of them, as of
+    `data.source` for stages before any.
 
     Raises DataError where `data.validation` leaves nothing of it to train on.
     """
     data, own = experiment.data, source_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None
     if own is None:
-        return _SourceSplits(data.source, data.test, of_data=data.train)
-    transfer, own = BENCHMARK.find(benchmark).transfer, without_words(own)
-    images = _SourceSplits(own, size_of_split(own, "test"), transfer)
+        return _SourceSplits(data.source, data.test, data.train)
+    transfer, own = transfer_of(experiment.stages.transfer, BENCHMARK.find(benchmark)), without_words(own)
+    counted = size_of_split(own, "test")
+    images = _SourceSplits(own, data.test if counted is None else counted, data.train, transfer)
     if data.validation and data.validation >= images.train:
         text = f"leaves none of the {images.train} train images of '{transfer}'"
         raise DataError(f"data.validation: {data.validation} {text}")

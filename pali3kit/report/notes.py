@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.pages import PAGES
 from pali3kit.report.model import Report, ResultTable, Row
 from pali3kit.report.ocr import ocr_notes
 from pali3kit.report.paper import LEGEND, PublishedRow
@@ -13,6 +14,7 @@ from pali3kit.report.paper import LEGEND, PublishedRow
 _SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
 _COUNTERPARTS = "They are counterparts of the paper's sets, not those sets."
 WORLD = f"The columns are measured on the embedded world: {_SCENES}. {_COUNTERPARTS}"
+_PAGES = "drawn pages of invented words, names and numbers; what is printed on those for testing is on none for training"
 TRAINED = f"Encoders are pretrained on the embedded world: {_SCENES}. No column is measured on it."
 WORLDS = ("world_probe", "world_classes", "world_captions")  # its sets for the encoder alone
 SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
@@ -110,6 +112,9 @@ def _embedded(report: Report) -> Iterable[str]:
     if trained and (rest := [name for name, worlds in own.items() if worlds and not BENCHMARK.find(name).sets]):
         listed = ", ".join(BENCHMARK.find(name).label("world") for name in rest)
         yield f"Measured on the embedded world: {listed}: {_SCENES}. {_COUNTERPARTS}"
+    if on_pages := [each for each in _benchmarks(report) if _own_source(report, each) == PAGES]:
+        listed = ", ".join(each.label(PAGES) for each in on_pages)
+        yield f"Measured on embedded pages: {listed}: {_PAGES}. {_COUNTERPARTS}"
     source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
     tuned = report.config["evaluation"]["text_tower"] == "lit" and report.config["model"]["dual_encoder"] is None
     if tuned and any(each.reads_texts for each in _benchmarks(report)) and source["name"] == "world":
@@ -118,14 +123,22 @@ def _embedded(report: Report) -> Iterable[str]:
 
 def _embedded_data(report: Report) -> dict[str, bool]:
     """By benchmark, whether its data is the embedded world's, all or a part of it."""
-    data = report.config["data"]
-    worlds = data["source"]["name"] == "world"
+    worlds = report.config["data"]["source"]["name"] == "world"
     return {
         each.name: any(_is_embedded(report, name) for name in each.sets)
         if each.sets
-        else worlds and each.transfer not in data["benchmarks"]
+        else worlds and not _own_source(report, each)
         for each in _benchmarks(report)
     }
+
+
+def _own_source(report: Report, benchmark: Benchmark) -> str:
+    """The name of the source that a benchmark has for itself or with those that share its transfer; "" if none."""
+    recipes = report.config["stages"]["transfer"]["benchmarks"]
+    mixtures = {name: recipe.get("mixture") or {} for name, recipe in recipes.items() if isinstance(recipe, dict)}
+    own = benchmark.transfer
+    owner = next((name for name, mixture in mixtures.items() if own in mixture), own)
+    return str(report.config["data"]["benchmarks"].get(owner, {}).get("name", ""))
 
 
 def _is_embedded(report: Report, section: str) -> bool:

@@ -8,7 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.ocr import Engine, ReadWords, WordsInPrompts, create_engine
 from pali3kit.data.record import Word
 from pali3kit.data.source import Source
@@ -114,8 +113,6 @@ def words_in_prompts(
 
 def _reading(words: str, context: StageContext, source: Source, split: str) -> ReadWords:
     if words == "published":
-        if not isinstance(source, AnnotatedSource):
-            raise DataError("words of OCR are published with a data set in files, not with this source")
         return lambda number: source.published_words(split, number)
     if "ocr" in context.parents:
         return WordsFile(context.parents["ocr"]).words

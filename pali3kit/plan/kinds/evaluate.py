@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import recipe_of
+from pali3kit.config.budgets import recipe_of, transfer_of
 from pali3kit.config.root import task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.plan.cell import CellSteps
@@ -71,7 +71,7 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
 
 def _measured_model(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
     """The step of the measured model, and the step of stage 2 that tuned its encoder, if any."""
-    transfer = BENCHMARK.find(benchmark).transfer
+    transfer = transfer_of(cell.experiment.stages.transfer, BENCHMARK.find(benchmark))
     if after == "transfer":
         return cell.step("transfer", benchmark=transfer), cell.start_step(transfer)
     tuned = cell.tuned_step(transfer) if after == "resolution" else None
@@ -80,7 +80,8 @@ def _measured_model(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, 
 
 def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
     """The number of beams: that of the transfer's recipe if it sets one, else `evaluation.beams`."""
-    beams = recipe_of(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
+    section = cell.experiment.stages.transfer
+    beams = recipe_of(section, transfer_of(section, BENCHMARK.find(benchmark))).beams
     return beams if after == "transfer" and beams is not None else cell.experiment.evaluation.beams
 
 

@@ -84,7 +84,7 @@ def _enough_images(cell: Experiment) -> Iterator[KeyProblem]:
     for split, asked in (("train", cell.data.train), ("test", cell.data.test)):
         with suppress(DataError):  # a file that cannot be read is refused elsewhere
             there = size_of_split(source, split)
-            if 0 < there < asked:
+            if there and there < asked:
                 file = source.options.get(split) or source.options["path"]
                 text = f"and data.source, {file}, has {there} of the {split} split: set data.{split}={there}."
                 yield f"data.{split}", f"data.{split} asks for {asked} images, {text}"

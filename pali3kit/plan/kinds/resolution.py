@@ -12,8 +12,9 @@ from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.content import size_of_split
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import TextConfig, has_regions, text_fields
+from pali3kit.plan.pali import TextConfig, has_regions, source_fields, text_fields
 from pali3kit.plan.step import Step
 
 
@@ -40,6 +41,9 @@ def _make(cell: CellSteps, number: int) -> Step:
     )
     texts = text_fields(experiment, size)
     texts["count"] = experiment.data.train  # no stored features: the encoder is trained
+    if section.source is not None:
+        texts |= source_fields(section.source, size)
+        texts["count"] = size_of_split(section.source, "train") or experiment.data.train
     config = Config(**texts, validation=experiment.data.validation, training=training)
     before = cell.step("resolution", number=number - 1) if number else None
     parents = {"model": before or cell.step("multimodal"), "vision": before or cell.step("vision")}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, check_budget, check_devices, generates_text, recipe_of
 from pali3kit.config.memory import check_memory
 from pali3kit.config.root import task_of
 from pali3kit.config.schema import Experiment
+from pali3kit.config.shared import check_shared
 from pali3kit.config.stages import Recipe, Transfer
 from pali3kit.config.suggestions import new_name
 from pali3kit.errors import choose
@@ -30,14 +31,20 @@ from pali3kit.types import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TextConfig):
-    """The source's `task`. `benchmark` scores validations (`num_validations`), or its own data set is trained on
-    (`published`); else it is "".
+    """The source's `task`, or a `mixture` of several by weight, of benchmarks that share it. `benchmark` scores
+    validations (`num_validations`), or its own data set is trained on (`published`); else it is "".
     """
 
     task: str
+    mixture: Mapping[str, float] = field(default_factory=dict)
     benchmark: str = ""
     published: bool = False
     training: Transfer
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The weights of the tasks that are learnt."""
+        return self.mixture or {self.task: 1.0}
 
     def unread(self) -> Collection[str]:
         return {"benchmarks", "start", "image_size"} | (
@@ -49,11 +56,11 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
     """The transfer that a benchmark measures."""
     experiment, start = cell.experiment, cell.start_step(benchmark)
     training, images = _recipe(experiment.stages.transfer, benchmark), image_set_of(experiment, benchmark)
-    task = task_of(experiment, BENCHMARK.find(benchmark))
     config = Config(
         **text_fields(experiment, image_size_of(cell, start), benchmark),
         validation=experiment.data.validation,
-        task=task,
+        task=task_of(experiment, BENCHMARK.find(benchmark)),
+        mixture=_mixture(experiment, benchmark),
         benchmark=benchmark if training.num_validations or images.benchmark else "",
         published=bool(images.benchmark),
         training=training,
@@ -62,9 +69,18 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
         "transfer",
         config,
         model=start or cell.step("multimodal"),
-        **cell.inputs("train", has_regions({task: 1.0}), start, images.benchmark),
+        **cell.inputs("train", has_regions(config.weights), start, images.benchmark),
         **words_read(cell, "train", benchmark),
     )
+
+
+def _mixture(experiment: Experiment, benchmark: str) -> dict[str, float]:
+    """The weights of the tasks of all benchmarks that share a transfer; none where it is of one alone."""
+    weights: dict[str, float] = {}
+    for name, weight in recipe_of(experiment.stages.transfer, benchmark).mixture.items():
+        task = task_of(experiment, BENCHMARK.find(name))
+        weights[task] = weights.get(task, 0.0) + weight
+    return weights
 
 
 def _check(cell: Experiment) -> Iterator[KeyProblem]:
@@ -72,6 +88,7 @@ def _check(cell: Experiment) -> Iterator[KeyProblem]:
     yield from check_budget("transfer", section)
     yield from _validated(cell)
     yield from _tasks(cell)
+    yield from check_shared(cell)
     if not generates_text(cell):
         return
     yield from check_devices(cell, "transfer", section)
@@ -113,30 +130,34 @@ def _validated(cell: Experiment) -> Iterator[KeyProblem]:
 def _recipe(section: Transfer, benchmark: str) -> Transfer:
     """The transfer of one benchmark: its own settings over those of all."""
     recipe = recipe_of(section, benchmark)
-    own = {key: value for key, value in asdict(recipe).items() if value is not None and key != "beams"}
+    own = {key: value for key, value in asdict(recipe).items() if value is not None and key not in ("beams", "mixture")}
     rates = {key: own.pop(key) for key in ("learning_rate", "weight_decay") if key in own}
     return replace(section, optimizer=replace(section.optimizer, **rates), **own)
 
 
 def _costs(step: Step) -> dict[str, Json]:
     """Texts with regions are the only ones that cost more."""
-    regions = has_regions({str(step.plain["task"]): 1.0})
+    config = step.config
+    assert isinstance(config, Config)
+    regions = has_regions(config.weights)
     source = step.plain["source"] if "count" in step.plain else None
     return {"training": step.plain["training"], "regions": regions, "source": source}
 
 
 def _detail(step: Step) -> str:
-    """The task, or the benchmark whose own data set is learnt; with validations, the benchmark that scores them."""
+    """The tasks, or the benchmark whose own data set is learnt; with validations, the benchmark that scores them."""
     config = step.config
     assert isinstance(config, Config)
-    if not config.benchmark:
-        return f"{config.task}{size_suffix(step)}"
+    if config.mixture or not config.benchmark:
+        return f"{'+'.join(config.weights)}{size_suffix(step)}"
     label = BENCHMARK.find(config.benchmark).label(str(config.source["name"]), config.task, config.published)
     return f"{label}{size_suffix(step)}"
 
 
 def _panel(step: Step) -> str:
-    return str(step.plain["task"])
+    config = step.config
+    assert isinstance(config, Config)
+    return "+".join(config.weights)
 
 
 KIND = StageKind(

@@ -11,7 +11,7 @@ from pali3kit.training.validation import validation
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the `weights.safetensors` of projector and language model, fine-tuned on `config.task`.
+    """Write the `weights.safetensors` of projector and language model, fine-tuned on the tasks of `config`.
 
     With validations these are the best weights, otherwise the last ones; `validation.csv` has the scores.
     """
@@ -20,7 +20,7 @@ def run(config: Config, context: StageContext) -> None:
     model = stage1.pali(tokenizer, context.execution)
     image_source = frozen_images(config, context)
     checked = validation(model, config, context, image_source)
-    train_pali(model, config, context, budget, {config.task: 1.0}, image_source, budget.label_smoothing, checked)
+    train_pali(model, config, context, budget, config.weights, image_source, budget.label_smoothing, checked)
     for best in checked:
         best.keep()
     save_model(context.folder, model, context.writes, **stage1.config)
@@ -28,4 +28,4 @@ def run(config: Config, context: StageContext) -> None:
 
 def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per example."""
-    return stage_cost(config, sizes, config.training, regions=has_regions({config.task: 1.0}))
+    return stage_cost(config, sizes, config.training, regions=has_regions(config.weights))
