@@ -17,7 +17,7 @@ _EMBEDDED = "embedded"
 
 ACCURACY, RECALL = "accuracy, %", "R@1, %"
 CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats per token"
-ANLS, EXACT, RELAXED = "ANLS × 100", "exact match, %", "relaxed accuracy, %"
+ANLS, EXACT, RELAXED, WUPS = "ANLS × 100", "exact match, %", "relaxed accuracy, %", "WUPS@0 × 100"
 """Units, as tables print them."""
 
 

@@ -1,8 +1,8 @@
 """WUPS, the Wu-Palmer similarity of short answers (Malinowski and Fritz 2014), as NExT-QA's open-ended task scores it.
 
 Texts are lemmatised, and lose their stop words. Of each word of one text the most similar word of the other counts, by
-the first synset of each in WordNet; similarities below a threshold count a tenth. The score of a text is the product over
-its words, without those that are similar to none, and that of an answer the lower of both directions.
+the first synset of each in WordNet; similarities below a threshold count a tenth. The score of a text is the product
+over its words, without those that are similar to none, and that of an answer the lower of both directions.
 
 The official scorer lemmatises by a tagger's parts of speech; `text.wordnet` does without one. On the predictions that
 NExT-OE ships for its test split this gives 24.14, where a run of the official script gave 24.01.
@@ -14,22 +14,22 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from pali3kit.errors import DataError
 from pali3kit.metrics.base import QuestionMean, Scores
 from pali3kit.metrics.inputs import require_pairs, require_texts
 from pali3kit.text.wordnet import lemma, split_words, wu_palmer
 
 EXACT_TYPES = ("DC", "DB")
 """NExT-QA's questions for a count, or for yes or no, whose answers are right or wrong."""
-STOP_WORDS = frozenset("""
+_STOP_WORDS = """
     i me my myself we our ours ourselves you your yours yourself yourselves he him his himself she her hers herself it
     its itself they them their theirs themselves what which who whom this that these those am is are was were be been
     being have has had having do does did doing a an the and but if or because as until while to from of at for with
     about into through during again further then here there when where why how all any each most other some such only
     own so than too very s t can will just don should now d ll m o re ve y ain aren couldn didn doesn hadn hasn haven
     isn ma mightn mustn needn shan shouldn wasn weren won wouldn
-""".split())  # fmt: skip
+"""
 """NExT-OE's list, without the words with an apostrophe, which splitting at words never leaves whole."""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
 def wups(

@@ -78,7 +78,8 @@ def read_frames(
     Args:
         path: a file.
         sampling: how many frames, and which.
-        start, end: the segment in seconds that they are chosen from; by default the whole video.
+        start: of the segment that they are chosen from, in seconds; by default the beginning.
+        end: of the segment; by default the end.
 
     Raises:
         DataError: it has no video stream or no time stamps, is damaged, too large, or turned by another angle than a
