@@ -100,7 +100,8 @@ def compare(path: Path) -> str:
         for frames, rule in RULES:
             compare_by(path, Sampling(frames, rule), theirs)
     except DataError as error:
-        return f"refused: {str(error).removeprefix(f'{path}: ')}"
+        told = str(error).removeprefix(f"{path}: ")
+        return f"refused: {told}; FFmpeg extracts {len(theirs or ())} frames"
     return "equal"
 
 

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EINVAL
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -106,7 +107,7 @@ def _as_data_error(path: Path) -> Iterator[None]:
     except DataError as error:
         raise DataError(f"{path}: {error}") from error.__cause__
     except Exception as error:  # FFmpeg and PyAV raise many for damaged files
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path}: not a readable video: {reason}") from error
 
 
@@ -119,7 +120,13 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     if not path.is_file():  # FFmpeg would take a name such as http://... for an address
         raise DataError("there is no such file")
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-    with av.open(f"file:{path}", options=options, metadata_errors="replace") as container:
+    try:
+        opened = av.open(f"file:{path}", options=options, metadata_errors="replace")
+    except ValueError as error:
+        if getattr(error, "errno", None) != EINVAL:  # FFmpeg's answer for a format that is not on the list
+            raise
+        raise DataError(f"not a readable video: its format is none of {FORMATS}") from error
+    with opened as container:
         if not container.streams.video:
             raise DataError("it has no video stream")
         stream = container.streams.video[0]
