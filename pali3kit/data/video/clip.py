@@ -8,14 +8,13 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from pali3kit.data.reader import SPELLINGS, inside
 from pali3kit.data.video.decode import read_frames
 from pali3kit.data.video.sampling import Sampling
 from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.images.decode import read_bytes
+from pali3kit.images.ppm import ppm
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -52,7 +51,7 @@ def _frames(clip: Clip) -> Sequence[bytes | Path] | DataError:
         path = _find(clip.folder, clip.names)
         if path.is_dir():
             return _of_folder(path, clip)
-        return [_as_file(frame) for frame in read_frames(path, clip.sampling, clip.start, clip.end)]
+        return [ppm(frame) for frame in read_frames(path, clip.sampling, clip.start, clip.end)]
     except DataError as error:
         return error
     except OSError as error:
@@ -80,9 +79,3 @@ def _of_folder(path: Path, clip: Clip) -> list[Path]:
 
 def _by_number(file: Path) -> tuple[list[int], str]:
     return [int(digits) for digits in _DIGITS.findall(file.name)], file.name
-
-
-def _as_file(frame: np.ndarray) -> bytes:
-    """A frame as the content of a PPM file, which takes no time to pack and unpack."""
-    height, width, _ = frame.shape
-    return b"P6 %d %d 255\n" % (width, height) + frame.tobytes()

@@ -90,12 +90,13 @@ def read_frames(
         with _opened(path) as (container, stream):
             times = _frame_times(container, stream)
             limits = times.segment(start, end)
-        chosen = [times.stamps[index] for index in sampling.choose(times.stamps, *limits)]
-        found: dict[int, np.ndarray] = {}
-        for stamp, frame in _shown_at(path, sorted(set(chosen)), times.keys):
-            if frame.width * frame.height * len(set(chosen)) > MAX_CLIP_PIXELS:
-                raise DataError(f"{len(set(chosen))} frames of {frame.width}x{frame.height} pixels are too many.")
-            found[stamp] = _upright(frame)
+            chosen = [times.stamps[index] for index in sampling.choose(times.stamps, *limits)]
+            found = _pixels_at(sorted(set(chosen)), _Player(container, stream, times.keys))
+        if found is None:  # some formats are searched imprecisely: decode from the beginning
+            with _opened(path) as (container, stream):
+                found = _pixels_at(sorted(set(chosen)), _Player(container, stream))
+        if found is None:
+            raise DataError("the frames that were chosen cannot be decoded")
         return [found[stamp] for stamp in chosen]
 
 
@@ -161,43 +162,49 @@ def _frame_times(container: InputContainer, stream: VideoStream) -> FrameTimes:
     return FrameTimes(stamps, [stamp for stamp, key in found if key], end, stream.time_base)
 
 
-def _shown_at(path: Path, wanted: Sequence[int], keys: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-    """Each of the ascending time stamps, with the frame that is shown at it."""
-    seek = True
-    while True:
-        with _opened(path) as (container, stream):
-            player = _Player(container, stream, keys if seek else ())
-            while wanted and (frame := player.shown_at(wanted[0])) is not None:
-                yield wanted[0], frame
-                wanted = wanted[1:]
-        if not wanted:
-            return
-        if not seek:
-            raise DataError("the frames that were chosen cannot be decoded")
-        seek = False  # some formats are found imprecisely: decode from the beginning
+def _pixels_at(times: Sequence[int], player: _Player) -> dict[int, np.ndarray] | None:
+    """The frames that are shown at ascending times, uint8 `[H,W,3]`; None where one of them is not found."""
+    found: dict[int, np.ndarray] = {}
+    for time in times:
+        frame = player.shown_at(time)
+        if frame is None:
+            return None
+        if frame.width * frame.height * len(times) > MAX_CLIP_PIXELS:
+            raise DataError(f"{len(times)} frames of {frame.width}x{frame.height} pixels are too many.")
+        found[time] = _upright(frame)
+    return found
 
 
 class _Player:
-    """Decodes forward; from the last key frame before a time where that lies ahead."""
+    """Decodes forward: from the last of the key frames `keys` before a time where that lies ahead, else from where the
+    container is.
+    """
 
-    def __init__(self, container: InputContainer, stream: VideoStream, keys: Sequence[int]) -> None:
+    def __init__(self, container: InputContainer, stream: VideoStream, keys: Sequence[int] = ()) -> None:
         self.container, self.stream, self.keys = container, stream, keys
         self._shown: VideoFrame | None = None
-        self._start()
+        self._ahead: VideoFrame | None = None
+        self._frames = self._decoded()
 
-    def _start(self) -> None:
-        self._frames = (frame for frame in self.container.decode(self.stream) if frame.pts is not None)
-        self._ahead: VideoFrame | None = next(self._frames, None)
+    def _decoded(self) -> Iterator[VideoFrame]:
+        return (frame for frame in self.container.decode(self.stream) if frame.pts is not None)
 
     def shown_at(self, time: int) -> VideoFrame | None:
-        """The frame shown at a time, not before the last one asked for; None where decoding began after it."""
+        """The frame shown at a time, not before the last one asked for; None where decoding begins after it."""
         key = bisect_right(self.keys, time) - 1
-        if key > 0 and self._ahead is not None and self.keys[key] > (self._ahead.pts or 0):
+        if key >= 0 and (self._shown is None or self.keys[key] > (self._shown.pts or 0)):
             self.container.seek(self.keys[key], stream=self.stream)
-            self._shown = None
-            self._start()
-        while self._ahead is not None and (self._ahead.pts or 0) <= time:
-            self._shown, self._ahead = self._ahead, next(self._frames, None)
+            self._shown = self._ahead = None
+            self._frames = self._decoded()
+        while self._shown is None or (self._shown.pts or 0) < time:
+            frame = self._ahead or next(self._frames, None)
+            self._ahead = None
+            if frame is None:
+                break
+            if (frame.pts or 0) > time:
+                self._ahead = frame
+                break
+            self._shown = frame
         return self._shown
 
 
