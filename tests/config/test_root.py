@@ -243,17 +243,19 @@ def test_frames_are_those_of_all_sources_of_videos(trial: Path) -> None:
     """And of no other; they are in the titles that reports print."""
     clips = "{name: clips, clips: 9}"
     words = (f"data.benchmarks={{msrvtt: {clips}, msrvtt_qa: {clips}}}", "evaluate=[msrvtt, msrvtt_qa]")
-    cell = loaded(*words, "data.frames=4")
+    cell = load("x.yaml", [*words, "data.frames=4"])
     for name in ("msrvtt", "msrvtt_qa"):
         source = source_of(cell, BENCHMARK.find(name))
         assert source is not None and source.options["frames"] == 4 and source.options["clips"] == 9
         assert benchmark_label(cell, BENCHMARK.find(name)) == f"embedded/{name}"
-    left = source_of(loaded(*words), BENCHMARK.find("msrvtt"))
+    left = source_of(load("x.yaml", words), BENCHMARK.find("msrvtt"))
     assert left is not None and left.options["frames"] == 16
-    [problem] = problems("data.frames=4")
-    assert "data.frames: no benchmark has a source of videos: set data.benchmarks or data.root." in problem
-    [problem] = problems(*words, "data.frames=300")
-    assert "data.frames should be between 1 and 256, not 300." in problem
+    with pytest.raises(ConfigError) as caught:
+        load("x.yaml", ["data.frames=4"])
+    assert "data.frames: no benchmark has a source of videos: set data.benchmarks or data.root." in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        load("x.yaml", [*words, "data.frames=300"])
+    assert "data.frames should be between 1 and 256, not 300." in str(caught.value)
 
 
 def test_wordnet_is_missed_before_anything_runs(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,7 +264,7 @@ def test_wordnet_is_missed_before_anything_runs(trial: Path, monkeypatch: pytest
 
     monkeypatch.setattr("pali3kit.plan.kinds.evaluate.require_wordnet", missing)
     words = ("data.benchmarks={nextqa: {name: clips}}", "evaluate=[nextqa]")
-    [problem] = problems(*words)
-    assert "benchmark 'nextqa': WUPS needs NLTK" in problem
+    with pytest.raises(ConfigError, match="benchmark 'nextqa': WUPS needs NLTK"):
+        load("x.yaml", words)
     monkeypatch.setattr("pali3kit.plan.kinds.evaluate.require_wordnet", lambda: None)
-    assert not problems(*words)
+    assert load("x.yaml", words).evaluate == ["nextqa"]
