@@ -20,14 +20,14 @@ import numpy as np
 from _common import interleaved, paired_ratio, print_setup, print_table
 
 from pali3kit.data.video.decode import read_frames
-from pali3kit.data.video.sampling import Sampling
+from pali3kit.data.video.sampling import FrameSampling
 from tests.clips import write_clip
 
 FRAMES = 16
 
 
 def ours(path: Path) -> np.ndarray:
-    return np.stack(read_frames(path, Sampling(FRAMES, "ends")))
+    return np.stack(read_frames(path, FrameSampling(FRAMES, "ends")))
 
 
 def by_torchcodec(path: Path) -> np.ndarray:

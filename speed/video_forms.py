@@ -26,7 +26,7 @@ import numpy as np
 
 from pali3kit.data.video import decode
 from pali3kit.data.video.decode import read_frames
-from pali3kit.data.video.sampling import Rule, Sampling
+from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.errors import DataError
 from tests.clips import number_of, write_clip
 
@@ -98,14 +98,14 @@ def compare(path: Path) -> str:
     theirs = extracted(path)
     try:
         for frames, rule in RULES:
-            compare_by(path, Sampling(frames, rule), theirs)
+            compare_by(path, FrameSampling(frames, rule), theirs)
     except DataError as error:
         told = str(error).removeprefix(f"{path}: ")
         return f"refused: {told}; FFmpeg extracts {len(theirs or ())} frames"
     return "equal"
 
 
-def compare_by(path: Path, sampling: Sampling, theirs: dict[int, np.ndarray] | None) -> None:
+def compare_by(path: Path, sampling: FrameSampling, theirs: dict[int, np.ndarray] | None) -> None:
     ours = read_frames(path, sampling)
     assert theirs is not None, f"{path.name}: FFmpeg extracts nothing"
     with decode._opened(path) as (container, stream):
@@ -150,7 +150,7 @@ def read_damaged(folder: Path, first: int, count: int) -> None:
         print(number, base.name, flush=True)
         start = process_time()
         try:
-            read_frames(path, Sampling(4))
+            read_frames(path, FrameSampling(4))
             result = "read"
         except DataError:
             result = "refused"

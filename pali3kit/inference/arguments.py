@@ -8,7 +8,7 @@ from typing import Any
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.inference.images import ImageInputs, UserImage, as_list, is_single
-from pali3kit.inference.videos import VideoFrame, frames_of, is_video
+from pali3kit.inference.videos import VideoFrame, is_video, prompt_frames
 
 
 def require_text(text: object, name: str) -> str:
@@ -43,7 +43,7 @@ def examples_of(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[
         for at, given in enumerate(as_list(own)):
             where = f"images[{place}]" if is_single(own) else f"images[{place}][{at}]"
             if is_video(given) and id(given) not in videos:
-                videos[id(given)] = frames_of(given)
+                videos[id(given)] = prompt_frames(given)
             for image in videos.get(id(given), [given]):
                 number = numbers.setdefault(id(image), len(numbers))
                 numbered.setdefault(number, UserImage(image, where))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pali3kit.data.video.clip import Clip
 from pali3kit.data.video.decode import read_frames
-from pali3kit.data.video.sampling import Rule, Sampling
+from pali3kit.data.video.sampling import FrameSampling, Rule
 
 ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".flv", ".ts", ".mpg", ".mpeg", ".wmv", ".ogv")
 """Of the files that are taken for videos."""
@@ -30,10 +30,10 @@ def is_video(image: object) -> bool:
     return isinstance(image, str | os.PathLike) and os.fspath(image).lower().endswith(ENDINGS)
 
 
-def frames_of(path: str | os.PathLike[str]) -> list[VideoFrame]:
+def prompt_frames(path: str | os.PathLike[str]) -> list[VideoFrame]:
     """The 16 frames of a video that are read for a prompt, in the middles of equal parts of its time."""
     file = Path(os.path.abspath(os.path.expanduser(path)))
-    return [VideoFrame(read) for read in Clip(file.parent, (file.name,), Sampling()).images()]
+    return [VideoFrame(read) for read in Clip(file.parent, (file.name,), FrameSampling()).images()]
 
 
 def video_frames(
@@ -50,7 +50,7 @@ def video_frames(
     Args:
         path: of the file.
         frames: how many.
-        sampling: `middles`, `ends` or `stride` (`data.video.sampling.Sampling`).
+        sampling: `middles`, `ends` or `stride` (`data.video.sampling.FrameSampling`).
         stride: of that rule, in frames.
         start: of the segment that they are taken from, in seconds.
         end: of the segment.
@@ -58,4 +58,4 @@ def video_frames(
     Raises:
         DataError: the file cannot be read, or the segment is not in it.
     """
-    return read_frames(Path(path).expanduser(), Sampling(frames, sampling, stride), start, end)
+    return read_frames(Path(path).expanduser(), FrameSampling(frames, sampling, stride), start, end)

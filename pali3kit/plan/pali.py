@@ -143,7 +143,7 @@ def words_read(cell: CellSteps, split: str, benchmark: str) -> dict[str, Step]:
     return {"ocr": cell.step("ocr", split=split, benchmark=image_set_of(cell.experiment, benchmark).benchmark)}
 
 
-def frames_of(step: Step) -> dict[str, Json]:
+def frames_cost(step: Step) -> dict[str, Json]:
     """What the cost of an example of videos depends on: the frames that its source reads of each."""
     source = step.plain["source"]
     assert isinstance(source, dict)

@@ -8,7 +8,7 @@ import signal
 import pytest
 import torch
 
-from pali3kit.data.video.last_read import create_notes, reading
+from pali3kit.data.video.last_read import create_notes, noting_read
 from pali3kit.errors import DataError
 from pali3kit.training import loader
 
@@ -23,7 +23,7 @@ def test_memory_is_pinned_for_a_gpu(device: str, processes: int, monkeypatch: py
 
 def test_a_process_that_dies_names_the_file_that_it_read() -> None:
     def crash(step: int) -> int:
-        with reading(f"clip {step}.mp4"):
+        with noting_read(f"clip {step}.mp4"):
             if step == 2:
                 os.kill(os.getpid(), signal.SIGSEGV)
         return step
@@ -35,7 +35,7 @@ def test_a_process_that_dies_names_the_file_that_it_read() -> None:
 
 def test_an_error_without_a_file_stays_what_it_is() -> None:
     def fail(step: int) -> int:
-        with reading("clip.mp4"):
+        with noting_read("clip.mp4"):
             pass
         raise RuntimeError("no batch")
 

@@ -11,7 +11,7 @@ from pali3kit.data.reader import require_path
 from pali3kit.data.readers.skipped import require_any_valid
 from pali3kit.data.readers.videos import VideoEntry, VideoReader, with_endings
 from pali3kit.data.record import Asked
-from pali3kit.data.video.sampling import Rule, Sampling
+from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
@@ -51,7 +51,7 @@ class _Questions(VideoReader):
     video is `v_<video_name>`.
     """
 
-    def __init__(self, path: str, answers: str, videos: str, sampling: Sampling) -> None:
+    def __init__(self, path: str, answers: str, videos: str, sampling: FrameSampling) -> None:
         super().__init__(path, videos, sampling, require_path(answers))
         self.answers = self.files[1]
 
@@ -108,9 +108,9 @@ def _create_captions(
     """The registry's `activitynet_captions`: `train.json` and, as `test`, `val_2.json`. Segments whose ends are
     exchanged are turned; what reaches beyond the video is cut.
 
-    `frames`, `sampling` and `stride` say which frames of a segment are read (`Sampling`).
+    `frames`, `sampling` and `stride` say which frames of a segment are read (`FrameSampling`).
     """
-    rule = Sampling(frames, sampling, stride)
+    rule = FrameSampling(frames, sampling, stride)
     held = _Captions(test, test_videos or videos, rule) if test else None
     return AnnotatedSource(_Captions(path, videos, rule), held)
 
@@ -137,7 +137,7 @@ def _create_questions(
     """The registry's `activitynet_qa`: `<split>_q.json` and `<split>_a.json`. Frames are read as of
     `activitynet_captions`, from the whole video.
     """
-    rule = Sampling(frames, sampling, stride)
+    rule = FrameSampling(frames, sampling, stride)
     if test is not None and test_answers is None:
         raise DataError(f"{test}: its answers are in another file: name it, test_answers.")
     held = _Questions(test, test_answers, test_videos or videos, rule) if test and test_answers else None

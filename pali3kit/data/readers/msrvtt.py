@@ -10,7 +10,7 @@ from pali3kit.data.fields import field, mapping, nonblank, read_json
 from pali3kit.data.readers.skipped import require_any_valid
 from pali3kit.data.readers.videos import VideoEntry, VideoReader, with_endings
 from pali3kit.data.record import Asked
-from pali3kit.data.video.sampling import Rule, Sampling
+from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
@@ -20,7 +20,7 @@ SPLITS = {"train": ("train",), "test": ("test",)}  # of the files' own, which al
 class _Captions(VideoReader):
     """`videos[]: video_id, split` and `sentences[]: video_id, caption`; the split's videos that have a caption."""
 
-    def __init__(self, path: str, videos: str, sampling: Sampling, split: str) -> None:
+    def __init__(self, path: str, videos: str, sampling: FrameSampling, split: str) -> None:
         super().__init__(path, videos, sampling)
         self.split = split
 
@@ -82,9 +82,9 @@ def _create_captions(
 ) -> AnnotatedSource:
     """The registry's `msrvtt`: `*_videodatainfo.json`, the test split in a file of its own or in the same.
 
-    `frames`, `sampling` and `stride` say which frames of a video are read (`Sampling`).
+    `frames`, `sampling` and `stride` say which frames of a video are read (`FrameSampling`).
     """
-    rule = Sampling(frames, sampling, stride)
+    rule = FrameSampling(frames, sampling, stride)
     held = _Captions(test, test_videos or videos, rule, "test") if test else None
     return AnnotatedSource(_Captions(path, videos, rule, "train"), held)
 
@@ -107,6 +107,6 @@ def _create_questions(
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `msrvtt_qa`: `train_qa.json` and, as `test`, `test_qa.json`. Frames are read as of `msrvtt`."""
-    rule = Sampling(frames, sampling, stride)
+    rule = FrameSampling(frames, sampling, stride)
     held = _Questions(test, test_videos or videos, rule) if test else None
     return AnnotatedSource(_Questions(path, videos, rule), held)

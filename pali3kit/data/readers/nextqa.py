@@ -13,7 +13,7 @@ from pali3kit.data.readers.skipped import require_any_valid
 from pali3kit.data.readers.videos import VideoEntry, VideoReader, with_endings
 from pali3kit.data.record import Asked
 from pali3kit.data.table import DelimitedTable
-from pali3kit.data.video.sampling import Rule, Sampling
+from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
@@ -27,7 +27,7 @@ class _NextQaReader(VideoReader):
     `{video: {qid: answer}}`, and the place of each video below the folder, `{video: path}` (`map_vid_vidorID.json`).
     """
 
-    def __init__(self, path: str, videos: str, sampling: Sampling, second: str | None, places: str | None) -> None:
+    def __init__(self, path: str, videos: str, sampling: FrameSampling, second: str | None, places: str | None) -> None:
         given = [require_path(each) for each in (second, places) if each]
         super().__init__(path, videos, sampling, *given)
         self._second, self._places = second, places
@@ -95,8 +95,8 @@ def _create(
     """The registry's `nextqa`: `train.csv` and, as `test`, `test.csv`, with its second answers in `test_second`.
 
     `places`: `map_vid_vidorID.json`, where videos lie as in VidOR. `frames`, `sampling` and `stride` say which frames
-    of a video are read (`Sampling`).
+    of a video are read (`FrameSampling`).
     """
-    rule = Sampling(frames, sampling, stride)
+    rule = FrameSampling(frames, sampling, stride)
     held = _NextQaReader(test, test_videos or videos, rule, test_second, places) if test else None
     return AnnotatedSource(_NextQaReader(path, videos, rule, None, places), held)

@@ -8,7 +8,7 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, read_json, typed
 from pali3kit.data.readers.skipped import require_any_valid
 from pali3kit.data.readers.videos import VideoEntry, VideoReader, with_endings
-from pali3kit.data.video.sampling import Rule, Sampling
+from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
@@ -18,7 +18,7 @@ class _VatexReader(VideoReader):
     `<videoID>.mp4`, cut to these, or else `<YouTube's id>.mp4`, the whole one, with `whole`.
     """
 
-    def __init__(self, path: str, videos: str, sampling: Sampling, whole: bool = False) -> None:
+    def __init__(self, path: str, videos: str, sampling: FrameSampling, whole: bool = False) -> None:
         super().__init__(path, videos, sampling)
         self.whole = whole
 
@@ -68,8 +68,8 @@ def _create(
 ) -> AnnotatedSource:
     """The registry's `vatex`: `vatex_*_v1.0.json`. `whole`: videos are whole, and their ten seconds are cut here.
 
-    `frames`, `sampling` and `stride` say which frames are read (`Sampling`).
+    `frames`, `sampling` and `stride` say which frames are read (`FrameSampling`).
     """
-    rule = Sampling(frames, sampling, stride)
+    rule = FrameSampling(frames, sampling, stride)
     held = _VatexReader(test, test_videos or videos, rule, whole) if test else None
     return AnnotatedSource(_VatexReader(path, videos, rule, whole), held)

@@ -10,7 +10,7 @@ from pali3kit.data.fields import field, typed
 from pali3kit.data.readers.records import RecordsReader, RecordsSource
 from pali3kit.data.readers.records_fields import Entry, LineParser
 from pali3kit.data.video.clip import Clip
-from pali3kit.data.video.sampling import Rule, Sampling
+from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
@@ -20,7 +20,7 @@ class _VideoParser(LineParser):
     segment in seconds.
     """
 
-    def __init__(self, folder: Path, language: str, sampling: Sampling) -> None:
+    def __init__(self, folder: Path, language: str, sampling: FrameSampling) -> None:
         super().__init__(folder, language, sampling.frames)
         self.sampling = sampling
 
@@ -46,7 +46,7 @@ class _VideoRecordsReader(RecordsReader):
         self,
         path: str,
         videos: str | None,
-        sampling: Sampling,
+        sampling: FrameSampling,
         language: str,
         split: str | None,
         single: bool = False,
@@ -79,9 +79,9 @@ def _create(
 ) -> AnnotatedSource:
     """The registry's `videos`: as `records`, with `video`, and perhaps `start` and `end` in seconds, for `image`.
 
-    `frames`, `sampling` and `stride` say which frames of a video are read (`Sampling`).
+    `frames`, `sampling` and `stride` say which frames of a video are read (`FrameSampling`).
     """
-    own, same, rule = test or path, test is None and test_split is not None, Sampling(frames, sampling, stride)
+    own, same, rule = test or path, test is None and test_split is not None, FrameSampling(frames, sampling, stride)
     if same and split == test_split:
         raise DataError(f"{path}: split and test_split are both '{split}': the test videos would be trained on.")
     train = _VideoRecordsReader(path, videos, rule, language, split, held_out=test_split if same else None)

@@ -15,7 +15,7 @@ from pali3kit.data.readers.skipped import SkippingFiles, valid_or_raise
 from pali3kit.data.record import Asked, Record
 from pali3kit.data.video.clip import Clip
 from pali3kit.data.video.decode import VERSION
-from pali3kit.data.video.sampling import Sampling
+from pali3kit.data.video.sampling import FrameSampling
 from pali3kit.errors import DataError
 
 ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".flv", "")
@@ -49,7 +49,7 @@ class VideoReader(SkippingFiles):
 
     version = VERSION
 
-    def __init__(self, path: str, videos: str, sampling: Sampling, *others: Path) -> None:
+    def __init__(self, path: str, videos: str, sampling: FrameSampling, *others: Path) -> None:
         super().__init__(require_path(path), *others)
         self.path, self.videos, self.sampling = self.files[0], require_path(videos, "folder"), sampling
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pali3kit.data.reader import SPELLINGS, inside
 from pali3kit.data.video.decode import read_frames
-from pali3kit.data.video.sampling import Sampling
+from pali3kit.data.video.sampling import FrameSampling
 from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.images.decode import read_bytes
@@ -27,7 +27,7 @@ class Clip(NamedTuple):
 
     folder: Path
     names: tuple[str, ...]
-    sampling: Sampling
+    sampling: FrameSampling
     start: float | None = None
     end: float | None = None
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pali3kit.data.video.last_read import reading
-from pali3kit.data.video.sampling import Sampling
+from pali3kit.data.video.last_read import noting_read
+from pali3kit.data.video.sampling import FrameSampling
 from pali3kit.errors import DataError
 from pali3kit.images.decode import MAX_PIXELS
 
@@ -72,7 +72,7 @@ class FrameTimes:
 
 
 def read_frames(
-    path: Path, sampling: Sampling, start: float | None = None, end: float | None = None
+    path: Path, sampling: FrameSampling, start: float | None = None, end: float | None = None
 ) -> list[np.ndarray]:
     """The frames of a video that a rule chooses, uint8 `[H,W,3]`, upright as the file says.
 
@@ -86,12 +86,12 @@ def read_frames(
         DataError: it has no video stream or no time stamps, is damaged, too large, or turned by another angle than a
             right one; or the segment is not in it.
     """
-    with _as_data_error(path), reading(str(path)):
+    with _as_data_error(path), noting_read(str(path)):
         with _opened(path) as (container, stream):
             times = _frame_times(container, stream)
             limits = times.segment(start, end)
             chosen = [times.stamps[index] for index in sampling.choose(times.stamps, *limits)]
-            found = _pixels_at(sorted(set(chosen)), _Player(container, stream, times.keys))
+            found = _searched(sorted(set(chosen)), _Player(container, stream, times.keys))
         if found is None:  # some formats are searched imprecisely: decode from the beginning
             with _opened(path) as (container, stream):
                 found = _pixels_at(sorted(set(chosen)), _Player(container, stream))
@@ -160,6 +160,16 @@ def _frame_times(container: InputContainer, stream: VideoStream) -> FrameTimes:
     if end <= stamps[-1]:  # no duration is told: as long as the others on average
         end = stamps[-1] + max(1, (stamps[-1] - stamps[0]) // max(len(stamps) - 1, 1))
     return FrameTimes(stamps, [stamp for stamp, key in found if key], end, stream.time_base)
+
+
+def _searched(times: Sequence[int], player: _Player) -> dict[int, np.ndarray] | None:
+    """`_pixels_at`, or None where searching for key frames fails, as in files with a damaged index."""
+    try:
+        return _pixels_at(times, player)
+    except DataError:
+        raise
+    except Exception:  # FFmpeg's
+        return None
 
 
 def _pixels_at(times: Sequence[int], player: _Player) -> dict[int, np.ndarray] | None:

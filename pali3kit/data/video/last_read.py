@@ -27,7 +27,7 @@ def noted(note: mmap.mmap) -> str:
 
 
 @contextmanager
-def reading(name: str) -> Iterator[None]:
+def noting_read(name: str) -> Iterator[None]:
     """Note a file while it is read. Does nothing in a process without a note."""
     _write(name)
     try:

@@ -14,7 +14,7 @@ MAX_FRAMES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class FrameSampling:
     """A rule that chooses frames by their time stamps, the number of frames, and for `stride` its step.
 
     * `middles`: the frames that are shown in the middles of equal parts of the time.

@@ -13,7 +13,7 @@ from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import TextConfig, frames_of, image_set_of, image_size_of, text_fields, words_read
+from pali3kit.plan.pali import TextConfig, frames_cost, image_set_of, image_size_of, text_fields, words_read
 from pali3kit.plan.step import Step
 from pali3kit.text.wordnet import require_wordnet
 from pali3kit.types import Json
@@ -107,7 +107,7 @@ def _units(step: Step) -> int:
 def _costs(step: Step) -> dict[str, Json]:
     """What an example costs depends on beams, frames, and whether answers have mask tokens, which makes them longer."""
     regions = BENCHMARK.find(str(step.plain["benchmark"])).regions
-    return {"beams": step.plain["beams"], "regions": regions, **frames_of(step)}
+    return {"beams": step.plain["beams"], "regions": regions, **frames_cost(step)}
 
 
 def _detail(step: Step) -> str:

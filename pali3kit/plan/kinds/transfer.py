@@ -17,7 +17,7 @@ from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import (
     TextConfig,
-    frames_of,
+    frames_cost,
     has_regions,
     image_set_of,
     image_size_of,
@@ -123,7 +123,7 @@ def _costs(step: Step) -> dict[str, Json]:
     """Texts with regions are the only ones that cost more, and so do videos with more frames."""
     regions = has_regions({str(step.plain["task"]): 1.0})
     source = step.plain["source"] if "count" in step.plain else None
-    return {"training": step.plain["training"], "regions": regions, "source": source, **frames_of(step)}
+    return {"training": step.plain["training"], "regions": regions, "source": source, **frames_cost(step)}
 
 
 def _detail(step: Step) -> str:

@@ -11,12 +11,12 @@ from PIL import Image
 
 from pali3kit.data.video import clip
 from pali3kit.data.video.clip import Clip
-from pali3kit.data.video.sampling import Sampling
+from pali3kit.data.video.sampling import FrameSampling
 from pali3kit.errors import DataError
 from pali3kit.images.decode import decode_image
 from tests.clips import number_of, write_clip
 
-FOUR = Sampling(4)
+FOUR = FrameSampling(4)
 
 
 @pytest.fixture(autouse=True)

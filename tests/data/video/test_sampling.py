@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pali3kit.data.video.sampling import Rule, Sampling
+from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.errors import DataError
 
 TEN = range(0, 1000, 100)  # ten frames, each shown for 100
@@ -34,7 +34,7 @@ UNEVEN = (0, 10, 20, 500, 900)
 def test_frames_by_hand(
     rule: Rule, frames: int, stamps: Sequence[int], limits: tuple[int, int], chosen: list[int]
 ) -> None:
-    assert Sampling(frames, rule, 3).choose(stamps, *limits) == chosen
+    assert FrameSampling(frames, rule, 3).choose(stamps, *limits) == chosen
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_frames_by_hand(
 )
 def test_wrong_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(DataError) as raised:
-        Sampling(**options)  # type: ignore[arg-type]
+        FrameSampling(**options)  # type: ignore[arg-type]
     assert str(raised.value) == message
