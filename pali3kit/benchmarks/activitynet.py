@@ -12,7 +12,7 @@ ACTIVITYNET = Benchmark(
     metric="cider",
     public=(
         PublicSet(
-            title="ActivityNet Captions (val 2, {frames} frames by {sampling})",
+            title="ActivityNet Captions (val 2)",
             component="activitynet_captions",
             paths=(
                 ("path", "activitynet/captions/train.json"),

@@ -12,7 +12,7 @@ ACTIVITYNET_QA = Benchmark(
     metric="exact",
     public=(
         PublicSet(
-            title="ActivityNet-QA (test, {frames} frames by {sampling})",
+            title="ActivityNet-QA (test)",
             component="activitynet_qa",
             paths=(
                 ("path", "activitynet/qa/train_q.json"),

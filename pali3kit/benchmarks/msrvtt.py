@@ -12,7 +12,7 @@ MSRVTT = Benchmark(
     metric="cider",
     public=(
         PublicSet(
-            title="MSR-VTT (test, {frames} frames by {sampling})",
+            title="MSR-VTT (test)",
             component="msrvtt",
             paths=(
                 ("path", "msrvtt/train_val_videodatainfo.json"),

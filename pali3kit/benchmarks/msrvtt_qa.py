@@ -12,7 +12,7 @@ MSRVTT_QA = Benchmark(
     metric="exact",
     public=(
         PublicSet(
-            title="MSR-VTT-QA (test, {frames} frames by {sampling})",
+            title="MSR-VTT-QA (test)",
             component="msrvtt_qa",
             paths=(
                 ("path", "msrvtt/train_qa.json"),

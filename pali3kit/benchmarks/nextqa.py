@@ -12,7 +12,7 @@ NEXTQA = Benchmark(
     metric="wups",
     public=(
         PublicSet(
-            title="NExT-QA (test, {frames} frames by {sampling})",
+            title="NExT-QA (test)",
             component="nextqa",
             paths=(
                 ("path", "nextqa/train.csv"),

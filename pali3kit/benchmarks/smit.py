@@ -15,7 +15,7 @@ SMIT = Benchmark(
     metric="cider",
     public=(
         PublicSet(
-            title="S-MiT (test, {frames} frames by {sampling})",
+            title="S-MiT (test)",
             component="videos",
             paths=(
                 ("path", "smit/train.jsonl"),

@@ -12,7 +12,7 @@ VATEX = Benchmark(
     metric="cider",
     public=(
         PublicSet(
-            title="VATEX (public test, {frames} frames by {sampling})",
+            title="VATEX (public test)",
             component="vatex",
             paths=(
                 ("path", "vatex/vatex_training_v1.0.json"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.report.frames import frame_notes
 from pali3kit.report.model import Report, ResultTable, Row
 from pali3kit.report.ocr import ocr_notes
 from pali3kit.report.paper import LEGEND, PublishedRow
@@ -48,6 +49,7 @@ def notes(report: Report, uncovered: Iterable[str] = ()) -> Iterable[str]:
     yield from _skipped(report)
     yield from _settings(report)
     yield from ocr_notes(report)
+    yield from frame_notes(report)
     yield from _languages(report)
     yield from _few_answers(report)
     yield from _uncertainty(report)
