@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pali3kit.data.world.world import World
     from pali3kit.inference.load import load_pali as load
     from pali3kit.inference.pali import PaLI
+    from pali3kit.inference.videos import video_frames
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
     from pali3kit.models.classifier import Classifier
@@ -64,6 +65,7 @@ _LAZY = {
     "losses": "pali3kit.losses",
     "metrics": "pali3kit.metrics",
     "prompts": "pali3kit.text.prompts",
+    "video_frames": "pali3kit.inference.videos:video_frames",
 }
 
 __all__ = [
@@ -104,6 +106,7 @@ __all__ = [
     "losses",
     "metrics",
     "prompts",
+    "video_frames",
 ]
 
 

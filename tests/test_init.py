@@ -17,7 +17,7 @@ PUBLIC = [
     "World", "create_captioned", "create_dual_encoder", "create_labelled", "create_language", "create_mask_tokenizer",
     "create_projector", "create_source", "create_vision", "evals", "list_captioned", "list_dual_encoder",
     "list_labelled", "list_language", "list_mask_tokenizer", "list_projector", "list_source", "list_vision", "load",
-    "load_experiment", "losses", "metrics", "prompts",
+    "load_experiment", "losses", "metrics", "prompts", "video_frames",
 ]  # fmt: skip
 
 

@@ -14,10 +14,11 @@ _Scored = Literal["generate", "features", "loss", "masks"]
 _Section = Literal["probes", "labelled", "captioned"]
 """Sections of `evaluation` that name the sets an encoder is measured on; also placeholders in titles of columns."""
 _EMBEDDED = "embedded"
+_EMBEDDED_SOURCES = ("world", "clips")
 
 ACCURACY, RECALL = "accuracy, %", "R@1, %"
 CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats per token"
-ANLS, EXACT, RELAXED = "ANLS × 100", "exact match, %", "relaxed accuracy, %"
+ANLS, EXACT, RELAXED, WUPS = "ANLS × 100", "exact match, %", "relaxed accuracy, %", "WUPS@0 × 100"
 """Units, as tables print them."""
 
 
@@ -211,7 +212,7 @@ class Benchmark:
         """
         if not source or (published and any(source == public.component for public in self.public)):
             return self.name
-        if source == "world" or self.is_embedded_in(source):
+        if source in _EMBEDDED_SOURCES or self.is_embedded_in(source):
             return f"{_EMBEDDED}/{self.name}"
         return f"{task.rpartition('.')[0] or source}/{self.name}"
 

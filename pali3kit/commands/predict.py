@@ -236,7 +236,7 @@ def _asked(where: str, fields: Mapping[str, object], folder: Path) -> _Line:
     if "images" in fields:
         names = [typed(each, str, f"{where}: an item of 'images'") for each in field(fields, "images", list, where)]
     else:
-        names = [field(fields, "image", str, where)]
+        names = [field(fields, "video" if "video" in fields else "image", str, where)]
     language = typed(fields.get("language", "en"), str, f"{where}: 'language'")
     return _Line(where, fields, tuple(folder / name for name in names), kinds[0], text, language)
 

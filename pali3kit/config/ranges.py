@@ -77,6 +77,8 @@ RANGES: dict[str, _Range] = {
     "labels_per_image": _Range(1, 2.24),  # `data.world.labels.MEAN_THINGS`
     "wrong_labels": _Range(0, 1),
     "ocr_errors": _Range(0, 1),
+    "frames": _Range(1, 256),  # `data.video.sampling.MAX_FRAMES`
+    "test_clips": _Range(2),
     "seed": _Range(0, 2**32 - 1),
     "tolerance": _Range(0),
     "classes": _Range(0),

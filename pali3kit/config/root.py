@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
@@ -25,6 +25,7 @@ from pali3kit.config.tree import Node
 from pali3kit.errors import choose
 
 WORLD = "world"
+_FRAMES = "frames"  # the option of sources of videos
 
 
 def public_sets(tree: Node) -> Node | None:
@@ -94,11 +95,15 @@ def _without_training(source: Node) -> None:
 
 
 def source_of(cell: Experiment, benchmark: Benchmark) -> Component | None:
-    """The source that `data.benchmarks` has for a benchmark; None if it reads `data.source`.
+    """The source that `data.benchmarks` has for a benchmark, with `data.frames` where it reads videos; None if the
+    benchmark reads `data.source`.
 
     Benchmarks that share a transfer share its source.
     """
-    return cell.data.benchmarks.get(transfer_of(cell.stages.transfer, benchmark))
+    own, frames = cell.data.benchmarks.get(transfer_of(cell.stages.transfer, benchmark)), cell.data.frames
+    if own is None or frames is None or _FRAMES not in own.options:
+        return own
+    return replace(own, options={**own.options, _FRAMES: frames})
 
 
 def own_source_key(cell: Experiment, benchmark: Benchmark) -> str:
@@ -156,6 +161,7 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
             text = "take a source of images in files, or leave it out."
             yield key, f"{key} cannot be '{cell.data.benchmarks[name].name}': {text}"
     yield from _missing_sources(cell)
+    yield from _check_frames(cell)
     root = cell.data.root
     if root is None:
         return
@@ -166,6 +172,13 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
             text = "is the embedded world's: with a data.root, name sets in files or leave it out."
             yield f"evaluation.{section}", f"evaluation.{section} {text}"
     yield from _without_files(cell)
+
+
+def _check_frames(cell: Experiment) -> Iterator[KeyProblem]:
+    """Check that some benchmark reads videos where `data.frames` says how many frames."""
+    sources = cell.data.benchmarks.values()
+    if cell.data.frames is not None and not any(_FRAMES in source.options for source in sources):
+        yield "data.frames", "data.frames: no benchmark has a source of videos: set data.benchmarks or data.root."
 
 
 def _missing_sources(cell: Experiment) -> Iterator[KeyProblem]:

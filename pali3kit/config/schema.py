@@ -87,6 +87,7 @@ class Data:
         root: the folder of public data sets. Benchmarks are measured on those, and transfers trained on them.
         benchmarks: the source for a single benchmark, or other options for the one below `root` (`config.root`).
         ocr: the words of an external OCR system in the prompts of benchmarks on printed text.
+        frames: how many frames of each video benchmarks read, in place of the option `frames` of their sources.
     """
 
     source: Component = field(metadata={"registry": "source"})
@@ -98,6 +99,7 @@ class Data:
     root: str | None = field(default=None, metadata=PLACE)
     benchmarks: dict[str, Component] = field(default_factory=dict, metadata={"registry": "source"})
     ocr: Ocr = field(default_factory=Ocr)
+    frames: int | None = None
 
 
 @dataclass(kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.inference.images import ImageInputs, UserImage, as_list, is_single
+from pali3kit.inference.videos import VideoFrame, is_video, prompt_frames
 
 
 def require_text(text: object, name: str) -> str:
@@ -25,7 +26,9 @@ def list_of_texts(texts: object, name: str) -> list[str]:
 
 
 def examples_of(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[list[Example], dict[int, UserImage]]:
-    """Examples with the numbers of their images. One object, given several times, has one number."""
+    """Examples with the numbers of their images; those of a video are its frames. One object, given several times, has
+    one number.
+    """
     if isinstance(prompts, str) or is_single(images):
         raise DataError("generate takes a list of images and a list of prompts: [image], [prompt].")
     texts = list_of_texts(prompts, "prompts")
@@ -33,14 +36,18 @@ def examples_of(images: Sequence[ImageInputs], prompts: Sequence[str]) -> tuple[
         raise DataError(f"there are {len(images)} images and {len(texts)} prompts: each prompt needs an image.")
     numbered: dict[int, UserImage] = {}
     numbers: dict[int, int] = {}
+    videos: dict[int, list[VideoFrame]] = {}
     examples: list[Example] = []
     for place, (own, prompt) in enumerate(zip(images, texts, strict=True)):
         found: list[int] = []
-        for at, image in enumerate(as_list(own)):
-            number = numbers.setdefault(id(image), len(numbers))
+        for at, given in enumerate(as_list(own)):
             where = f"images[{place}]" if is_single(own) else f"images[{place}][{at}]"
-            numbered.setdefault(number, UserImage(image, where))
-            found.append(number)
+            if is_video(given) and id(given) not in videos:
+                videos[id(given)] = prompt_frames(given)
+            for image in videos.get(id(given), [given]):
+                number = numbers.setdefault(id(image), len(numbers))
+                numbered.setdefault(number, UserImage(image, where))
+                found.append(number)
         examples.append(Example(tuple(found), prompt, ""))
     return examples, numbered
 

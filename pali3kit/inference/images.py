@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import read_image, upright_rgb
+from pali3kit.images.decode import decode_image, read_image, upright_rgb
 from pali3kit.images.spec import ImageSpec
+from pali3kit.inference.videos import VideoFrame
 
 ImageInput: TypeAlias = "Image.Image | str | os.PathLike[str] | NDArray[Any] | Tensor"
 """A Pillow image, the path of a file, an array uint8 `[H,W,3]`, or a tensor `[3,H,W]`, uint8 or float in 0..1.
@@ -41,7 +42,7 @@ class UserImage:
 
     def __post_init__(self) -> None:
         """Raise DataError for what is no image, before any is read."""
-        if not isinstance(self.image, Image.Image | str | os.PathLike | Tensor | np.ndarray):
+        if not isinstance(self.image, Image.Image | str | os.PathLike | Tensor | np.ndarray | VideoFrame):
             several = "; several images are a list" if isinstance(self.image, Iterable) else ""
             kind = type(self.image).__name__
             raise DataError(f"{self.where}: cannot read an image from {kind}: {_CHOICES}{several}.")
@@ -55,6 +56,8 @@ class UserImage:
             pixels = _of_file(Path(image), where)
         elif isinstance(image, Tensor):
             pixels = _of_tensor(image, where)
+        elif isinstance(image, VideoFrame):
+            pixels = _of_frame(image, where)
         else:
             assert isinstance(image, np.ndarray)
             pixels = _of_array(image, where)
@@ -86,6 +89,13 @@ def _of_file(path: Path, where: str) -> NDArray[np.uint8]:
     try:
         return np.asarray(read_image(path))
     except (DataError, ValueError) as error:  # ValueError: a NUL in the name
+        raise DataError(f"{where}: {error}") from error
+
+
+def _of_frame(frame: VideoFrame, where: str) -> NDArray[np.uint8]:
+    try:
+        return np.asarray(decode_image(frame.read(), "a frame"))
+    except DataError as error:
         raise DataError(f"{where}: {error}") from error
 
 

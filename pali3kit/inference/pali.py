@@ -20,6 +20,7 @@ from pali3kit.inference.languages import ENGLISH, require_language
 from pali3kit.inference.loaded import LoadedCheckpoint, require_device, require_dtype
 from pali3kit.inference.regions import Region, draw_regions, read_regions
 from pali3kit.inference.saved import open_saved, save
+from pali3kit.inference.videos import is_video
 from pali3kit.text import prompts as prompts_of
 from pali3kit.training.device import chosen_device
 
@@ -28,7 +29,8 @@ class PaLI:
     """A trained PaLI: a model of stage 1 or 2, and those that transfers made of it, each loaded when it is first used.
 
     An image is a PIL image, a path, an array uint8 `[H,W,3]` or a tensor `[3,H,W]` (uint8, or float in 0..1); where a
-    prompt is about several images, it is a list or tuple of them. Lists of questions, texts or prompts are answered in
+    prompt is about several images, it is a list or tuple of them. The path of a video stands for 16 of its frames
+    (`pk.video_frames` reads others). Lists of questions, texts or prompts are answered in
     batches, whose size depends on the memory that an example needs.
 
     All methods raise DataError for an image that cannot be read, or an argument of another type, which they name, and
@@ -151,6 +153,8 @@ class PaLI:
         for number, one in enumerate(images):
             if not is_single(one):
                 raise DataError(f"images[{number}]: regions are found in one image, this is a list of {len(one)}.")
+            if is_video(one):
+                raise DataError(f"images[{number}]: regions are found in one image, this is a video.")
         chosen = checkpoint or choose_checkpoint(self.checkpoints, [REGIONS], "regions")
         examples, numbered = examples_of(images, [prompts_of.for_region(each) for each in texts])
         answers = self._checkpoint(chosen).generate(examples, numbered)

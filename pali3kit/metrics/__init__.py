@@ -24,9 +24,11 @@ from pali3kit.metrics.segmentation import (
 )
 from pali3kit.metrics.textvqa import TextVQAAccuracy, textvqa_accuracy
 from pali3kit.metrics.vqa import VQAAccuracy, normalize_answer, vqa_accuracy
+from pali3kit.metrics.wups import WUPS, wups
 
 __all__ = [
     "ANLS",
+    "WUPS",
     "CIDEr",
     "ExactAccuracy",
     "Recall",
@@ -57,6 +59,7 @@ __all__ = [
     "textvqa_accuracy",
     "vqa_accuracy",
     "whitespace",
+    "wups",
 ]
 
 

@@ -67,7 +67,7 @@ class PaLIModel(nn.Module):
         if tokens.ndim == 3:
             tokens = tokens[:, None]
         shape = tokens.shape[:2]
-        visual = self.projector(tokens.flatten(0, 1), grid).unflatten(0, shape)
+        visual = self.projector.with_frames(self.projector(tokens.flatten(0, 1), grid).unflatten(0, shape))
         embeds = torch.cat([visual.flatten(1, 2), self.language.embed(prompts)], 1)
         there = prompt_mask.new_ones(shape) if image_mask is None else image_mask
         mask = torch.cat([_of_tokens(there, visual), prompt_mask], 1)

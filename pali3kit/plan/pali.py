@@ -19,7 +19,7 @@ from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import size_of_split, source_digest
 from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
-from pali3kit.types import Named
+from pali3kit.types import Json, Named
 
 _INSTANCE = "instance"  # the task of file sources with any object
 
@@ -145,6 +145,13 @@ def words_read(cell: CellSteps, split: str, benchmark: str) -> dict[str, Step]:
     if ocr is None or ocr.words == "published":
         return {}
     return {"ocr": cell.step("ocr", split=split, benchmark=image_set_of(cell.experiment, benchmark).benchmark)}
+
+
+def frames_cost(step: Step) -> dict[str, Json]:
+    """What the cost of an example of videos depends on: the frames that its source reads of each."""
+    source = step.plain["source"]
+    assert isinstance(source, dict)
+    return {"frames": source["frames"]} if "frames" in source else {}
 
 
 def image_size_of(cell: CellSteps, tuned: Step | None) -> int:

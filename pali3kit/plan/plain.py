@@ -14,7 +14,7 @@ from pali3kit.types import Json, Named
 NEUTRAL: dict[str, Json] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "ul2.epsilon": 1e-6,
-    "prefix": "appendix", "z_loss": 0.0,
+    "prefix": "appendix", "z_loss": 0.0, "linear.frame_positions": "none",
     "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None,
     "parquet.columns": None,
     "records.max_images": 16,

@@ -20,6 +20,10 @@ class Projector(nn.Module):
         """Project `tokens` on `grid` (rows, columns), in row-major order."""
         raise NotImplementedError
 
+    def with_frames(self, tokens: Tensor) -> Tensor:
+        """Projected tokens `[B,F,M,Dl]` of F images, with positions of the images where it has any; by default none."""
+        return tokens
+
     def out_tokens(self, grid: Grid) -> int:
         """M, the number of output tokens for inputs on `grid`; by default the number of input tokens."""
         rows, columns = grid

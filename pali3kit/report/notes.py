@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.pages import PAGES
+from pali3kit.report.frames import frame_notes
 from pali3kit.report.model import Report, ResultTable, Row
 from pali3kit.report.ocr import ocr_notes
 from pali3kit.report.paper import LEGEND, PublishedRow
@@ -14,7 +15,9 @@ from pali3kit.report.paper import LEGEND, PublishedRow
 _SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
 _COUNTERPARTS = "They are counterparts of the paper's sets, not those sets."
 WORLD = f"The columns are measured on the embedded world: {_SCENES}. {_COUNTERPARTS}"
-_PAGES = "drawn pages of invented words, names and numbers; what is printed on those for testing is on none for training"
+_PAGES = (
+    "drawn pages of invented words, names and numbers; what is printed on those for testing is on none for training"
+)
 TRAINED = f"Encoders are pretrained on the embedded world: {_SCENES}. No column is measured on it."
 WORLDS = ("world_probe", "world_classes", "world_captions")  # its sets for the encoder alone
 SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
@@ -50,6 +53,7 @@ def notes(report: Report, uncovered: Iterable[str] = ()) -> Iterable[str]:
     yield from _skipped(report)
     yield from _settings(report)
     yield from ocr_notes(report)
+    yield from frame_notes(report)
     yield from _languages(report)
     yield from _few_answers(report)
     yield from _uncertainty(report)

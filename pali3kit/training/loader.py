@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pali3kit.errors import Pali3Error
+from pali3kit.data.video.last_read import create_notes, noted, use_note
+from pali3kit.errors import DataError, Pali3Error
 from pali3kit.orphans import die_with_parent
 from pali3kit.training.device import chosen_device
 from pali3kit.training.stopping import STOP_SIGNALS
@@ -38,18 +40,29 @@ class _Steps(IterableDataset[object]):
 
 
 class _Microbatches:
-    """The microbatches of a loader's batches, one by one."""
+    """The microbatches of a loader's batches, one by one. `notes` tell which file each of its processes is reading."""
 
-    def __init__(self, loader: DataLoader[object]) -> None:
-        self.loader = loader
+    def __init__(self, loader: DataLoader[object], notes: Sequence[mmap.mmap]) -> None:
+        self.loader, self.notes = loader, notes
 
     def __iter__(self) -> Iterator[object]:
-        for batch in self.loader:
+        for batch in self._batches():
             yield from batch if isinstance(batch, list) else [batch]
 
+    def _batches(self) -> Iterator[object]:
+        """The batches. Raises DataError where a process died while it read a file: a decoder may crash on it."""
+        try:
+            yield from self.loader
+        except RuntimeError as error:
+            files = [file for file in map(noted, self.notes) if file]
+            if "exited unexpectedly" not in str(error) or not files:
+                raise
+            raise DataError(f"a loader process died while it read {' or '.join(files)}: {error}") from error
 
-def _loader(steps: _Steps, processes: int) -> DataLoader[object]:
-    """A loader with `processes` worker processes. They are forked, since `make` need not be picklable.
+
+def _loader(steps: _Steps, processes: int, notes: Sequence[mmap.mmap]) -> DataLoader[object]:
+    """A loader with `processes` worker processes, one for each of `notes`. They are forked, since `make` need not be
+    picklable.
 
     For a GPU batches are put into pinned memory, which is copied to it while it computes.
     """
@@ -60,6 +73,7 @@ def _loader(steps: _Steps, processes: int) -> DataLoader[object]:
 
     def init_worker(number: int) -> None:
         die_with_parent(parent)
+        use_note(notes[number])
         for signal_number in STOP_SIGNALS:  # they may reach the whole process group; the trainer handles them
             signal.signal(signal_number, signal.SIG_IGN)
 
@@ -78,7 +92,8 @@ def load_batches(make: MakeBatch, start: int, total: int, num_workers: int) -> I
 
     A Pali3Error in the place of a batch is to be raised.
     """
-    return _Microbatches(_loader(_Steps(make, start, total), num_workers))
+    notes = create_notes(num_workers)
+    return _Microbatches(_loader(_Steps(make, start, total), num_workers, notes), notes)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pali3kit.config import saved
 from pali3kit.config.load import load
 from pali3kit.config.root import benchmark_label, public_title, source_of, task_of
 from pali3kit.config.schema import Experiment
-from pali3kit.errors import ConfigError
+from pali3kit.errors import ConfigError, DataError
 from pali3kit.plan.graph import build
 
 ALL = ["coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog"]
@@ -237,3 +237,34 @@ def test_two_names_of_a_file_are_a_pattern(trial: Path) -> None:
     assert loaded("evaluate=[docvqa]").data.benchmarks["docvqa"].options["test"] == "sets/docvqa/val_v1.0*.json"
     (trial / "sets/docvqa/val_v1.0.json").unlink()
     assert any("there is no 'sets/docvqa/val_v1.0*.json'" in line for line in problems("evaluate=[docvqa]"))
+
+
+def test_frames_are_those_of_all_sources_of_videos(trial: Path) -> None:
+    """And of no other; they are in the titles that reports print."""
+    clips = "{name: clips, clips: 9}"
+    words = (f"data.benchmarks={{msrvtt: {clips}, msrvtt_qa: {clips}}}", "evaluate=[msrvtt, msrvtt_qa]")
+    cell = load("x.yaml", [*words, "data.frames=4"])
+    for name in ("msrvtt", "msrvtt_qa"):
+        source = source_of(cell, BENCHMARK.find(name))
+        assert source is not None and source.options["frames"] == 4 and source.options["clips"] == 9
+        assert benchmark_label(cell, BENCHMARK.find(name)) == f"embedded/{name}"
+    left = source_of(load("x.yaml", words), BENCHMARK.find("msrvtt"))
+    assert left is not None and left.options["frames"] == 16
+    with pytest.raises(ConfigError) as caught:
+        load("x.yaml", ["data.frames=4"])
+    assert "data.frames: no benchmark has a source of videos: set data.benchmarks or data.root." in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        load("x.yaml", [*words, "data.frames=300"])
+    assert "data.frames should be between 1 and 256, not 300." in str(caught.value)
+
+
+def test_wordnet_is_missed_before_anything_runs(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise DataError("WUPS needs NLTK")
+
+    monkeypatch.setattr("pali3kit.plan.kinds.evaluate.require_wordnet", missing)
+    words = ("data.benchmarks={nextqa: {name: clips}}", "evaluate=[nextqa]")
+    with pytest.raises(ConfigError, match="benchmark 'nextqa': WUPS needs NLTK"):
+        load("x.yaml", words)
+    monkeypatch.setattr("pali3kit.plan.kinds.evaluate.require_wordnet", lambda: None)
+    assert load("x.yaml", words).evaluate == ["nextqa"]

@@ -72,7 +72,8 @@ class RecordsReader(Files):
         self.path = self.files[0]
         self.image_folder = self.path.parent if images is None else require_path(images, "folder")
         self.language, self.split, self.single, self.held_out = language, split, single, held_out
-        self.lines, self.parser = Lines(self.files), LineParser(self.image_folder, language, max_images)
+        self.lines = Lines(self.files)
+        self.parser = LineParser(self.image_folder, language, max_images)
 
     def entry(self, line: int) -> Entry:
         """The mapping on a line, from 0. Raises DataError where it is none."""
@@ -100,7 +101,7 @@ class RecordsReader(Files):
                 for name in _annotations_at(number, counts):
                     found.numbers.setdefault(name, []).append(len(found.places))
                 found.places.append((line, number))
-                found.image_counts.append(self._count(entry))
+                found.image_counts.append(self.parser.count(entry))
             classes |= dict.fromkeys(_labels(entry))
             languages |= dict.fromkeys(_languages(entry))
             asked |= dict.fromkeys(_asked(entry))
@@ -111,11 +112,6 @@ class RecordsReader(Files):
 
     def _selects(self, split: object) -> bool:
         return split == self.split if self.split is not None else self.held_out is None or split != self.held_out
-
-    def _count(self, entry: Entry) -> int:
-        """The number of images of an entry; 1 where it is malformed, which reading its record reports."""
-        images = entry.get("images")
-        return len(images) if isinstance(images, list) and 0 < len(images) <= self.parser.max_images else 1
 
     @property
     def image_counts(self) -> np.ndarray | None:
@@ -185,7 +181,7 @@ def _asked(entry: Entry) -> Iterator[str]:
             yield language
 
 
-class _RecordsSource(AnnotatedSource):
+class RecordsSource(AnnotatedSource):
     """An `AnnotatedSource` whose tasks are drawn from the lines that have them, where those are few, and encoders from
     those with texts or labels.
 
@@ -244,7 +240,7 @@ def _annotation(task: str) -> str:
 class _RecordsTask:
     """A task on the images that may have an example of it."""
 
-    def __init__(self, task: Task, source: _RecordsSource) -> None:
+    def __init__(self, task: Task, source: RecordsSource) -> None:
         self.name, self.task, self.source = task.name, task, source
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
@@ -288,6 +284,6 @@ def _create(
         raise DataError(f"{path}: split and test_split are both '{split}': the test images would be trained on.")
     train = RecordsReader(path, images, language, split, max_images=max_images, held_out=test_split if same else None)
     if not (test or same):
-        return _RecordsSource(train, None, filter, words)
+        return RecordsSource(train, None, filter, words)
     folder = images if same else test_images or images
-    return _RecordsSource(train, RecordsReader(own, folder, language, test_split, True, max_images), filter, words)
+    return RecordsSource(train, RecordsReader(own, folder, language, test_split, True, max_images), filter, words)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
@@ -22,7 +22,7 @@ from pali3kit.images.decode import Size, decode_mask, read_size
 
 ANNOTATIONS = ("caption", "captions", "questions", "things", "words", "labels")
 FIELDS = {
-    "": ("image", "images", "split", "height", "width", *ANNOTATIONS),
+    "": ("image", "images", "video", "start", "end", "split", "height", "width", *ANNOTATIONS),
     "questions": ("question", "answers", "language"),
     "things": ("label", "bbox", "mask", "expressions"),
     "words": ("text", "bbox"),
@@ -52,7 +52,7 @@ class LineParser:
         _check_names(entry, "", where)
         if not any(entry.get(name) for name in ANNOTATIONS):
             raise DataError(f"{where}: none of {', '.join(ANNOTATIONS)}.{choose(ANNOTATIONS[0], map(str, entry))}")
-        read_image, *more = (image_in(self.folder, path) for path in self.paths(entry, where))
+        read_image, *more = self.images(entry, where)
         boxes = bool(entry.get("things")) or any(isinstance(word, dict) for word in _list(entry, "words", where))
         if boxes and more:
             raise DataError(f"{where}: boxes need a record of one image, 'images' has {len(more) + 1}.")
@@ -74,6 +74,15 @@ class LineParser:
         if not any(told):
             raise DataError(f"{where}: all of its annotations are blank.")
         return record
+
+    def images(self, entry: Entry, where: str) -> Sequence[Callable[[], bytes]]:
+        """What reads the files of a line's images."""
+        return [image_in(self.folder, path) for path in self.paths(entry, where)]
+
+    def count(self, entry: Entry) -> int:
+        """The number of images of a line; 1 where it is malformed, which reading its record reports."""
+        images = entry.get("images")
+        return len(images) if isinstance(images, list) and 0 < len(images) <= self.max_images else 1
 
     def paths(self, entry: Entry, where: str) -> Sequence[str]:
         """The paths of a line's images, as they are written."""

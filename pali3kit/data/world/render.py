@@ -27,7 +27,7 @@ def render(scene: Scene) -> Image:
         if thing.tile is not None:
             coverage, (y, x) = _disc_under(thing, scene.artist)
             blend(canvas, coverage, y, x, TILES[thing.tile])
-        _paste(canvas, atlas.scaled_sprite(thing.emoji, scene.artist, thing.size), *thing.place)
+        paste(canvas, atlas.scaled_sprite(thing.emoji, scene.artist, thing.size), *thing.place)
     for sign in scene.signs:
         _print(canvas, sign)
     return canvas
@@ -70,7 +70,7 @@ def disc_diameter(size: int) -> int:
     return size + max(2, size // 6)
 
 
-def _paste(canvas: Image, sprite: Image, y: int, x: int) -> None:
+def paste(canvas: Image, sprite: Image, y: int, x: int) -> None:
     """Draw a premultiplied sprite over the canvas at `(y, x)`, clipped at the edges."""
     spot, part = _overlap(canvas, sprite, y, x)
     transparency = 255 - part[..., 3:].astype(np.uint16)

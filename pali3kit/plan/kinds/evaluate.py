@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import recipe_of, transfer_of
+from pali3kit.config.budgets import KeyProblem, known_benchmarks, recipe_of, transfer_of
 from pali3kit.config.root import task_of
 from pali3kit.config.schema import Experiment
+from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import TextConfig, image_set_of, image_size_of, text_fields, words_read
+from pali3kit.plan.pali import TextConfig, frames_cost, image_set_of, image_size_of, text_fields, words_read
 from pali3kit.plan.step import Step
+from pali3kit.text.wordnet import require_wordnet
 from pali3kit.types import Json
 
 
@@ -85,6 +88,16 @@ def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
     return beams if after == "transfer" and beams is not None else cell.experiment.evaluation.beams
 
 
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
+    """Check that WordNet is there where a metric needs it, before hours of training."""
+    for name in known_benchmarks(cell):
+        if BENCHMARK.find(name).metric == "wups":
+            try:
+                require_wordnet()
+            except DataError as error:
+                yield "evaluate", f"benchmark '{name}': {error}"
+
+
 def _units(step: Step) -> int:
     """The number of test examples."""
     config = step.config
@@ -93,9 +106,9 @@ def _units(step: Step) -> int:
 
 
 def _costs(step: Step) -> dict[str, Json]:
-    """What an example's cost depends on: the beams, and whether answers have mask tokens, which makes them longer."""
+    """What an example costs depends on beams, frames, and whether answers have mask tokens, which makes them longer."""
     regions = BENCHMARK.find(str(step.plain["benchmark"])).regions
-    return {"beams": step.plain["beams"], "regions": regions}
+    return {"beams": step.plain["beams"], "regions": regions, **frames_cost(step)}
 
 
 def _detail(step: Step) -> str:
@@ -116,6 +129,7 @@ KIND = StageKind(
     summary="generate answers for one benchmark and score them",
     version=3,
     make=_make,
+    check=_check,
     units=_units,
     costs=_costs,
     seconds=0.008,

@@ -18,6 +18,7 @@ from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import (
     TextConfig,
+    frames_cost,
     has_regions,
     image_set_of,
     image_size_of,
@@ -136,12 +137,12 @@ def _recipe(section: Transfer, benchmark: str) -> Transfer:
 
 
 def _costs(step: Step) -> dict[str, Json]:
-    """Texts with regions are the only ones that cost more."""
+    """Texts with regions are the only ones that cost more, and so do videos with more frames."""
     config = step.config
     assert isinstance(config, Config)
     regions = has_regions(config.weights)
     source = step.plain["source"] if "count" in step.plain else None
-    return {"training": step.plain["training"], "regions": regions, "source": source}
+    return {"training": step.plain["training"], "regions": regions, "source": source, **frames_cost(step)}
 
 
 def _detail(step: Step) -> str:

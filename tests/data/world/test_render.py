@@ -55,7 +55,7 @@ def test_a_sign_is_a_plate_with_ink(colour):
 
 def test_pasting_is_clipped_at_the_edges():
     canvas = np.zeros((8, 8, 3), np.uint8)
-    render._paste(canvas, np.full((6, 6, 4), 255, np.uint8), -3, 5)
+    render.paste(canvas, np.full((6, 6, 4), 255, np.uint8), -3, 5)
     assert (canvas[:3, 5:] == 255).all() and canvas.sum() == 255 * 3 * 9
 
 

@@ -1,0 +1,1 @@
+"""Frames of videos, which are the images of a record."""

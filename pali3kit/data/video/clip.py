@@ -1,0 +1,81 @@
+"""The frames of a clip as the images of a record: of a video file, or of a folder of frames in image files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+from pali3kit.data.reader import SPELLINGS, inside
+from pali3kit.data.video.decode import read_frames
+from pali3kit.data.video.sampling import FrameSampling
+from pali3kit.data.visible import hidden
+from pali3kit.errors import DataError
+from pali3kit.images.decode import read_bytes
+from pali3kit.images.ppm import ppm
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+class Clip(NamedTuple):
+    """A video, or a segment of it in seconds, and which of its frames are read.
+
+    `names` are those that its file or its folder of frames may have in `folder`; the first that exists is read.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    sampling: FrameSampling
+    start: float | None = None
+    end: float | None = None
+
+    def images(self) -> tuple[Callable[[], bytes], ...]:
+        """What reads the frames, each as the content of an image file. They raise DataError."""
+        return tuple(partial(_frame, self, number) for number in range(self.sampling.frames))
+
+
+def _frame(clip: Clip, number: int) -> bytes:
+    found = _frames(clip)
+    if isinstance(found, DataError):
+        raise DataError(str(found))
+    frame = found[number]
+    return read_bytes(frame) if isinstance(frame, Path) else frame
+
+
+@lru_cache(1)
+def _frames(clip: Clip) -> Sequence[bytes | Path] | DataError:
+    """The frames of the last clip, which are read one after another; or why it has none, which is not tried again."""
+    try:
+        path = _find(clip.folder, clip.names)
+        if path.is_dir():
+            return _of_folder(path, clip)
+        return [ppm(frame) for frame in read_frames(path, clip.sampling, clip.start, clip.end)]
+    except DataError as error:
+        return error
+    except OSError as error:
+        return DataError(f"{clip.folder / clip.names[0]}: {error.strerror}")
+
+
+def _find(folder: Path, names: Sequence[str]) -> Path:
+    for name in dict.fromkeys(spelt for spell in SPELLINGS for spelt in map(spell, names)):
+        path = inside(folder, name)
+        if "\0" not in name and path.exists():
+            return path
+    others = f", or under {len(names) - 2} other names" if len(names) > 2 else ""
+    raise DataError(f"{folder}: there is no video {' or '.join(names[:2])}{others}")
+
+
+def _of_folder(path: Path, clip: Clip) -> list[Path]:
+    """The files of frames in a folder by the numbers in their names, as if each was shown equally long."""
+    if clip.start is not None or clip.end is not None:
+        raise DataError(f"{path}: a folder of frames has no time stamps: a segment needs the video's file")
+    found = sorted((file for file in path.iterdir() if file.is_file() and not hidden(file.name)), key=_by_number)
+    if not found:
+        raise DataError(f"{path}: there is no frame in the folder")
+    return [found[index] for index in clip.sampling.choose(range(len(found)), 0, len(found))]
+
+
+def _by_number(file: Path) -> tuple[list[int], str]:
+    return [int(digits) for digits in _DIGITS.findall(file.name)], file.name
