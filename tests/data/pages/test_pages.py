@@ -90,7 +90,7 @@ def test_splits_share_no_text_to_be_read(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_invented_words_and_numbers_are_printed_in_one_split_only(kind):
-    """All of the shape of an invented word, but for the labels that `Lexicon` never makes; and numbers of three digits or
+    """All of the shape of an invented word, but for labels that `Lexicon` never makes; and numbers of three digits or
     with a point, but for years and the round ones at the axes of charts.
     """
     numbers = {split: set() for split in SPLITS}
