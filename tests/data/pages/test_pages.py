@@ -2,13 +2,14 @@
 
 import functools
 import hashlib
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 from reading import drawn_pages
 
-from pali3kit.data.pages.lexicon import SPLITS
+from pali3kit.data.pages.lexicon import _EXCLUDED, SPLITS, owner
 from pali3kit.data.pages.pages import PAGE, Pages
 from pali3kit.data.pages.scripts import LETTERS, script_of
 from pali3kit.data.pages.typeface import FACES, word_coverage
@@ -85,6 +86,21 @@ def test_splits_share_no_text_to_be_read(kind):
     for page in some_pages(kind):
         said[page.split] |= {q.answer.lower() for q in page.questions if q.kind == "text" and len(q.answer) > 1}
     assert not said["train"] & said["test"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_invented_words_and_numbers_are_printed_in_one_split_only(kind):
+    """All of the shape of an invented word, but for labels that `Lexicon` never makes; and numbers of three digits or
+    with a point, but for years and the round ones at the axes of charts.
+    """
+    numbers = {split: set() for split in SPLITS}
+    for page, drawing in drawn_pages(kind, 100):
+        for text in (word.text.strip(".,:$€£%").lower() for word in drawing.words):
+            if re.fullmatch(r"([bdfgklmnprstvz][aeiou]){2,3}", text) and text not in _EXCLUDED:
+                assert owner(text) == page.split, (page.index, text)
+            if re.fullmatch(r"\d{3,}|\d+\.\d\d", text) and not re.fullmatch(r"(19|20)\d\d", text):
+                numbers[page.split].add(text)
+    assert kind.startswith("chart") or not numbers["train"] & numbers["test"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
