@@ -75,11 +75,13 @@ def mask_of(drawing: Drawing, colour: str) -> np.ndarray:
 
 
 def tick_words(drawing: Drawing, chart: Chart, upright: bool) -> dict[int, float]:
-    """The middles of the numbers at the axis of values, by value: rows of a vertical one, columns of a horizontal one."""
+    """The middles of the numbers at the axis of values, by value: rows if it is upright, else columns."""
     found = {}
     for word in drawing.words:
         y0, x0, y1, x1 = word.box
-        at_axis = x1 < 24 * drawing.image.shape[0] / 128 and y0 > 14 if upright else y0 > 90 * drawing.image.shape[0] / 128
+        at_axis = (
+            x1 < 24 * drawing.image.shape[0] / 128 and y0 > 14 if upright else y0 > 90 * drawing.image.shape[0] / 128
+        )
         if word.text.isdigit() and at_axis and int(word.text) % chart.step == 0:
             found[int(word.text)] = (y0 + y1) / 2 if upright else (x0 + x1) / 2
     return found

@@ -53,7 +53,9 @@ def test_splits_share_neither_names_nor_numbers(pages):
     said = {"train": set(), "test": set()}
     for page in pages:
         chart = chart_of(page)
-        names = {name for name in [*chart.labels, *(one.name for one in chart.series)] if name and chart.item != "month"}
+        names = {
+            name for name in [*chart.labels, *(one.name for one in chart.series)] if name and chart.item != "month"
+        }
         said[page.split] |= names | {str(value) for one in chart.series for value in one.values}
         looks = chart.look
         said[page.split].add((looks.paper, looks.grid, looks.legend, looks.bold, looks.title, looks.width))

@@ -16,7 +16,9 @@ from pali3kit.data.pages.lexicon import Lexicon, owner
 
 def chart_with(values, split="train", seed=0, **options):
     draw = np.random.default_rng(seed).random
-    return sample_chart(Lexicon(split), draw, values, options.pop("colours", len(values)), max(map(max, values)), **options)
+    return sample_chart(
+        Lexicon(split), draw, values, options.pop("colours", len(values)), max(map(max, values)), **options
+    )
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -27,7 +29,9 @@ def test_values_are_those_of_the_split_and_clearly_different(split):
         assert min(np.diff(values)) >= 99 / 20 and {owner(str(value)) for value in values} == {split}
 
 
-@pytest.mark.parametrize(("largest", "step", "top"), [(23, 5, 25), (47, 10, 50), (99, 20, 100), (640, 200, 800), (101, 25, 125)])
+@pytest.mark.parametrize(
+    ("largest", "step", "top"), [(23, 5, 25), (47, 10, 50), (99, 20, 100), (640, 200, 800), (101, 25, 125)]
+)
 def test_the_axis_has_at_most_five_steps_and_ends_above_the_largest(largest, step, top):
     chart = chart_with([(10, largest)])
     assert (chart.step, chart.top) == (step, top)

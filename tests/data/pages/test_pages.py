@@ -13,7 +13,8 @@ from pali3kit.data.pages.typeface import FACES, word_coverage
 from pali3kit.errors import DataError, RegistryError
 
 KINDS = PAGE.names()
-GROUPS = dict.fromkeys(("chart_bar", "chart_line", "chart_pie"), ("augmented", "human")) | {"crowd": ("simple", "complex")}
+GROUPS = dict.fromkeys(("chart_bar", "chart_line", "chart_pie"), ("augmented", "human"))
+GROUPS["crowd"] = ("simple", "complex")
 """Kinds of questions that are groups of a benchmark."""
 DRAWN = {
     "cover": "", "form": "", "letter": "", "poster": "", "receipt": "", "sign": "", "table": "",

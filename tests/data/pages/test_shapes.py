@@ -14,7 +14,9 @@ def inked(canvas):
     return 1 - canvas.image[..., 0].astype(float) / WHITE[0]
 
 
-@pytest.mark.parametrize(("start", "end"), [((20, 20), (20, 100)), ((20, 20), (90, 100)), ((100, 30), (30, 90)), ((5, 9), (90, 9))])
+@pytest.mark.parametrize(
+    ("start", "end"), [((20, 20), (20, 100)), ((20, 20), (90, 100)), ((100, 30), (30, 90)), ((5, 9), (90, 9))]
+)
 def test_a_line_covers_its_length_times_its_thickness(start, end):
     canvas = Canvas(128)
     draw_line(canvas, start, end, INK, 3)

@@ -29,7 +29,10 @@ def measure(page, drawing):
     for number, centre in enumerate(centres):
         strip = inside.copy()
         if upright:
-            top, low = (14 * scale + 13 * scale * (len(chart.series) > 1 and not chart.look.legend), words[chart.labels[0]].box[0])
+            top, low = (
+                14 * scale + 13 * scale * (len(chart.series) > 1 and not chart.look.legend),
+                words[chart.labels[0]].box[0],
+            )
             strip[: round(top)] = False
             strip[low - 1 :] = False
             strip[:, : round(centre - room)] = strip[:, round(centre + room) :] = False

@@ -30,7 +30,7 @@ def test_points_are_as_high_as_their_values(pages):
                 others = any(masks[name][spot].sum() > 3 for name in chart.colours if name != colour)
                 assert masks[colour][spot].sum() >= 3 or others, (page.split, page.index, label, value)
                 if len(chart.series) == 1:
-                    column = np.flatnonzero(masks[colour][: round(104 * page.size / 128), x])
+                    column = np.flatnonzero(masks[colour][: round(104 * page.size / 128), spot[1]].any(axis=1))
                     assert column.min() - near <= y <= column.max() + near
                 checked += 1
     assert checked > 500
