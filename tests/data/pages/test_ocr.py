@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pali3kit.data.pages.ocr import misread
-from pali3kit.data.pages.page import Word
+from pali3kit.data.pages.page import PrintedWord
 from pali3kit.data.pages.scripts import script_of
 
-WORDS = [Word("Total", (0, 0, 9, 30)), Word("£12.50", (0, 40, 9, 70)), Word("няр", (20, 0, 29, 30))] * 400
+WORDS = [PrintedWord("Total", (0, 0, 9, 30)), PrintedWord("£12.50", (0, 40, 9, 70)), PrintedWord("няр", (20, 0, 29, 30))] * 400
 
 
 def test_without_errors_all_is_read() -> None:
@@ -24,7 +24,7 @@ def test_with_nothing_but_errors_nothing_is_read() -> None:
 @pytest.mark.parametrize("errors", [0.02, 0.1, 0.3])
 def test_the_rates_are_those_that_are_asked_for(errors: float) -> None:
     """Boxes are unique here, so that words and characters can be told apart."""
-    words = [Word("abcdefghij", (number, 0, number + 1, 9)) for number in range(1500)]
+    words = [PrintedWord("abcdefghij", (number, 0, number + 1, 9)) for number in range(1500)]
     read = {word.box: word.text for word in misread(words, errors, np.random.default_rng(1))}
     assert 1 - len(read) / len(words) == pytest.approx(errors, abs=0.03)
     right = sum(letter in text for text in read.values() for letter in "abcdefghij") / (10 * len(read))

@@ -28,7 +28,7 @@ from pali3kit.data.world.scene import Box
 
 def _sample(lexicon: Lexicon, draw: Draw, size: int) -> Chart:
     num_series, num_labels = 1 + int(draw() * 3), 4 + (draw() < 0.4)
-    low, high = (100, 799) if draw() < 0.25 else (10, 99)
+    low, high = (100, 699) if draw() < 0.25 else (10, 99)
     values = [sample_values(lexicon, draw, num_labels, low, high) for _ in range(num_series)]
     largest = max(map(max, values)) * 9 // 8  # values are printed above points
     chart = sample_chart(lexicon, draw, values, num_series, largest, ("year", "month"))
