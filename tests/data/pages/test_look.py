@@ -28,7 +28,7 @@ def test_headings_stand_where_their_style_says(style, place):
     look.start(canvas)
     below = look.heading(canvas, "Sales", style, 12)
     y0, x0, y1, x1 = canvas.words[0].box
-    assert 0 <= y0 and y1 < below < 30
+    assert y0 >= 0 and y1 < below < 30
     middle = (x0 + x1) / 2
     assert ("left" if middle < 50 else "right" if middle > 78 else "middle") == place
     assert bool((canvas.image[0] == ACCENTS[0]).all()) == (style == 2)

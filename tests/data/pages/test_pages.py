@@ -1,14 +1,17 @@
 """What holds for pages of every kind."""
 
+import functools
 import hashlib
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
 from reading import drawn_pages
 
-from pali3kit.data.pages.lexicon import SPLITS
+from pali3kit.data.pages.lexicon import _EXCLUDED, SPLITS, owner
 from pali3kit.data.pages.pages import PAGE, Pages
+from pali3kit.data.pages.scripts import LETTERS, script_of
 from pali3kit.data.pages.typeface import FACES, word_coverage
 from pali3kit.errors import DataError, RegistryError
 
@@ -17,9 +20,28 @@ GROUPS = dict.fromkeys(("chart_bar", "chart_line", "chart_pie"), ("augmented", "
 GROUPS["crowd"] = ("simple", "complex")
 """Kinds of questions that are groups of a benchmark."""
 DRAWN = {
-    "cover": "", "form": "", "letter": "", "poster": "", "receipt": "", "sign": "", "table": "",
-}  # fmt: skip
+    "chart_bar": "f48c9d96ff58",
+    "chart_line": "6fdfc8cf50cb",
+    "chart_pie": "6cbd6b71f6b5",
+    "cover": "358c25641160",
+    "crowd": "d7ccf8e04e66",
+    "diagram": "c36314a37726",
+    "form": "6671bd197c65",
+    "letter": "52277c172cdb",
+    "poster": "9393652f5702",
+    "receipt": "303983f4c1d3",
+    "screen": "3405b29b74a6",
+    "sign": "ef6620abccac",
+    "table": "7f342182bb15",
+    "widget": "956a05bbac73",
+}
 """The start of the SHA-256 of six images of each kind."""
+
+
+@functools.cache
+def some_pages(kind):
+    pages = Pages([kind])
+    return [pages.page(SPLITS[index % 2], kind, index) for index in range(200)]
 
 
 def digest_of(kind, size):
@@ -71,22 +93,37 @@ def test_pages_are_a_function_of_their_number(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_splits_share_no_text_to_be_read(kind):
     said = {split: set() for split in SPLITS}
-    for page, _ in drawn_pages(kind, 200):
+    for page in some_pages(kind):
         said[page.split] |= {q.answer.lower() for q in page.questions if q.kind == "text" and len(q.answer) > 1}
     assert not said["train"] & said["test"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_invented_words_and_numbers_are_printed_in_one_split_only(kind):
+    """All of the shape of an invented word, but for labels that `Lexicon` never makes; and numbers of three digits or
+    with a point, but for years and the round ones at the axes of charts.
+    """
+    numbers = {split: set() for split in SPLITS}
+    for page, drawing in drawn_pages(kind, 100):
+        for text in (word.text.strip(".,:$€£%").lower() for word in drawing.words):
+            if re.fullmatch(r"([bdfgklmnprstvz][aeiou]){2,3}", text) and text not in _EXCLUDED:
+                assert owner(text) == page.split, (page.index, text)
+            if re.fullmatch(r"\d{3,}|\d+\.\d\d", text) and not re.fullmatch(r"(19|20)\d\d", text):
+                numbers[page.split].add(text)
+    assert kind.startswith("chart") or not numbers["train"] & numbers["test"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_splits_share_no_layout(kind):
     layouts = {split: set() for split in SPLITS}
-    for page, _ in drawn_pages(kind, 200):
+    for page in some_pages(kind):
         layouts[page.split].add(getattr(page.facts, "layout", page.split))
     assert not layouts["train"] & layouts["test"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_questions_are_complete_and_captions_true_to_form(kind):
-    for page, _ in drawn_pages(kind, 200):
+    for page in some_pages(kind):
         assert (page.questions or kind == "widget") and page.captions
         for question in page.questions:
             assert "?" in question.text and question.answer and question.answers[0] == question.answer
@@ -95,34 +132,42 @@ def test_questions_are_complete_and_captions_true_to_form(kind):
         assert all(caption == caption.strip() and caption for caption in page.captions)
 
 
-@pytest.mark.parametrize("kind", ["form", "receipt", "letter", "poster", "cover", "sign"])
+@pytest.mark.parametrize("kind", ["form", "receipt", "letter", "cover", "sign"])
 def test_words_can_be_read_at_128_pixels(kind):
-    """A reader that compares with large letters, one of which is exchanged in each of the other words, is right."""
-    right = []
-    for _, drawing in drawn_pages(kind, 16):
-        for word in [word for word in drawing.words if len(word.text) > 3][::4]:
-            right.append(reads(drawing, word))
-    assert len(right) > 25 and np.mean(right) >= 0.95
+    """Who compares with large letters reads the word, and none of those with one other letter or digit."""
+    drawings = [drawing for _, drawing in drawn_pages(kind, 60)]
+    words = [(each, word) for each in drawings for word in each.words[::3] if len(word.text) > 3 and min(word.box) > 1]
+    right = [reads(*pair) for pair in words[:20]]
+    assert np.mean(right) >= 0.95
 
 
 def reads(drawing, word):
+    """Whether the word is likelier than others, by its likeness at several offsets for those that come close."""
     y0, x0, y1, x1 = word.box
-    seen = drawing.image[y0:y1, x0:x1].astype(float).mean(axis=2)
-    letters = "abdegiklmnoprstuvz" if word.text[-1].isascii() else "".join(sorted(set(word.text))) + "אבלмнтвαλτبمس"
+    seen = drawing.image[y0 - 1 : y1 + 1, x0 - 1 : x1 + 1].astype(float).mean(axis=2)
+    letters = LETTERS[script_of(word.text)]
     rng = np.random.default_rng(len(word.text))
-    others = set()
+    texts = {word.text}
     for place in range(len(word.text)):
-        for letter in rng.choice([*"0123456789"] if word.text[place].isdigit() else [*letters], 4):
-            others.add(word.text[:place] + str(letter) + word.text[place + 1 :])
-    score = {text: max(likeness(seen, text, face) for face in FACES) for text in others | {word.text}}
-    return max(score, key=score.get) == word.text
+        for other in rng.choice([*("0123456789" if word.text[place].isdigit() else letters)], 4):
+            texts.add(word.text[:place] + str(other) + word.text[place + 1 :])
+    coarse = {(text, face): likeness(seen, text, face, (0, 0, 0)) for text in sorted(texts) for face in FACES}
+    offsets = [(dy, dx, wide) for dy in (0, 0.4) for dx in (-0.5, 0, 0.5) for wide in (0, 0.5)]
+    fine = {pair: max(likeness(seen, *pair, by) for by in offsets) for pair in sorted(coarse, key=coarse.get)[-10:]}
+    return max(fine, key=fine.get)[0] == word.text
 
 
-def likeness(seen, text, face):
-    """The absolute correlation with a word in large letters, scaled to the same box."""
+def likeness(seen, text, face, by):
+    """The absolute correlation with a word in large letters, scaled to the same box and a pixel around it."""
     coverage, _, (y0, x0, y1, x1) = word_coverage(text, face, 48)
-    large = Image.fromarray(coverage[y0:y1, x0:x1])
-    scaled = np.asarray(large.resize(seen.shape[::-1], Image.Resampling.BOX)).astype(float)
+    up, across, margin = (y1 - y0) / (seen.shape[0] - 2), (x1 - x0) / (seen.shape[1] - 2), 48
+    large = Image.fromarray(np.pad(coverage[y0:y1, x0:x1], margin))
+    dy, dx, wide = by
+    box = (
+        margin - across * (1 + wide / 2 + dx), margin - up * (1 + dy / 2),
+        margin + x1 - x0 + across * (1 + wide / 2 - dx), margin + y1 - y0 + up * (1 + dy / 2),
+    )  # fmt: skip
+    scaled = np.asarray(large.resize(seen.shape[::-1], Image.Resampling.BOX, box=box)).astype(float)
     return abs(np.corrcoef(seen.ravel(), scaled.ravel())[0, 1])
 
 

@@ -79,7 +79,7 @@ def _draw(facts: _Letter, canvas: Canvas) -> None:
             y += canvas.px(3)
     lines = _lines(facts, em, right - margin)
     for larger in range(em + 1, em + canvas.px(4)):
-        if _pitch(wrapped := _lines(facts, larger, right - margin), y, canvas) > larger:
+        if _pitch(wrapped := _lines(facts, larger, right - margin), y, canvas) > larger + canvas.px(1):
             lines, em = wrapped, larger
     pitch = min(_pitch(lines, y, canvas), em * 3 // 2)
     for number, (text, place) in enumerate(lines):
