@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from pali3kit.data.pages.charts import COLOURS, Chart
+from pali3kit.data.pages.charts import COLOURS, ChartData
 from pali3kit.data.pages.page import Drawing
 
 Table = dict[str, dict[str, int]]  # values by series and label
@@ -28,11 +28,11 @@ FORMS = {
 }
 
 
-def table_of(chart: Chart) -> Table:
+def table_of(chart: ChartData) -> Table:
     return {one.name: dict(zip(chart.labels, one.values, strict=True)) for one in chart.series}
 
 
-def colours_of(chart: Chart) -> dict[str, str]:
+def colours_of(chart: ChartData) -> dict[str, str]:
     """Colours by the names that they stand for; by "" where all marks have the same."""
     if len(chart.colours) == 1:
         return {"": chart.colours[0]}
@@ -74,7 +74,7 @@ def mask_of(drawing: Drawing, colour: str) -> np.ndarray:
     return mask
 
 
-def tick_words(drawing: Drawing, chart: Chart, upright: bool) -> dict[int, float]:
+def tick_words(drawing: Drawing, chart: ChartData, upright: bool) -> dict[int, float]:
     """The middles of the numbers at the axis of values, by value: rows if it is upright, else columns."""
     found = {}
     for word in drawing.words:
