@@ -14,7 +14,9 @@ from pali3kit.report.paper import LEGEND, PublishedRow
 _SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
 _COUNTERPARTS = "They are counterparts of the paper's sets, not those sets."
 WORLD = f"The columns are measured on the embedded world: {_SCENES}. {_COUNTERPARTS}"
-_PAGES = "drawn pages of invented words, names and numbers; what is printed on those for testing is on none for training"
+_PAGES = (
+    "drawn pages of invented words, names and numbers; what is printed on those for testing is on none for training"
+)
 TRAINED = f"Encoders are pretrained on the embedded world: {_SCENES}. No column is measured on it."
 WORLDS = ("world_probe", "world_classes", "world_captions")  # its sets for the encoder alone
 SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."

@@ -9,7 +9,11 @@ from pali3kit.data.pages.ocr import misread
 from pali3kit.data.pages.page import PrintedWord
 from pali3kit.data.pages.scripts import script_of
 
-WORDS = [PrintedWord("Total", (0, 0, 9, 30)), PrintedWord("£12.50", (0, 40, 9, 70)), PrintedWord("няр", (20, 0, 29, 30))] * 400
+WORDS = [
+    PrintedWord("Total", (0, 0, 9, 30)),
+    PrintedWord("£12.50", (0, 40, 9, 70)),
+    PrintedWord("няр", (20, 0, 29, 30)),
+] * 400
 
 
 def test_without_errors_all_is_read() -> None:

@@ -77,7 +77,7 @@ def test_charts_and_crowds_have_the_groups_of_their_data_sets(source: PagesSourc
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("chrt.vqa", "the pages have no part 'chrt'. Did you mean 'chart'?"), ("chart.refer", "pages have no task 'refer'")],
+    [("chrt.vqa", "no part 'chrt'. Did you mean 'chart'?"), ("chart.refer", "pages have no task 'refer'")],
 )  # fmt: skip
 def test_unknown_tasks_are_refused(source: PagesSource, name: str, told: str) -> None:
     with pytest.raises(RegistryError, match=told.replace("?", r"\?")):
