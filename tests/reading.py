@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from pali3kit.data.pages.page import Drawing, Page, Word
+from pali3kit.data.pages.page import Drawing, Page, PrintedWord
 from pali3kit.data.pages.pages import Pages
 
 
@@ -19,14 +19,14 @@ def drawn_pages(kind: str, count: int, size: int = 128) -> list[tuple[Page, Draw
     return [(page, pages.draw(page)) for page in found]
 
 
-def middle(word: Word) -> tuple[float, float]:
+def middle(word: PrintedWord) -> tuple[float, float]:
     y0, x0, y1, x1 = word.box
     return (y0 + y1) / 2, (x0 + x1) / 2
 
 
-def read_lines(words: tuple[Word, ...]) -> list[list[Word]]:
+def read_lines(words: tuple[PrintedWord, ...]) -> list[list[PrintedWord]]:
     """The words by printed line from top to bottom, each line from left to right."""
-    lines: list[list[Word]] = []
+    lines: list[list[PrintedWord]] = []
     for word in sorted(words, key=lambda word: middle(word)[0]):
         y0, _, y1, _ = word.box
         if lines and min(y1, lines[-1][-1].box[2]) - max(y0, lines[-1][-1].box[0]) > 0.5 * min(
@@ -38,7 +38,7 @@ def read_lines(words: tuple[Word, ...]) -> list[list[Word]]:
     return [sorted(line, key=lambda word: word.box[1]) for line in lines]
 
 
-def text_of(words: list[Word]) -> str:
+def text_of(words: list[PrintedWord]) -> str:
     return " ".join(word.text for word in words)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import task_family, tasks_of
-from pali3kit.config.budgets import KeyProblem, recipe_of
+from pali3kit.config.budgets import KeyProblem, known_benchmarks, recipe_of
 from pali3kit.config.ocr import ocr_of
 from pali3kit.config.root import source_of, task_of
 from pali3kit.config.schema import Experiment
@@ -16,6 +16,7 @@ from pali3kit.errors import choose
 def check_shared(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that mixtures are of benchmarks with a transfer of their own, of one source, each in one mixture."""
     section, taken = cell.stages.transfer, dict[str, str]()
+    asked = {BENCHMARK.find(name).transfer for name in known_benchmarks(cell)}
     names = [each.name for each in BENCHMARK.all() if each.generated and not each.transfer_of]
     for owner in section.benchmarks:
         mixture, key = recipe_of(section, owner).mixture, f"stages.transfer.benchmarks.{owner}.mixture"
@@ -34,7 +35,7 @@ def check_shared(cell: Experiment) -> Iterator[KeyProblem]:
                 yield at, f"{key}: '{name}' shares the transfer of '{taken[name]}' already."
             elif name != owner and recipe_of(section, name).mixture:
                 yield at, f"{key}: '{name}' has a mixture of its own: leave one of the two out."
-            else:
+            elif not asked.isdisjoint(mixture):
                 yield from _fits(cell, owner, name)
 
 

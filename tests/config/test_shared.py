@@ -48,6 +48,10 @@ def test_prompts_of_a_transfer_are_alike(trial: Path) -> None:
         load("x.yaml", [*overrides, f"{KEY}.docvqa.mixture={{docvqa: 1, tallyqa: 1}}"])
 
 
+def test_a_transfer_that_nothing_is_measured_on_may_be_of_any(trial: Path) -> None:
+    load("x.yaml", ["evaluate=[coco]", f"{KEY}.docvqa.mixture={{docvqa: 1, infovqa: 1}}"])
+
+
 def test_sets_in_files_are_not_shared(tables_data: Path, trial: Path) -> None:
     overrides = [f"data.root={tables_data}/data", "evaluate=[docvqa, infovqa]"]
     with pytest.raises(ConfigError) as caught:

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pali3kit.data.pages.page import Drawing, Word
+from pali3kit.data.pages.page import Drawing, PrintedWord
 from pali3kit.data.pages.typeface import line_order, space_width, text_width, word_coverage
 from pali3kit.data.world import atlas
 from pali3kit.data.world.palette import RGB
@@ -38,7 +38,7 @@ class Canvas:
         self.size, self.em = size, legible_em(size)
         self.image: NDArray[np.uint8] = np.empty((size, size, 3), np.uint8)
         self.image[:] = paper
-        self.words: list[Word] = []
+        self.words: list[PrintedWord] = []
 
     def px(self, units: float) -> int:
         """A length for an image of 128 pixels, scaled to this one: at least a pixel."""
@@ -82,7 +82,7 @@ class Canvas:
             boxes.append((top + y0, start + x0, top + y1, start + x1))
             pen += coverage.shape[1] - 2 + space_width(height)
         in_order = boxes if line_order(text) == text.split() else boxes[::-1]
-        self.words += [Word(*pair) for pair in zip(text.split(), in_order, strict=True)]
+        self.words += [PrintedWord(*pair) for pair in zip(text.split(), in_order, strict=True)]
         return around(boxes)
 
     def _blend(self, coverage: NDArray[np.uint8], y: int, x: int, ink: RGB) -> None:

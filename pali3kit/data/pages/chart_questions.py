@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import permutations
 
-from pali3kit.data.pages.charts import Chart, Series
+from pali3kit.data.pages.charts import ChartData, Series
 from pali3kit.data.pages.page import ask
 from pali3kit.data.world.chance import Draw, pick, shuffled
 from pali3kit.data.world.questions import Question
@@ -17,9 +17,9 @@ from pali3kit.data.world.questions import Question
 _HUMAN = 3  # questions that compare, count or compute, of each chart
 
 
-def ask_about_values(chart: Chart, mark: str, draw: Draw) -> list[Question]:
+def ask_about_values(chart: ChartData, mark: str, draw: Draw) -> list[Question]:
     """Two augmented and three human questions; `mark` is what shows a value: "bar", "point"."""
-    forms: list[Callable[[Chart, str, Draw], Question | None]] = [
+    forms: list[Callable[[ChartData, str, Draw], Question | None]] = [
         _extreme, _difference, _sum, _count_above, _colour, _coloured, _more, _number,
     ]  # fmt: skip
     if mark == "point":
@@ -29,13 +29,13 @@ def ask_about_values(chart: Chart, mark: str, draw: Draw) -> list[Question]:
     return [_value(chart, draw), _label(chart, draw), *found]
 
 
-def _cell(chart: Chart, series: Series, label: str) -> str:
+def _cell(chart: ChartData, series: Series, label: str) -> str:
     """`"visitors in 2012"` or `"visitors of Moka in 2012"`."""
     owner = f" of {series.name}" if series.name else ""
     return f"{chart.measure}{owner} in {label}"
 
 
-def _value(chart: Chart, draw: Draw) -> Question:
+def _value(chart: ChartData, draw: Draw) -> Question:
     series = pick(chart.series, draw)
     at = int(draw() * len(chart.labels))
     cell = _cell(chart, series, chart.labels[at])
@@ -43,7 +43,7 @@ def _value(chart: Chart, draw: Draw) -> Question:
     return ask(form.format(cell), str(series.values[at]), "augmented")
 
 
-def _label(chart: Chart, draw: Draw) -> Question:
+def _label(chart: ChartData, draw: Draw) -> Question:
     """The label of a value, which no other label of the series has."""
     series = pick(chart.series, draw)
     at = int(draw() * len(chart.labels))
@@ -52,7 +52,7 @@ def _label(chart: Chart, draw: Draw) -> Question:
     return ask(form.format(chart.item, series.values[at], chart.measure, owner), chart.labels[at], "augmented")
 
 
-def _extreme(chart: Chart, mark: str, draw: Draw) -> Question:
+def _extreme(chart: ChartData, mark: str, draw: Draw) -> Question:
     series = pick(chart.series, draw)
     most = draw() < 0.5
     value = max(series.values) if most else min(series.values)
@@ -62,21 +62,21 @@ def _extreme(chart: Chart, mark: str, draw: Draw) -> Question:
     return ask(text, chart.labels[series.values.index(value)], "human")
 
 
-def _two(chart: Chart, draw: Draw) -> tuple[Series, int, int]:
+def _two(chart: ChartData, draw: Draw) -> tuple[Series, int, int]:
     """A series and the positions of two labels."""
     series = pick(chart.series, draw)
     one, other = shuffled(range(len(chart.labels)), draw)[:2]
     return series, one, other
 
 
-def _difference(chart: Chart, mark: str, draw: Draw) -> Question:
+def _difference(chart: ChartData, mark: str, draw: Draw) -> Question:
     series, one, other = _two(chart, draw)
     owner = f" of {series.name}" if series.name else ""
     text = f"what is the difference in {chart.measure}{owner} between {chart.labels[one]} and {chart.labels[other]}?"
     return ask(text, str(abs(series.values[one] - series.values[other])), "human")
 
 
-def _sum(chart: Chart, mark: str, draw: Draw) -> Question:
+def _sum(chart: ChartData, mark: str, draw: Draw) -> Question:
     series, one, other = _two(chart, draw)
     owner = f" of {series.name}" if series.name else ""
     form = pick(("what is the sum of {}{} in {} and {}?", "how many {}{} in {} and {} together?"), draw)
@@ -84,7 +84,7 @@ def _sum(chart: Chart, mark: str, draw: Draw) -> Question:
     return ask(text, str(series.values[one] + series.values[other]), "human")
 
 
-def _count_above(chart: Chart, mark: str, draw: Draw) -> Question | None:
+def _count_above(chart: ChartData, mark: str, draw: Draw) -> Question | None:
     """How many marks lie above or below a tick that none is close to."""
     values = [value for series in chart.series for value in series.values]
     bounds = [
@@ -98,7 +98,7 @@ def _count_above(chart: Chart, mark: str, draw: Draw) -> Question | None:
     return ask(f"how many {mark}s are {'above' if above else 'below'} {bound}?", str(count), "human")
 
 
-def _colour(chart: Chart, mark: str, draw: Draw) -> Question | None:
+def _colour(chart: ChartData, mark: str, draw: Draw) -> Question | None:
     if len(chart.colours) == 1:
         return ask(f"what colour are the {mark}s?", chart.colours[0], "human")
     names = chart.labels if chart.by_label else [series.name for series in chart.series]
@@ -106,7 +106,7 @@ def _colour(chart: Chart, mark: str, draw: Draw) -> Question | None:
     return ask(f"what colour is {names[at]}?", chart.colours[at], "human")
 
 
-def _coloured(chart: Chart, mark: str, draw: Draw) -> Question | None:
+def _coloured(chart: ChartData, mark: str, draw: Draw) -> Question | None:
     """The label or series of a colour."""
     if len(chart.colours) == 1:
         return None
@@ -115,7 +115,7 @@ def _coloured(chart: Chart, mark: str, draw: Draw) -> Question | None:
     return ask(f"what does the {chart.colours[at]} {'bar' if mark == 'bar' else 'line'} show?", names[at], "human")
 
 
-def _more(chart: Chart, mark: str, draw: Draw) -> Question:
+def _more(chart: ChartData, mark: str, draw: Draw) -> Question:
     """Whether a label has more than another: yes and no are equally likely."""
     yes = draw() < 0.5
     series = pick(chart.series, draw)
@@ -130,7 +130,7 @@ def _more(chart: Chart, mark: str, draw: Draw) -> Question:
     return ask(text, "yes" if yes else "no", "human")
 
 
-def _trend(chart: Chart, mark: str, draw: Draw) -> Question:
+def _trend(chart: ChartData, mark: str, draw: Draw) -> Question:
     """Whether values rise or fall between two labels: both are equally likely."""
     rise = draw() < 0.5
     pairs = [
@@ -145,7 +145,7 @@ def _trend(chart: Chart, mark: str, draw: Draw) -> Question:
     return ask(text, "rise" if low < high else "fall", "human")
 
 
-def _number(chart: Chart, mark: str, draw: Draw) -> Question:
+def _number(chart: ChartData, mark: str, draw: Draw) -> Question:
     what, count = pick(
         [(f"{chart.item}s", len(chart.labels)), (f"{mark}s", len(chart.labels) * len(chart.series))], draw
     )
@@ -153,7 +153,7 @@ def _number(chart: Chart, mark: str, draw: Draw) -> Question:
     return ask(f"how many {what} are shown?", str(count), "human")
 
 
-def describe_chart(chart: Chart, form: str) -> list[str]:
+def describe_chart(chart: ChartData, form: str) -> list[str]:
     """Captions: its form and title, and what is highest."""
     first = chart.series[0]
     best = chart.labels[first.values.index(max(first.values))]

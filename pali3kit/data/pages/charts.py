@@ -44,7 +44,7 @@ class ChartLook:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class ChartData:
     """The data of a chart and how they are shown.
 
     `colours` are those of the series or, of a single series, of its labels or of all of it.
@@ -88,7 +88,7 @@ def sample_chart(
     colours: int,
     largest: int,
     items: Sequence[str] = ("year", "month", *PLACES),
-) -> Chart:
+) -> ChartData:
     """Words, `colours` colours and a look for the values of each series; the axis goes to `largest` or beyond.
 
     `items`: what labels may be.
@@ -101,7 +101,7 @@ def sample_chart(
     names = lexicon.names(draw, len(values)) if len(values) > 1 else ("",)
     title = f"{measure.capitalize()} by {item}" if draw() < 0.5 else f"{lexicon.name(draw)} {measure}"
     step, top = _ticks(largest)
-    return Chart(
+    return ChartData(
         title=title,
         measure=measure,
         item=item,
@@ -141,7 +141,7 @@ def _ticks(largest: int) -> tuple[int, int]:
     return step, -(-largest // step) * step
 
 
-def draw_title(chart: Chart, canvas: Canvas) -> None:
+def draw_title(chart: ChartData, canvas: Canvas) -> None:
     """Fill the paper and print the title."""
     canvas.fill((0, 0, canvas.size, canvas.size), PAPERS[chart.look.paper])
     face, middle = "bold" if chart.look.bold else "sans", chart.look.title
@@ -151,20 +151,20 @@ def draw_title(chart: Chart, canvas: Canvas) -> None:
     )
 
 
-def plot_box(chart: Chart, canvas: Canvas, upright: bool) -> Box:
+def plot_box(chart: ChartData, canvas: Canvas, upright: bool) -> Box:
     """The box of the marks, with room for the title, the legend and the texts of the axes."""
     legend = len(chart.series) > 1
-    top = 17 + 12 * (legend and not chart.look.legend)
-    low = 115 - 12 * (legend and bool(chart.look.legend))
+    top = canvas.px(17 + 12 * (legend and not chart.look.legend))
+    low = canvas.size - canvas.em - canvas.px(4)
     left, right = (23, 124) if upright else (26, 116)
-    return canvas.px(top), canvas.px(left), canvas.px(low), canvas.px(right)
+    return top, canvas.px(left), low - (legend and chart.look.legend) * (canvas.em + canvas.px(3)), canvas.px(right)
 
 
-def draw_legend(chart: Chart, canvas: Canvas) -> None:
+def draw_legend(chart: ChartData, canvas: Canvas) -> None:
     """Swatches and names of several series, in a row above or below the marks."""
     if len(chart.series) < 2:
         return
-    y = canvas.px(116 if chart.look.legend else 14)
+    y = canvas.size - canvas.em - canvas.px(3) if chart.look.legend else canvas.px(14)
     room = canvas.px(120) // len(chart.series)
     for number, series in enumerate(chart.series):
         x = canvas.px(6) + number * room
@@ -172,14 +172,15 @@ def draw_legend(chart: Chart, canvas: Canvas) -> None:
         canvas.text(series.name, y, x + canvas.px(10), ink=chart.ink, width=room - canvas.px(12))
 
 
-def draw_ticks(chart: Chart, canvas: Canvas, box: Box, upright: bool) -> None:
+def draw_ticks(chart: ChartData, canvas: Canvas, box: Box, upright: bool) -> None:
     """The axis of values along the left of the box or, if not `upright`, along its bottom, with numbers at ticks."""
     y0, x0, y1, x1 = box
     for value in range(0, chart.top + 1, chart.step):
         at = along(chart, value, y1, y0) if upright else along(chart, value, x0, x1)
         if upright:
             _grid_line(chart, canvas, (at, x0, at + 1, x1), value)
-            canvas.text(str(value), at - canvas.em // 2, x0 - canvas.px(2), ink=chart.ink, align="right")
+            end = x0 - canvas.px(2)
+            canvas.text(str(value), at - canvas.em // 2, end, ink=chart.ink, align="right", width=end - 1)
         else:
             _grid_line(chart, canvas, (y0, at, y1, at + 1), value)
             if chart.top // chart.step < 4 or value // chart.step % 2 == 0:
@@ -188,12 +189,12 @@ def draw_ticks(chart: Chart, canvas: Canvas, box: Box, upright: bool) -> None:
     canvas.fill((y1, x0, y1 + 1, x1), chart.ink)
 
 
-def along(chart: Chart, value: int, start: int, end: int) -> int:
+def along(chart: ChartData, value: int, start: int, end: int) -> int:
     """The pixel of a value on an axis that runs from `start` to `end`."""
     return start + (2 * value * (end - start) + chart.top) // (2 * chart.top)
 
 
-def _grid_line(chart: Chart, canvas: Canvas, box: Box, value: int) -> None:
+def _grid_line(chart: ChartData, canvas: Canvas, box: Box, value: int) -> None:
     if not value or not chart.look.grid:
         return
     light: RGB = (88, 92, 102) if chart.ink == WHITE else (206, 206, 210)

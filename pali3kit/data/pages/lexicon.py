@@ -28,7 +28,7 @@ CURRENCIES: tuple[str, ...] = ("$", "€", "£")
 _EXCLUDED = (
     "suka", "kaka", "puta", "puto", "nazi", "kike", "dago", "rape", "pedo", "pene", "teta", "pipi", "nig", "fag", "tit",
     "dik", "pis", "жопа", "сука", "лох", "мат", "зад", "name", "date", "code", "size", "note", "page", "file", "save",
-    "home", "more", "sale", "title", "total",
+    "home", "more", "sale", "title", "total", "done", "life", "delete",
 )  # fmt: skip
 """What an invented word must not contain: rude words, and ordinary ones that pages use as labels."""
 _FINAL = str.maketrans({"כ": "ך", "מ": "ם", "נ": "ן", "פ": "ף", "צ": "ץ"})  # Hebrew letters at the end of a word

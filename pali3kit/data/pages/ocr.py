@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pali3kit.data.pages.page import Word
+from pali3kit.data.pages.page import PrintedWord
 from pali3kit.data.pages.scripts import LETTERS
-from pali3kit.data.record import Word as ReadWord
+from pali3kit.data.record import Word
 
 _DIGITS = "0123456789"
 _ALPHABETS = (*LETTERS.values(), *(letters.upper() for letters in LETTERS.values()), _DIGITS)
 
 
-def misread(words: Iterable[Word], errors: float, rng: np.random.Generator) -> tuple[ReadWord, ...]:
+def misread(words: Iterable[PrintedWord], errors: float, rng: np.random.Generator) -> tuple[Word, ...]:
     """The words as a reader with a share of `errors` has them, with their boxes (y0, x0, y1, x1) and in their order.
 
     That share of words is missing, and that share of the characters of the others is wrong: one half is missing, the
@@ -24,7 +24,7 @@ def misread(words: Iterable[Word], errors: float, rng: np.random.Generator) -> t
     found = []
     for word in words:
         if rng.random() >= errors and (text := "".join(_read(character, errors, rng) for character in word.text)):
-            found.append(ReadWord(text, word.box))
+            found.append(Word(text, word.box))
     return tuple(found)
 
 

@@ -24,7 +24,7 @@ F = TypeVar("F")  # the facts of a kind of page: a frozen dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class PrintedWord:
     """One printed word in logical order, as a reader writes it; `box` is tight around its ink."""
 
     text: str
@@ -36,7 +36,7 @@ class Drawing:
     """A drawn page: RGB uint8 [H, W, 3], and its printed words in reading order."""
 
     image: NDArray[np.uint8]
-    words: tuple[Word, ...]
+    words: tuple[PrintedWord, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from pali3kit.data.pages.page import Page, PageKind, Word, ask
+from pali3kit.data.pages.page import Page, PageKind, PrintedWord, ask
 from pali3kit.data.pages.pages import PAGE
 
 
@@ -10,7 +10,7 @@ def test_a_question_accepts_its_answer_first():
 
 
 def test_pages_and_words_cannot_be_changed():
-    word = Word("Total", (1, 2, 3, 4))
+    word = PrintedWord("Total", (1, 2, 3, 4))
     with pytest.raises(AttributeError):
         word.text = "Sum"
     with pytest.raises(AttributeError):

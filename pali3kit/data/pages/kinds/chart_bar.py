@@ -9,7 +9,7 @@ from pali3kit.data.pages.chart_questions import ask_about_values, describe_chart
 from pali3kit.data.pages.charts import (
     COLOURS,
     LIGHT,
-    Chart,
+    ChartData,
     along,
     draw_legend,
     draw_ticks,
@@ -32,7 +32,7 @@ _WIDTHS = (56, 68, 80)  # of the bars of a label, per cent of their room
 class BarChart:
     """A chart and the form of its bars: "upright", "lying" or "stacked"."""
 
-    chart: Chart
+    chart: ChartData
     form: str
 
 

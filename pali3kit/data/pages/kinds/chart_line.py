@@ -9,7 +9,7 @@ from pali3kit.data.pages.canvas import Canvas
 from pali3kit.data.pages.chart_questions import ask_about_values, describe_chart
 from pali3kit.data.pages.charts import (
     COLOURS,
-    Chart,
+    ChartData,
     along,
     draw_legend,
     draw_ticks,
@@ -26,16 +26,16 @@ from pali3kit.data.world.questions import Question
 from pali3kit.data.world.scene import Box
 
 
-def _sample(lexicon: Lexicon, draw: Draw, size: int) -> Chart:
+def _sample(lexicon: Lexicon, draw: Draw, size: int) -> ChartData:
     num_series, num_labels = 1 + int(draw() * 3), 4 + (draw() < 0.4)
-    low, high = (100, 799) if draw() < 0.25 else (10, 99)
+    low, high = (100, 699) if draw() < 0.25 else (10, 99)
     values = [sample_values(lexicon, draw, num_labels, low, high) for _ in range(num_series)]
     largest = max(map(max, values)) * 9 // 8  # values are printed above points
     chart = sample_chart(lexicon, draw, values, num_series, largest, ("year", "month"))
     return replace(chart, printed=chart.printed and num_series == 1)
 
 
-def _draw(chart: Chart, canvas: Canvas) -> None:
+def _draw(chart: ChartData, canvas: Canvas) -> None:
     draw_title(chart, canvas)
     plot = plot_box(chart, canvas, upright=True)
     draw_legend(chart, canvas)
@@ -56,7 +56,7 @@ def _draw(chart: Chart, canvas: Canvas) -> None:
             canvas.text(str(value), _beside_point(canvas, points[0], (y, x)), x, ink=chart.ink, align="middle")
 
 
-def line_points(chart: Chart, plot: Box) -> list[list[tuple[int, int]]]:
+def line_points(chart: ChartData, plot: Box) -> list[list[tuple[int, int]]]:
     """The `(y, x)` of each series' values, in the box of all marks."""
     y0, x0, y1, x1 = plot
     count = len(chart.labels)
@@ -75,11 +75,11 @@ def _beside_point(canvas: Canvas, row: list[tuple[int, int]], point: tuple[int, 
     return point[0] - canvas.px(3) - canvas.em if above else point[0] + canvas.px(3)
 
 
-def _questions(chart: Chart, draw: Draw) -> list[Question]:
+def _questions(chart: ChartData, draw: Draw) -> list[Question]:
     return ask_about_values(chart, "point", draw)
 
 
-def _captions(chart: Chart, draw: Draw) -> list[str]:
+def _captions(chart: ChartData, draw: Draw) -> list[str]:
     return describe_chart(chart, "line chart")
 
 

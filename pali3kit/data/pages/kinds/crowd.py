@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from pali3kit.data.pages.canvas import BLACK, Canvas
 from pali3kit.data.pages.lexicon import Lexicon
 from pali3kit.data.pages.page import PageKind, ask
 from pali3kit.data.world import english, palette, render, vocabulary
-from pali3kit.data.world.atlas import ARTISTS, scaled_sprite
+from pali3kit.data.world.atlas import ARTISTS, OPAQUE, scaled_sprite
 from pali3kit.data.world.chance import Draw, pick, shuffled
 from pali3kit.data.world.classes import scene_classes
 from pali3kit.data.world.questions import Question
@@ -25,6 +27,7 @@ MOST_OTHERS = 8  # things of other kinds
 GRIDS = (4, 5, 6)  # cells a side, each with one thing at most
 SIGN_GRID = 6
 SPRITE = 0.78  # longer side of a thing, of its cell's; a disc under it is a sixth wider
+_FAR, _SHARE = 70, 0.35  # a difference of colours that is seen, and the share of a sprite that must have it
 SIDES = ("left of", "right of", "above", "below")
 
 Cell = tuple[int, int]  # row, column
@@ -78,9 +81,17 @@ def _countable() -> tuple[str, ...]:
     return tuple(one for one, noun in named if english.is_countable(noun) and english.is_or_are(noun) == "is")
 
 
-def _kinds(draw: Draw) -> tuple[str, list[str]]:
+@cache
+def _stands_out(emoji: str, artist: str, colour: palette.RGB) -> bool:
+    """Whether enough of a sprite differs from a colour under it."""
+    sprite = scaled_sprite(emoji, artist, 32).astype(np.int16)
+    far = np.abs(sprite[..., :3] - np.array(colour, np.int16)).max(axis=2) > _FAR
+    return bool(far[sprite[..., 3] >= OPAQUE].mean() > _SHARE)
+
+
+def _kinds(draw: Draw, artist: str, background: str) -> tuple[str, list[str]]:
     """The emoji that is counted, and three others that cannot be taken for it; often the one most like it."""
-    known = _countable()
+    known = [one for one in _countable() if _stands_out(one, artist, palette.BACKGROUNDS[background])]
     counted = pick(known, draw)
     others = [one for one in known if not vocabulary.could_be(one, counted) and not vocabulary.could_be(counted, one)]
     twins = [one for one in others if vocabulary.kind(one) == vocabulary.kind(counted)]
@@ -88,17 +99,23 @@ def _kinds(draw: Draw) -> tuple[str, list[str]]:
     return counted, [*twins[:1], *chosen[:2]] if draw() < 0.5 else chosen
 
 
+def _tiles(draw: Draw, artist: str, background: str, kinds: list[str]) -> list[str]:
+    """Colours of discs, those first on which all kinds stand out."""
+    tiles = shuffled([name for name in palette.TILES if name not in (background, "black")], draw)
+    return sorted(tiles, key=lambda name: sum(not _stands_out(one, artist, palette.TILES[name]) for one in kinds))
+
+
 def _sample(lexicon: Lexicon, draw: Draw, size: int) -> Crowd:
-    counted, others = _kinds(draw)
-    layout = pick(("plain", "discs", "sign"), draw)
-    asked = int(draw() * (MOST + 1 if layout == "plain" else MOST_COMPLEX + 1))
-    more = 0 if layout == "plain" else int(draw() * (MOST_MORE + 1))
-    extra = [pick(others, draw) for _ in range(max(int(draw() * (MOST_OTHERS + 1)), asked + more == 0))]
     artist, ground, texture, sample = lexicon.layout(
         draw, len(ARTISTS), len(palette.BACKGROUNDS), len(palette.TEXTURES), render.TEXTURE_SAMPLES
     )
     background = tuple(palette.BACKGROUNDS)[ground]
-    tiles = shuffled([name for name in palette.TILES if name not in (background, "black")], draw)
+    counted, others = _kinds(draw, ARTISTS[artist], background)
+    layout = pick(("plain", "discs", "sign"), draw)
+    asked = int(draw() * (MOST + 1 if layout == "plain" else MOST_COMPLEX + 1))
+    more = 0 if layout == "plain" else int(draw() * (MOST_MORE + 1))
+    extra = [pick(others, draw) for _ in range(max(int(draw() * (MOST_OTHERS + 1)), asked + more == 0))]
+    tiles = _tiles(draw, ARTISTS[artist], background, [counted, *others])
     sign, grid = None, SIGN_GRID
     if layout == "sign":
         cells, plate = _sides(draw, asked, more, len(extra))

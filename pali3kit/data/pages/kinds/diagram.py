@@ -121,10 +121,8 @@ def _draw_leader(facts: Diagram, canvas: Canvas, number: int, point: tuple[int, 
     draw_line(canvas, point, (row, edge), BLACK, canvas.px(1))
     canvas.fill((point[0] - dot, point[1] - dot, point[0] + dot, point[1] + dot), BLACK, dot)
     x = edge + canvas.px(-2 if left else 2)
-    face = "bold" if facts.lettered else "sans"
-    canvas.text(
-        facts.labels[number], row - em // 2, x, face=face, align="right" if left else "left", width=canvas.px(26)
-    )
+    face, room = "bold" if facts.lettered else "sans", (x if left else canvas.size - x) - 2
+    canvas.text(facts.labels[number], row - em // 2, x, face=face, align="right" if left else "left", width=room)
 
 
 DIAGRAM = PageKind(

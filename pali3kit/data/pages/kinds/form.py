@@ -157,8 +157,9 @@ def _questions(facts: _Form, draw: Draw) -> list[Question]:
     asked.append(ask(pick(("what is the title of the form?", "what form is this?"), draw), facts.title, "choice"))
     if facts.ticks:
         label, options, ticked = facts.ticks
-        ways = (f"which box is ticked at {label.lower()}?", f"what is ticked for {label.lower()}?")
-        asked.append(ask(pick(ways, draw), options[ticked], "choice"))
+        name = label.lower()
+        text = pick((f"which box is ticked at {name}?", f"what is ticked for {name}?"), draw)
+        asked.append(ask(text, options[ticked], "choice"))
         others = [option for number, option in enumerate(options) if number != ticked]
         yes = draw() < 0.5
         option = options[ticked] if yes else pick(others, draw)

@@ -73,7 +73,7 @@ def _questions(facts: Screen, draw: Draw) -> list[Question]:
     asked += [ask("what is the price?", widget.text, "text") for widget in facts.of_kind("price")]
     asked += [ask("what does the dialog ask?", widget.text, "text") for widget in facts.of_kind("dialog")]
     chosen = [widget.text for widget in facts.of_kind("tab") if widget.on]
-    asked += [ask("which tab is selected?", text, "text") for text in chosen]
+    asked += [ask("which tab is selected?", text, "choice") for text in chosen]
     rows = facts.of_kind("row")
     if rows:
         row = pick(rows, draw)

@@ -39,7 +39,7 @@ def read(drawing):
 
 @pytest.fixture(scope="module")
 def pages():
-    return drawn_pages("cover", 300)
+    return drawn_pages("cover", 200)
 
 
 def test_answers_are_those_of_a_reader(pages):

@@ -53,7 +53,7 @@ def answer(question, title, values, boxes):
 
 @pytest.fixture(scope="module")
 def pages():
-    return drawn_pages("form", 300)
+    return drawn_pages("form", 200)
 
 
 def test_answers_are_those_of_a_reader(pages):

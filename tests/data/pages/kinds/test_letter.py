@@ -21,7 +21,7 @@ def read(drawing):
 
 @pytest.fixture(scope="module")
 def pages():
-    return drawn_pages("letter", 300)
+    return drawn_pages("letter", 200)
 
 
 def test_answers_are_those_of_a_reader(pages):

@@ -47,7 +47,7 @@ def answer(question, heading, printed, icons):
 
 @pytest.fixture(scope="module")
 def pages():
-    return drawn_pages("poster", 300)
+    return drawn_pages("poster", 200)
 
 
 def test_answers_are_those_of_a_reader(pages):

@@ -49,7 +49,7 @@ def answer(question, read):
 
 @pytest.fixture(scope="module")
 def pages():
-    return drawn_pages("receipt", 300)
+    return drawn_pages("receipt", 200)
 
 
 def test_answers_are_those_of_a_reader(pages):

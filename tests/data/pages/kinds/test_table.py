@@ -42,7 +42,7 @@ def answer(question, title, rows, cells):
 
 @pytest.fixture(scope="module")
 def pages():
-    return drawn_pages("table", 300)
+    return drawn_pages("table", 200)
 
 
 def test_answers_are_those_of_a_reader(pages):
