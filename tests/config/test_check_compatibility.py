@@ -57,8 +57,8 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.transfer.benchmarks.txtvqa=9"],
          "stages.transfer.benchmarks: unknown benchmark 'txtvqa'. Did you mean 'textvqa'?"),
         (["stages.transfer.benchmarks.zzz=9"], "stages.transfer.benchmarks: unknown benchmark 'zzz'. Choose "
-         "from ai2d, chartqa, coco, docvqa, infovqa, ocrvqa, okvqa, refcoco, screen2words, stvqa, tallyqa, textcaps, "
-         "textvqa, vqav2, widgetcap, xm3600."),
+         "from activitynet, activitynet_qa, ai2d, chartqa, coco, docvqa, infovqa, msrvtt, msrvtt_qa, nextqa, ocrvqa, "
+         "okvqa, refcoco, screen2words, smit, stvqa, tallyqa, textcaps, textvqa, vatex, vqav2, widgetcap, xm3600."),
         (["stages.transfer.benchmarks.refcocog=9"],
          "stages.transfer.benchmarks: 'refcocog' shares the transfer of 'refcoco': set that one instead."),
         (["stages.finetune.optimizer.name=adamx"],

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from errno import EINVAL
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
+    from typing_extensions import Buffer
 
 VERSION = 1
 """To be increased when the same file gives other frames, so that artifacts made from them are recomputed."""
@@ -143,7 +144,8 @@ def _frame_times(container: InputContainer, stream: VideoStream) -> FrameTimes:
     """Read the time stamps of all packets, without decoding them."""
     if stream.time_base is None:
         raise DataError("its frames have no unit of time")
-    found, end = [], 0
+    found: list[tuple[int, bool]] = []
+    end = 0
     for packet in container.demux(stream):
         if not packet.size or packet.is_discard:  # the last one, which is empty; cut off by an edit list
             continue
@@ -224,7 +226,7 @@ def _upright(frame: VideoFrame) -> np.ndarray:
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return pixels
-    a, b, _, c, d = np.frombuffer(bytes(matrix), np.int32)[:5].tolist()
+    a, b, _, c, d = np.frombuffer(bytes(cast("Buffer", matrix)), np.int32)[:5].tolist()
     if b == c == 0:
         across, down = a, d
     elif a == d == 0:

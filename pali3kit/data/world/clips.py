@@ -88,10 +88,10 @@ def compose_clip(emoji: Sequence[str], artist: str, size: int, seed: int, split:
     """Clip `index` of a split, a function of the arguments alone."""
     rng = np.random.Generator(np.random.PCG64([CLIPS_VERSION, seed, SPLITS.index(split), index]))
     first, second = (emoji[number] for number in rng.choice(len(emoji), 2, replace=False))
-    scene = Scene(
-        split, index, size, artist, choice(rng, tuple(palette.BACKGROUNDS)), choice(rng, palette.TEXTURES), (), (),
-        int(rng.integers(-14, 15)), (int(rng.integers(render.TEXTURE_SAMPLES)), *map(int, rng.integers(size, size=2))),
-    )  # fmt: skip
+    background, texture = choice(rng, tuple(palette.BACKGROUNDS)), choice(rng, palette.TEXTURES)
+    shade, sample = int(rng.integers(-14, 15)), int(rng.integers(render.TEXTURE_SAMPLES))
+    y, x = (int(side) for side in rng.integers(size, size=2))
+    scene = Scene(split, index, size, artist, background, texture, (), (), shade, (sample, y, x))
     kind = choice(rng, tuple(KINDS))
     return KINDS[kind](partial(WorldClip, kind), scene, rng, first, second)
 

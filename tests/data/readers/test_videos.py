@@ -53,7 +53,7 @@ HEAD = "video,question,answer,qid,type\n"
         ("msrvtt",
          {"videos": [GOOD_VIDEO, {"split": "train"}], "sentences": [{"video_id": "video1", "caption": "a dog"}] * 30
           + [{"video_id": "video1", "caption": " "}]},
-         ["set: videos[1]: no field 'video_id'. Did you mean 'split'?", "set: sentences[30]: 'caption' is blank."]),
+         ["set: videos[1]: no field 'video_id'. Choose from split.", "set: sentences[30]: 'caption' is blank."]),
         ("msrvtt_qa", [GOOD, {**GOOD, "video_id": "1"}, {**GOOD, "answer": ""}],
          ["set: questions[1]: 'video_id' should be a whole number, not the text '1'.",
           "set: questions[2]: 'answer' is blank."]),
@@ -74,8 +74,7 @@ HEAD = "video,question,answer,qid,type\n"
 def test_what_is_wrong_is_told(
     name: str, content: Any, wrong: list[str], opened: Callable[..., AnnotatedSource]
 ) -> None:
-    found = told(opened(name, content))
-    assert [line.split(". Did")[0] for line in found] == [line.split(". Did")[0] for line in wrong]
+    assert told(opened(name, content)) == wrong
 
 
 def test_questions_need_their_answers(opened: Callable[..., AnnotatedSource], tmp_path: Path) -> None:
