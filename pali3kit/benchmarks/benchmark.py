@@ -200,6 +200,11 @@ class Benchmark:
         return f"{_EMBEDDED if source == 'world' else task.rpartition('.')[0] or source}/{self.name}"
 
     @property
+    def bounded(self) -> bool:
+        """Whether the scores of single answers lie between 0 and 100."""
+        return self.right_or_wrong or self.unit.endswith("%")
+
+    @property
     def transfer(self) -> str:
         """The benchmark whose fine-tuned model is measured."""
         return self.transfer_of or self.name

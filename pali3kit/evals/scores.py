@@ -92,6 +92,8 @@ class Prediction(TypedDict, total=False):
     """A line of `predictions.jsonl`: an example, the answer and its score. Regions also have boxes (y0, x0, y1, x1) in
     pixels and masks as runs (y, x, length), which the report draws.
 
+    `parts` has the score in each column of a benchmark that scores an answer in several ways.
+
     An example of one image has its number as `image`, others have `images`: `image_numbers` reads both.
     """
 
@@ -105,6 +107,8 @@ class Prediction(TypedDict, total=False):
     id: int | str
     ocr_words: Sequence[int]
     group: str
+    attributes: Mapping[str, str]
+    parts: Mapping[str, float]
     score: float | None
     box: Sequence[int]
     mask: Sequence[Sequence[int]]

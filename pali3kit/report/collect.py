@@ -33,6 +33,8 @@ from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row,
 from pali3kit.report.notes import notes
 from pali3kit.report.paper import PaperTable
 from pali3kit.report.samples import choose_examples
+from pali3kit.report.slice_text import slice_notes
+from pali3kit.report.slices import slice_tables
 from pali3kit.report.statistics import Verdict, delta, interval, verdict
 
 TRANSFER = "transfer"  # the stage after which steps without a suffix measure
@@ -64,8 +66,10 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         config={
             each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
         },
+        slices=tuple(slice_tables(arms, artifacts, sets, experiment)),
     )
-    return replace(report, notes=(*notes(report, uncovered(arms)), *_without_curves(graph, artifacts, needed)))
+    found = (*notes(report, uncovered(arms)), *slice_notes(report), *_without_curves(graph, artifacts, needed))
+    return replace(report, notes=found)
 
 
 def _without_curves(graph: Graph, artifacts: ArtifactReader, needed: Collection[str]) -> Iterator[str]:

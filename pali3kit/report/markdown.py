@@ -8,6 +8,7 @@ from pali3kit.report.axes import NumericAxis
 from pali3kit.report.correlation import NOTE, correlation_table
 from pali3kit.report.escaping import escape_markdown
 from pali3kit.report.model import Report, ResultTable
+from pali3kit.report.slice_text import slice_grids
 from pali3kit.report.table import describe_setting, lines
 
 
@@ -19,6 +20,8 @@ def to_markdown(report: Report, charts: Sequence[str] = ()) -> str:
         body = [[line.label, *line.cells] for line in lines(report, table)]
         blocks += [f"## {escape_markdown(table.title)}", _grid(header, body)]
         blocks += _along(table, charts[index] if charts else "")
+    for grid in slice_grids(report):
+        blocks += [f"### {escape_markdown(grid.title)}", _grid(grid.header, grid.rows)]
     blocks.append("\n".join(f"- {escape_markdown(note)}" for note in report.notes))
     return "\n\n".join(blocks) + "\n"
 

@@ -22,7 +22,7 @@ from pali3kit.images.decode import Size, decode_mask, read_size
 
 ANNOTATIONS = ("caption", "captions", "questions", "things", "words", "labels")
 FIELDS = {
-    "": ("image", "images", "split", "height", "width", *ANNOTATIONS),
+    "": ("image", "images", "split", "height", "width", "attributes", *ANNOTATIONS),
     "questions": ("question", "answers", "language"),
     "things": ("label", "bbox", "mask", "expressions"),
     "words": ("text", "bbox"),
@@ -69,6 +69,7 @@ class LineParser:
             things=tuple(self._things(entry, size, where)),
             labels=_texts(entry.get("labels"), f"{where}: 'labels'"),
             more_images=tuple(more),
+            attributes=_attributes(entry, where),
         )
         told = (record.captions, record.questions, record.things, record.labels, "".join(w.text for w in record.words))
         if not any(told):
@@ -145,6 +146,7 @@ def single_record(record: Record, number: int) -> Record:
         questions=questions,
         things=things,
         more_images=record.more_images,
+        attributes=record.attributes,
     )
 
 
@@ -205,6 +207,12 @@ def _meant(name: str, known: tuple[str, ...]) -> str:
         return ""
     close = get_close_matches(name.casefold(), known, n=1, cutoff=ALIKE)
     return close[0] if close and close[0][0] == name[0].casefold() else ""
+
+
+def _attributes(entry: Entry, where: str) -> dict[str, str]:
+    value = entry.get("attributes")
+    known = [] if value is None else typed(value, dict, f"{where}: 'attributes'").items()
+    return {name: typed(text, str, f"{where}: attributes: '{name}'") for name, text in known if text is not None}
 
 
 def _words(entry: Entry, size: Size | None, where: str) -> Iterator[Word]:
