@@ -109,6 +109,10 @@ class Benchmark:
         ocr: whether its prompts may have the words of an external OCR system (`data.ocr`).
         right_or_wrong: whether a single answer is right or wrong; a caption is scored by degrees.
         transfer_of: the benchmark whose fine-tuned model it is measured on; "" for one of its own.
+        answered_by: the benchmark whose fine-tuned model answers it, on images of its own, where there is nothing to
+            train on; "" for that of its own transfer.
+        text_scorers: whether its answers are rated by `evaluation.text_scorers`; each is a column, its `part`.
+        parity: whether the probabilities of given texts are compared (`evaluation.parity`), and nothing is generated.
         submission: the format of the server that scores its test split, if there is one.
         sets: sections of `evaluation` that name the sets it is measured on.
         reads_texts: whether it needs a text tower.
@@ -135,6 +139,9 @@ class Benchmark:
     ocr: bool = False
     right_or_wrong: bool = True
     transfer_of: str = ""
+    answered_by: str = ""
+    text_scorers: bool = False
+    parity: bool = False
     submission: Submission | None = None
     sets: tuple[_Section, ...] = ()
     reads_texts: bool = False
@@ -208,6 +215,11 @@ class Benchmark:
     def transfer(self) -> str:
         """The benchmark whose fine-tuned model is measured."""
         return self.transfer_of or self.name
+
+    @property
+    def model_of(self) -> str:
+        """The benchmark whose fine-tuned model answers it."""
+        return self.answered_by or self.transfer
 
     @property
     def column_names(self) -> tuple[str, ...]:

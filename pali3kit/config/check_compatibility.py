@@ -11,7 +11,9 @@ from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.available_tasks import names_of
 from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor, recipe_of, trains_stage_1
 from pali3kit.config.check_data import check_data
+from pali3kit.config.check_parity import check_parity
 from pali3kit.config.check_slices import check_slices
+from pali3kit.config.check_text_scorers import check_text_scorers
 from pali3kit.config.check_weights import check_exists
 from pali3kit.config.component import Component
 from pali3kit.config.encoder import encoder
@@ -188,7 +190,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[KeyProblem]:
 
 CHECKS: tuple[Callable[[Experiment], Iterator[KeyProblem]], ...] = (
     from_saved, _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, check_data, check_root,
-    check_slices, _world,
+    check_slices, check_text_scorers, check_parity, _world,
     _vocabulary, _stages, encoder,
 )  # fmt: skip
 """All checks of a cell."""

@@ -40,7 +40,7 @@ def public_sets(tree: Node) -> Node | None:
     asked += [*own.value] if own is not None and isinstance(own.value, dict) else []
     known = BENCHMARK.names()
     found = [BENCHMARK.find(name) for name in asked if name in known]
-    found += [BENCHMARK.find(each.transfer) for each in found if each.transfer in known]
+    found += [BENCHMARK.find(name) for each in found for name in (each.transfer, each.model_of) if name in known]
     layer, with_words = Node({}, root.where), _reads_published_words(tree)
     for benchmark in found:
         for public in benchmark.public:

@@ -245,7 +245,7 @@ class _RecordTask:
             assert record is not None
             self.source.skips.add(_named(record.name, error))
             return None
-        if example is not None and not example.target.strip() and not example.hidden:
+        if example is not None and not (example.target.strip() or example.hidden or example.free):
             assert record is not None
             self.source.skips.add(f"{record.name}: an empty target of task '{self.name}'")
             return None

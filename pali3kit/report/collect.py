@@ -32,6 +32,7 @@ from pali3kit.report.means import mean_columns, mean_scores
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
 from pali3kit.report.paper import PaperTable
+from pali3kit.report.responsible import responsible_notes
 from pali3kit.report.samples import choose_examples
 from pali3kit.report.slice_text import slice_notes
 from pali3kit.report.slices import slice_tables
@@ -68,8 +69,8 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         },
         slices=tuple(slice_tables(arms, artifacts, sets, experiment)),
     )
-    found = (*notes(report, uncovered(arms)), *slice_notes(report), *_without_curves(graph, artifacts, needed))
-    return replace(report, notes=found)
+    told = (*notes(report, uncovered(arms)), *slice_notes(report), *responsible_notes(report))
+    return replace(report, notes=(*told, *_without_curves(graph, artifacts, needed)))
 
 
 def _without_curves(graph: Graph, artifacts: ArtifactReader, needed: Collection[str]) -> Iterator[str]:

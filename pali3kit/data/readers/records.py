@@ -258,7 +258,7 @@ class _RecordsTask:
 @SOURCE.register(
     "records",
     "your own: JSON lines of images with captions, questions, things, masks, words",
-    annotations=("captions", "questions", "things", "words", "masks", "expressions", "labels"),
+    annotations=("captions", "questions", "things", "words", "masks", "expressions", "labels", "attributes"),
     files=("path", "test"),
     folders=("images", "test_images"),
     test_options=("test", "test_split"),

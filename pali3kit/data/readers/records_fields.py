@@ -71,7 +71,14 @@ class LineParser:
             more_images=tuple(more),
             attributes=_attributes(entry, where),
         )
-        told = (record.captions, record.questions, record.things, record.labels, "".join(w.text for w in record.words))
+        told = (
+            record.captions,
+            record.questions,
+            record.things,
+            record.labels,
+            record.attributes,
+            "".join(w.text for w in record.words),
+        )
         if not any(told):
             raise DataError(f"{where}: all of its annotations are blank.")
         return record
@@ -159,6 +166,7 @@ def count_annotations(entry: Entry, language: str) -> Counter[str]:
         words=len(_listed(entry, "words")),
         things=len(things_of(entry)),
         labels=_count_texts(entry.get("labels")),
+        attributes=isinstance(entry.get("attributes"), dict),
     )
     for name in ("caption", "captions"):
         value = entry.get(name)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import recipe_of
+from pali3kit.config.component import Component
+from pali3kit.config.parity import Parity
 from pali3kit.config.root import task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import languages_of
+from pali3kit.plan.content import files_digest, languages_of
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import TextConfig, image_set_of, image_size_of, text_fields, words_read
 from pali3kit.plan.step import Step
@@ -21,7 +24,8 @@ class Config(TextConfig):
     """The `benchmark`, measured `after` a stage on up to `limit` examples of `test` images.
 
     `task` is the source's task if its name is not the benchmark's task. `published`: whether the source is the
-    benchmark's own data set (`data.benchmarks`), not another in its place.
+    benchmark's own data set (`data.benchmarks`), not another in its place. `text_scorer_data` is the digest of the
+    files of `text_scorers`.
     """
 
     benchmark: str
@@ -32,6 +36,9 @@ class Config(TextConfig):
     constrained: bool = False
     task: str = ""
     published: bool = False
+    text_scorers: Mapping[str, Component] = field(default_factory=dict)
+    text_scorer_data: str = ""
+    parity: Parity | None = None
 
     @property
     def label(self) -> str:
@@ -57,7 +64,15 @@ def evaluation_config(experiment: Experiment, benchmark: str, after: str, image_
         constrained=definition.regions and evaluation.constrained,
         task=experiment.data.tasks.get(benchmark, "" if task == definition.task else task),
         published=bool(images.benchmark),
+        text_scorers=evaluation.text_scorers if definition.text_scorers else {},
+        text_scorer_data=_text_scorer_data(evaluation.text_scorers) if definition.text_scorers else "",
+        parity=evaluation.parity if definition.parity else None,
     )
+
+
+def _text_scorer_data(scorers: Mapping[str, Component]) -> str:
+    """The digests of the files that scorers of texts name, each once, in their order."""
+    return " ".join(filter(None, (files_digest(part.options.get("path")) for part in scorers.values())))
 
 
 def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
@@ -71,7 +86,7 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
 
 def _measured_model(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
     """The step of the measured model, and the step of stage 2 that tuned its encoder, if any."""
-    transfer = BENCHMARK.find(benchmark).transfer
+    transfer = BENCHMARK.find(benchmark).model_of
     if after == "transfer":
         return cell.step("transfer", benchmark=transfer), cell.start_step(transfer)
     tuned = cell.tuned_step(transfer) if after == "resolution" else None
@@ -80,7 +95,7 @@ def _measured_model(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, 
 
 def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
     """The number of beams: that of the transfer's recipe if it sets one, else `evaluation.beams`."""
-    beams = recipe_of(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
+    beams = recipe_of(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).model_of).beams
     return beams if after == "transfer" and beams is not None else cell.experiment.evaluation.beams
 
 
