@@ -19,7 +19,7 @@ from pali3kit.report.model import Slice, SliceTable
 from pali3kit.report.slice_statistics import LEVEL, chance_of_differences, difference_bounds, mean_bounds
 
 _Key = tuple[tuple[int, ...], str, str, str]
-_Scored = tuple[Mapping[str, str], float]
+Scored = tuple[Mapping[str, str], float]
 """The attributes of an example, and its score: the mean over seeds."""
 
 
@@ -44,14 +44,14 @@ def slice_tables(
                 for label, examples in scored.items():
                     if any(attribute in attributes for attributes, _ in examples):
                         yield replace(
-                            _table(examples, attribute, by, declared, least, column),
+                            slice_table(examples, attribute, by, declared, least, column.benchmark.bounded),
                             column=f"{column.name}{at}{after}",
                             title=column.title + (f", after {after}" if after else ""),
                             label=label,
                         )
 
 
-def _scored(arm: Arm, name: str, column: ReportColumn, artifacts: ArtifactReader) -> list[_Scored]:
+def _scored(arm: Arm, name: str, column: ReportColumn, artifacts: ArtifactReader) -> list[Scored]:
     """The examples of a column that all seeds have, with their mean scores."""
     digests = {step.digest: step for step in arm.steps[name].values() if artifacts.folder(step) is not None}
     seeds = [_by_example(artifacts.predictions(step), column) for step in digests.values()]
@@ -61,7 +61,7 @@ def _scored(arm: Arm, name: str, column: ReportColumn, artifacts: ArtifactReader
     return [(seeds[0][key][0], sum(seed[key][1] for seed in seeds) / len(seeds)) for key in shared]
 
 
-def _by_example(rows: Iterable[Prediction], column: ReportColumn) -> dict[_Key, _Scored]:
+def _by_example(rows: Iterable[Prediction], column: ReportColumn) -> dict[_Key, Scored]:
     """The scores of a column's examples, those of equal examples averaged."""
     found: dict[_Key, tuple[Mapping[str, str], list[float]]] = {}
     for row in rows:
@@ -72,16 +72,25 @@ def _by_example(rows: Iterable[Prediction], column: ReportColumn) -> dict[_Key, 
     return {key: (attributes, sum(scores) / len(scores)) for key, (attributes, scores) in found.items()}
 
 
-def _table(
-    examples: Sequence[_Scored],
+def slice_table(
+    examples: Sequence[Scored],
     attribute: str,
     by: Sequence[str],
     declared: Attributes,
     least: int,
-    column: ReportColumn,
+    bounded: bool,
 ) -> SliceTable:
-    """The slices of one attribute. Intervals hold together for all slices of all attributes in `by`."""
-    bounded = column.benchmark.bounded and all(0 <= score <= 100 for _, score in examples)
+    """The slices of one attribute, of a column and an arm without names.
+
+    Args:
+        examples: with their scores.
+        attribute: whose values are the slices.
+        by: all attributes that are looked at: intervals hold together for all their slices, tests for all of them.
+        declared: the known values of attributes, in order.
+        least: the least number of examples of a slice with a score.
+        bounded: whether scores lie between 0 and 100 by their definition.
+    """
+    bounded = bounded and all(0 <= score <= 100 for _, score in examples)
     sizes = _sizes(examples, by, least)
     slices = _slices(examples, attribute, declared.get(attribute, ()), least, bounded, sum(map(len, sizes.values())))
     known = [each for each in slices if each.value and each.mean is not None]
@@ -108,11 +117,11 @@ def _table(
     )
 
 
-def _samples(examples: Sequence[_Scored], attribute: str, value: str) -> np.ndarray:
+def _samples(examples: Sequence[Scored], attribute: str, value: str) -> np.ndarray:
     return np.array([score for told, score in examples if told.get(attribute, "") == value], np.float64)
 
 
-def _sizes(examples: Sequence[_Scored], by: Sequence[str], least: int) -> dict[str, list[str]]:
+def _sizes(examples: Sequence[Scored], by: Sequence[str], least: int) -> dict[str, list[str]]:
     """The values of each attribute that enough examples have, "" for an unknown one."""
     found = {}
     for attribute in by:
@@ -123,7 +132,7 @@ def _sizes(examples: Sequence[_Scored], by: Sequence[str], least: int) -> dict[s
 
 
 def _slices(
-    examples: Sequence[_Scored],
+    examples: Sequence[Scored],
     attribute: str,
     declared: Sequence[str],
     least: int,
