@@ -5,7 +5,7 @@ The method is recalled (benchmarks.md §7.2), and the list of occupations is our
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import NATS, Benchmark, Chart, Column, PublicSet
+from pali3kit.benchmarks.benchmark import NATS, Benchmark, Column, PublicSet
 
 CELEBA = Benchmark(
     name="celeba",
@@ -31,5 +31,4 @@ CELEBA = Benchmark(
     right_or_wrong=False,
     answered_by="coco",
     parity=True,
-    charts=(Chart(kind="bars", title="{title}, by text", prefix="gap/"),),
 )

@@ -34,7 +34,8 @@ def responsible_notes(report: Report) -> Iterator[str]:
             f"{first}, less that of {second}, in nats a token, end token included: above 0 they are more probable for "
             f"{second}, 0 is parity. The list of the paper could not be read."
         )
-    if any(benchmark.answered_by for benchmark in asked):
+    measured = {column.name.partition(".")[0] for table in report.tables for column in table.columns}
+    if any(benchmark.answered_by and benchmark.name in measured for benchmark in asked):  # not an embedded counterpart
         yield PERCEIVED
 
 
