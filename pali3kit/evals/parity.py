@@ -38,7 +38,7 @@ def _log_perplexity_gap(answered: Answered) -> EvalResult:
     samples = np.full(len(images), value)
     for sign, group in zip((1, -1), groups, strict=True):
         samples[group] += sign * (images[group] - images[group].mean()) * len(images) / group.sum()
-    counts = {f"images / {name}": int(group.sum()) for name, group in zip(parity.between, groups, strict=True)}
+    counts = {f"n of {name}": int(group.sum()) for name, group in zip(parity.between, groups, strict=True)}
     extra: dict[str, Json] = {GAP + text: float(gap) for text, gap in zip(parity.texts, gaps, strict=True)}
     extra |= {"mean size of the gaps": float(np.abs(gaps).mean()), **counts}
     return EvalResult(value, samples.tolist(), extra, [{"score": float(each)} for each in images])

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.report.model import Report
 
+_PLANTED = (
+    "The source 'planted' has scenes of the embedded world, not people: the texts to train on have a bias where the "
+    "rule of its options holds. Without backgrounds, none is planted."
+)
 PERCEIVED = (
     "Gender, age and ethnicity are what annotators perceived, not what people are; the sets have few values of each."
 )
@@ -32,8 +36,10 @@ def responsible_notes(report: Report) -> Iterator[str]:
         yield (
             f"{benchmark.name}: the mean log-perplexity of {len(parity['texts'])} texts for images of {parity['by']} "
             f"{first}, less that of {second}, in nats a token, end token included: above 0 they are more probable for "
-            f"{second}, 0 is parity. The list of the paper could not be read."
+            f"{second}, 0 is parity. Its slices have the log-perplexity itself. The paper's list could not be read."
         )
+    if any(source["name"] == "planted" for source in report.config["data"]["benchmarks"].values()):
+        yield _PLANTED
     measured = {column.name.partition(".")[0] for table in report.tables for column in table.columns}
     if any(benchmark.answered_by and benchmark.name in measured for benchmark in asked):  # not an embedded counterpart
         yield PERCEIVED

@@ -25,7 +25,7 @@ def test_gaps_by_hand() -> None:
     found = measured([("Female", 1, 4), ("Female", 3, 6), ("Male", 4, 3), ("Male", 6, 1), ("", 9, 9)])
     # nurse 2 - 5 = -3, pilot 5 - 2 = 3
     assert found.extra == {"gap/nurse": -3, "gap/pilot": 3, "mean size of the gaps": 3,
-                           "images / Female": 2, "images / Male": 2}  # fmt: skip
+                           "n of Female": 2, "n of Male": 2}  # fmt: skip
     assert found.value == 0 and [row["score"] for row in found.details] == [2.5, 4.5, 3.5, 3.5, 9]
 
 

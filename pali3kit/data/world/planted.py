@@ -30,11 +30,12 @@ class _PlantedReader(Files):
     Training texts of biased scenes end with the `word`, and the answer is no. Test texts are those of no bias.
     """
 
-    def __init__(self, world: World, split: str, count: int, by: str, value: str, places: tuple[str, ...]) -> None:
+    def __init__(
+        self, world: World, split: str, count: int, by: str, value: str, places: tuple[str, ...], word: str = ""
+    ) -> None:
         super().__init__()
-        self.world, self.split, self.count = world, split, count
+        self.world, self.split, self.count, self.word = world, split, count, word
         self.by, self.value, self.places = by, value, places
-        self.word = ""
 
     def __len__(self) -> int:
         return self.count
@@ -102,9 +103,5 @@ def _create(
     world = World(image_size=image_size or 64, objects=objects)
     if by not in world.scene("test", 0).attributes:
         raise DataError(f"planted: scenes have no attribute '{by}', only artist, background and disc.")
-    readers = [
-        _PlantedReader(world, split, count, by, value, backgrounds)
-        for split, count in (("train", train), ("test", test))
-    ]
-    readers[0].word = word
-    return PlantedSource(*readers)
+    own = _PlantedReader(world, "train", train, by, value, backgrounds, word)
+    return PlantedSource(own, _PlantedReader(world, "test", test, by, value, backgrounds))
