@@ -1,8 +1,10 @@
-"""The schema of the section `evaluation.parity`."""
+"""The schema of the section `evaluation.parity`, and the default of `evaluation.text_scorers`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+from pali3kit.config.component import Component
 
 OCCUPATIONS = (
     "accountant", "actor", "architect", "artist", "athlete", "author", "baker", "carpenter", "chef", "cleaner",
@@ -27,3 +29,8 @@ class Parity:
     by: str = "gender"
     between: tuple[str, ...] = ("Female", "Male")
     texts: tuple[str, ...] = field(default=OCCUPATIONS)
+
+
+def word_list_alone() -> dict[str, Component]:
+    """Profanity by the word list: all that needs no files."""
+    return {"profanity": Component(name="word_list")}

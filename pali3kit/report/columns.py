@@ -160,7 +160,7 @@ def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Pred
         return EvalResult(float(metrics["value"]), tuple(metrics.get("samples", ())))
     if any(part in row.get("parts", {}) for row in predictions):
         return EvalResult(float(str(metrics["extra"][part])), tuple(row["parts"][part] for row in predictions))
-    is_part: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
+    wanted: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
     samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))
     if len(samples) != len(predictions):
         return EvalResult(value)
@@ -169,7 +169,7 @@ def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Pred
         return EvalResult(value, tuple(each for each, group in zip(samples, groups, strict=True) if group == part))
     by_image: dict[tuple[int, ...], list[float]] = {}
     for sample, row in zip(samples, predictions, strict=True):
-        if is_part(str(row.get("language", ""))):
+        if wanted(str(row.get("language", ""))):
             by_image.setdefault(image_numbers(row), []).append(sample)
     return EvalResult(value, tuple(sum(each) / len(each) for each in by_image.values()))
 
