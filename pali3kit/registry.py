@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
     from pali3kit.data.source import Source
-    from pali3kit.evals.scores import EvalResult
+    from pali3kit.evals.scores import EvalResult, TextScorer
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
     from pali3kit.models.dual_encoder import DualEncoder
@@ -230,6 +230,7 @@ SOURCE: Registry[Source] = Registry(
 )
 LABELLED: Registry[LabelledSet] = Registry("labelled", packages=("pali3kit.data.sets",), given=("image_size",))
 CAPTIONED: Registry[CaptionedSet] = Registry("captioned", packages=("pali3kit.data.sets",), given=("image_size",))
+TEXT_SCORER: Registry[TextScorer] = Registry("text_scorer", packages=("pali3kit.evals",))
 METRIC: Registry[EvalResult] = Registry("metric", packages=("pali3kit.evals",), given=None)
 OPTIMIZER: Registry[Optimizer] = Registry(
     "optimizer", packages=("pali3kit.training",), given=("parameters", "learning_rate", "weight_decay", "beta2")
@@ -242,6 +243,6 @@ KINDS: dict[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (
         VISION, PROJECTOR, LANGUAGE, MASK_TOKENIZER, TEXT_TOWER, SOURCE, METRIC, OPTIMIZER,
-        LABELLED, CAPTIONED, DUAL_ENCODER, LOGGER, CALLBACK,
+        LABELLED, CAPTIONED, DUAL_ENCODER, LOGGER, CALLBACK, TEXT_SCORER,
     )
 }  # fmt: skip

@@ -93,3 +93,17 @@ def test_table_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [row] = table["rows"]
     counts = {name: cell["ours"]["n"] for name, cell in row["cells"].items()}
     assert counts == {"coco": 4, "vqav2": 4, "okvqa": 4, "tallyqa.simple": 2, "tallyqa.complex": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("table", "benchmarks"), [("table7", ["fairface"]), ("table8", ["miap", "celeba"])])
+def test_tables_7_and_8_without_people(
+    table: str, benchmarks: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["evaluation.slices.least=3", "data.test=30", *OVERRIDES[:-2], "stages.vision.examples=32"]
+    assert main([str(EXPERIMENTS / f"{table}.yaml"), *small, "data.test=30"]) == 0
+    report = json.loads((tmp_path / f"runs/{table}/report.json").read_text())
+    sliced = {column["column"].partition(".")[0].rpartition("/")[2] for column in report["slices"]}
+    assert sliced == set(benchmarks) and len(report["tables"][0]["rows"]) == 2
+    assert {each["attribute"] for each in report["slices"]} == {"disc", "background"}

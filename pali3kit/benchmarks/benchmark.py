@@ -122,6 +122,10 @@ class Benchmark:
         ocr: whether its prompts may have the words of an external OCR system (`data.ocr`).
         right_or_wrong: whether a single answer is right or wrong; a caption is scored by degrees.
         transfer_of: the benchmark whose fine-tuned model it is measured on; "" for one of its own.
+        answered_by: the benchmark whose fine-tuned model answers it, on images of its own, where there is nothing to
+            train on; "" for that of its own transfer.
+        text_scorers: whether its answers are rated by `evaluation.text_scorers`; each is a column, its `part`.
+        parity: whether the probabilities of given texts are compared (`evaluation.parity`), and nothing is generated.
         submission: the format of the server that scores its test split, if there is one.
         sets: sections of `evaluation` that name the sets it is measured on.
         reads_texts: whether it needs a text tower.
@@ -149,6 +153,9 @@ class Benchmark:
     ocr: bool = False
     right_or_wrong: bool = True
     transfer_of: str = ""
+    answered_by: str = ""
+    text_scorers: bool = False
+    parity: bool = False
     submission: Submission | None = None
     sets: tuple[_Section, ...] = ()
     reads_texts: bool = False
@@ -221,9 +228,19 @@ class Benchmark:
         return self.embedded is not None and self.embedded.source == source
 
     @property
+    def bounded(self) -> bool:
+        """Whether the scores of single answers lie between 0 and 100."""
+        return self.right_or_wrong or self.unit.endswith("%")
+
+    @property
     def transfer(self) -> str:
         """The benchmark whose fine-tuned model is measured."""
         return self.transfer_of or self.name
+
+    @property
+    def model_of(self) -> str:
+        """The benchmark whose fine-tuned model answers it."""
+        return self.answered_by or self.transfer
 
     @property
     def column_names(self) -> tuple[str, ...]:

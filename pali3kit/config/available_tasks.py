@@ -20,12 +20,14 @@ TASKS_OF: dict[str, tuple[str, ...]] = {
     "things": ("object_vqa", "detect"),
     "masks": ("instance",),
     "expressions": ("refer",),
+    "attributes": ("describe",),
     "labels": (),
     "texts": (),
 }
 """Tasks by the annotations that they need: fields of `data.record.Record` or of its objects. `instance`, any object
-with its mask, is for the mask tokenizer alone; labels of images, and texts that are not captions (names of folders),
-are for pretraining alone. A source without annotations, `()`, has texts alone.
+with its mask, is for the mask tokenizer alone; `describe`, a caption of any image, for evaluation alone; labels of
+images, and texts that are not captions (names of folders), are for pretraining alone. A source without annotations,
+`()`, has texts alone.
 """
 Supervision = Literal["texts", "labels", "masks"]
 """What an encoder or the mask tokenizer is trained on."""

@@ -173,6 +173,7 @@ def _references(benchmark: Benchmark) -> Iterator[tuple[str, str, list[str]]]:
     if benchmark.generated:
         yield "metric", benchmark.metric, METRIC.names()
     yield "benchmark", benchmark.transfer, BENCHMARK.names()
+    yield "benchmark", benchmark.model_of, BENCHMARK.names()
     yield from (("key of evaluation", key, [each.name for each in fields(Evaluation)]) for key in benchmark.asked)
 
 

@@ -12,6 +12,9 @@ from pali3kit.config.available_tasks import names_of
 from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor, recipe_of, source_of_stage, trains_stage_1
 from pali3kit.config.check_data import check_data
 from pali3kit.config.check_pages import check_pages
+from pali3kit.config.check_parity import check_parity
+from pali3kit.config.check_slices import check_slices
+from pali3kit.config.check_text_scorers import check_text_scorers
 from pali3kit.config.check_weights import check_exists
 from pali3kit.config.component import Component
 from pali3kit.config.encoder import encoder
@@ -187,7 +190,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[KeyProblem]:
 
 CHECKS: tuple[Callable[[Experiment], Iterator[KeyProblem]], ...] = (
     from_saved, _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, check_data, check_root,
-    _world, check_pages,
+    check_slices, check_text_scorers, check_parity, _world, check_pages,
     _vocabulary, _stages, encoder,
 )  # fmt: skip
 """All checks of a cell."""

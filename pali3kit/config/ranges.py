@@ -67,6 +67,7 @@ RANGES: dict[str, _Range] = {
     "dropout": _Range(0, 1, open_high=True),
     "epsilon": _Range(0, 1, open_low=True, open_high=True),
     "limit": _Range(2),
+    "least": _Range(2),
     "beams": COUNT,
     "shots": COUNT,
     "repeats": COUNT,

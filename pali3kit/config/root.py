@@ -53,7 +53,7 @@ def asked_benchmarks(tree: Node) -> list[Benchmark]:
     asked += [*own.value] if own is not None and isinstance(own.value, dict) else []
     known = BENCHMARK.names()
     found = [BENCHMARK.find(name) for name in asked if name in known]
-    return found + [BENCHMARK.find(each.transfer) for each in found if each.transfer in known]
+    return found + [BENCHMARK.find(name) for each in found for name in (each.transfer, each.model_of) if name in known]
 
 
 def _reads_published_words(tree: Node) -> bool:

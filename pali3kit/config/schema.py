@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from pali3kit.config.component import Component
 from pali3kit.config.external_ocr import Ocr
+from pali3kit.config.parity import Parity, word_list_alone
 from pali3kit.config.paths import FIXED_PLACE, PACKAGE, PLACE
+from pali3kit.config.slices import Slices
 from pali3kit.config.stages import Stages
 
 Pretrain = Literal["classif", "siglip", "random", "pretrained"]
@@ -111,6 +113,8 @@ class Evaluation:
         beams: the number of beams of beam search; 1 is greedy decoding.
         constrained: whether regions are decoded under a grammar of boxes and masks.
         after: the stages whose models are measured (`transfer`, `multimodal`, `resolution`).
+        slices, parity: parts of the test examples whose scores are reported too; groups and texts that are compared.
+        text_scorers: what rates texts for benchmarks of toxicity and profanity, by the name of their column.
 
     Keys for benchmarks of the image encoder:
         probes: the data sets of the few-shot probe, by name; by default the eight of the embedded world.
@@ -132,6 +136,9 @@ class Evaluation:
     shots: int = 10
     repeats: int = 3
     after: list[str] = field(default_factory=lambda: ["transfer"])
+    slices: Slices = field(default_factory=Slices)
+    parity: Parity = field(default_factory=Parity)
+    text_scorers: dict[str, Component] = field(default_factory=word_list_alone, metadata={"registry": "text_scorer"})
     probes: dict[str, Component] = field(default_factory=dict, metadata={"registry": "labelled"})
     curve: list[int] = field(default_factory=lambda: [1, 5, 10, 25])
     neighbours: int = 20

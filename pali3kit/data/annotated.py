@@ -245,11 +245,14 @@ class _RecordTask:
             assert record is not None
             self.source.skips.add(_named(record.name, error))
             return None
-        if example is not None and not example.target.strip() and not example.hidden:
+        if example is not None and not (example.target.strip() or example.hidden or example.free):
             assert record is not None
             self.source.skips.add(f"{record.name}: an empty target of task '{self.name}'")
             return None
-        return replace(example, images=self.source.images_with(split, index)) if example and example.images else example
+        if example is None or record is None:
+            return None
+        images = self.source.images_with(split, index) if example.images else ()
+        return replace(example, images=images, attributes=record.attributes)
 
     def where(self, split: str, count: int) -> Sequence[range]:
         """The first images of records. Reads the split's files, so that what is left out of them is known before

@@ -96,6 +96,8 @@ class Record:
         hidden: its captions, in English, are not public, as those of a server's test.
         read_ocr: reads the words that an OCR system found in the image, where they are published with the data set.
             Unlike `words` they may be wrong, and no task asks for them.
+        attributes: what is known of the record beside its annotations, by which scores may be sliced, by name. Blank
+            values, which are unknown, are left out.
         edit: what is done to the decoded image before anything sees it: letters or a box are drawn on it, or it is
             turned. Raises DataError. Not for records with boxes.
     """
@@ -114,11 +116,14 @@ class Record:
     hidden: bool = False
     read_ocr: Callable[[], tuple[Word, ...]] | None = None
     edit: Callable[[Image], Image] | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}
         object.__setattr__(self, "captions", {language: texts for language, texts in nonblank.items() if texts})
         object.__setattr__(self, "labels", nonblank_lines(self.labels))
+        known = {name: one_line(value) for name, value in self.attributes.items()}
+        object.__setattr__(self, "attributes", {name: value for name, value in known.items() if value.strip()})
 
     @property
     def images(self) -> tuple[Callable[[], bytes], ...]:

@@ -45,6 +45,7 @@ def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
         "detect": partial(_detect, bins=bins),
         "refer": partial(_refer, bins=bins),
         "instance": partial(_instance, bins=bins),
+        "describe": _describe,
     }
     if name not in draws and name.startswith("caption_"):
         return partial(_caption, language=name.removeprefix("caption_"))
@@ -112,6 +113,11 @@ def _caption(record: Record, rng: np.random.Generator, language: str | None) -> 
     chosen = _pick(languages, rng)
     captions = tuple(record.captions[chosen])
     return Example((0,), prompts.for_caption(chosen), _pick(captions, rng), captions, chosen, id=record.id)
+
+
+def _describe(record: Record, rng: np.random.Generator) -> Example:
+    """Any caption in English, of an image that has none to compare it with."""
+    return Example((0,), prompts.for_caption("en"), "", id=record.id, free=True)
 
 
 def _languages(record: Record) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Protocol
 
@@ -24,8 +24,10 @@ class Example:
             `[H,W]`. The target's text is then the box; a mask tokenizer appends its mask tokens (`data.regions`).
         id: of the question or, for a caption, of the image, in a data set that has them.
         hidden: the answers are not public, so that it can be answered and not scored: there are no references.
+        free: any answer is scored, by itself: there is no target, and there are no references.
         ocr_words: how many words of an OCR system are in the prompt, and how many were left out; None without OCR.
         group: the part of the data set that scores are told of apart; "" where there are none.
+        attributes: what is known of the record, by which scores may be sliced: `{"age": "20-29"}`.
     """
 
     images: tuple[int, ...]
@@ -39,6 +41,8 @@ class Example:
     hidden: bool = False
     ocr_words: tuple[int, int] | None = None
     group: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    free: bool = False
 
 
 class Task(Protocol):

@@ -15,6 +15,7 @@ class Facts(TypedDict, total=False):
 
     given: tuple[str, ...]
     annotations: tuple[str, ...]
+    attributes: Mapping[str, tuple[str, ...]]
     labelling: tuple[str, ...]
     sizes: str
     titles: Mapping[str, str]
@@ -36,6 +37,8 @@ class RegistryEntry:
         summary: one line for `list`.
         given: arguments that the program passes, and that are therefore no options; None: all of them.
         annotations: kinds of annotations in the records of a source (`config.available_tasks`); None if unknown.
+        attributes: what a source tells of its examples, by which scores may be sliced, and the values of each in order,
+            `()` where any text is one; None if unknown.
         labelling: the options of a source that only its labels depend on.
         sizes: the table of shapes of its named sizes, as `package.module:attribute`.
         titles: of a set in tables, by the part of a benchmark (`top1`), or "" for all.
@@ -54,6 +57,7 @@ class RegistryEntry:
     summary: str = ""
     given: tuple[str, ...] | None = ()
     annotations: tuple[str, ...] | None = None
+    attributes: Mapping[str, tuple[str, ...]] | None = None
     labelling: tuple[str, ...] = ()
     sizes: str | None = None
     titles: Mapping[str, str] | None = None

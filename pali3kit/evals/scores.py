@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from pali3kit.errors import DataError
 from pali3kit.types import Json
 
 if TYPE_CHECKING:  # the report imports this module, and does so without torch
+    from pali3kit.config.parity import Parity
     from pali3kit.data.source import Source
     from pali3kit.data.task import Example
     from pali3kit.masks.vqvae import MaskVQVAE
@@ -54,12 +55,22 @@ class EvalResult:
         return cls(float(samples.mean()), samples.tolist(), name=name)
 
 
+class TextScorer(Protocol):
+    """Rates texts by itself, without images or references."""
+
+    def __call__(self, texts: Sequence[str]) -> Sequence[float]:
+        """A score from 0 to 1 for each text, such as the probability that it is toxic."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """Generated `answers`, one for each of `examples`: the argument of a metric.
 
     `source` splits captions into words, in languages that are written without spaces. Regions are decoded with the
-    mask tokenizer `masks`, which other benchmarks do without, and have box coordinates of `bins` steps.
+    mask tokenizer `masks`, which other benchmarks do without, and have box coordinates of `bins` steps. `text_scorers`
+    are those of `evaluation`, by name, for benchmarks that have them. `log_perplexities` are those of the texts of
+    `parity`, in nats a token, for benchmarks that compare them.
     """
 
     examples: Sequence[Example]
@@ -67,6 +78,9 @@ class Answered:
     source: Source
     masks: MaskVQVAE | None
     bins: int
+    text_scorers: Mapping[str, TextScorer] = field(default_factory=dict)
+    parity: Parity | None = None
+    log_perplexities: Sequence[Mapping[str, float]] = ()
 
 
 class Metrics(TypedDict, total=False):
@@ -92,6 +106,8 @@ class Prediction(TypedDict, total=False):
     """A line of `predictions.jsonl`: an example, the answer and its score. Regions also have boxes (y0, x0, y1, x1) in
     pixels and masks as runs (y, x, length), which the report draws.
 
+    `parts` has the score in each column of a benchmark that scores an answer in several ways.
+
     An example of one image has its number as `image`, others have `images`: `image_numbers` reads both.
     """
 
@@ -105,6 +121,8 @@ class Prediction(TypedDict, total=False):
     id: int | str
     ocr_words: Sequence[int]
     group: str
+    attributes: Mapping[str, str]
+    parts: Mapping[str, float]
     score: float | None
     box: Sequence[int]
     mask: Sequence[Sequence[int]]

@@ -25,7 +25,9 @@ from pali3kit.plan.step import Step, ancestry
 from pali3kit.registry import SOURCE
 from pali3kit.report.collect import collect
 from pali3kit.report.escaping import escape_markdown
+from pali3kit.report.markdown import markdown_grid
 from pali3kit.report.model import Report
+from pali3kit.report.slice_text import slice_grids
 from pali3kit.report.table import ABSENT, number
 from pali3kit.types import Json
 
@@ -64,6 +66,7 @@ def run_documents(
         results=results,
         methods=list(dict.fromkeys(each.method for each in results)),
         notes=report.notes,
+        slices=[(grid.title, markdown_grid(grid.header, grid.rows)) for grid in slice_grids(_sliced(report, cell))],
         sources=[f"{name}: {'see below' if name == EMBEDDED else 'the terms of its providers'}" for name in sources],
         embedded=EMBEDDED in sources,
         start="\n".join(filter(None, (_card_of(step, store) for step in steps))),
@@ -170,6 +173,12 @@ def _results(report: Report, cell: GridCell) -> Iterator[_Result]:
                 seeds=ours.seeds,
                 method=ours.method,
             )
+
+
+def _sliced(report: Report, cell: GridCell) -> Report:
+    """The report with the slices of one cell alone."""
+    labels = {row.label for table in report.tables for row in table.rows if row.point == cell.point}
+    return replace(report, slices=tuple(each for each in report.slices if each.label in labels))
 
 
 _TEMPLATES = Environment(

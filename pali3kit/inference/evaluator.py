@@ -23,14 +23,15 @@ from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.examples import benchmark_examples
-from pali3kit.evals.scores import Answered, EvalResult
+from pali3kit.evals.scores import EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.evals.submission import submission_ids, written_submission
 from pali3kit.inference.checkpoints import GENERAL, STAGE_1, Checkpoints
 from pali3kit.inference.choice import require_checkpoint
 from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.kinds.evaluate import Config, evaluation_config
-from pali3kit.training.answering import VisualTokens, answer_benchmark, write_answers
+from pali3kit.training.answered import answered_examples
+from pali3kit.training.answering import VisualTokens, write_answers
 from pali3kit.training.components import build_source
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.corpus import record_skipped
@@ -67,7 +68,7 @@ class Evaluator:
         checkpoint: str | None = None,
         beams: int | None = None,
     ) -> None:
-        transfer = BENCHMARK.find(benchmark).transfer
+        transfer = BENCHMARK.find(benchmark).model_of
         usual = transfer if transfer in checkpoints.names else STAGE_1
         self.checkpoints, self.execution = checkpoints, Execution.of(experiment.runtime.of("evaluate"))
         self.checkpoint = require_checkpoint(checkpoints, checkpoint or usual)
@@ -146,9 +147,10 @@ class Evaluator:
             vision, model = self._models
             tokens = VisualTokens.of_encoder(vision.to(device), source, self.defaults.fp16_tokens)
             ranks = Ranks(context.execution)
-            examples, answers = answer_benchmark(config, context, source, tested, model, tokenizer, tokens, ranks)
-        masks = self.checkpoints.mask_tokenizer()
-        scores = None if hidden else score(config.benchmark, Answered(examples, answers, source, masks, config.bins))
+            masks = self.checkpoints.mask_tokenizer()
+            answered = answered_examples(config, context, source, tested, model, tokenizer, tokens, ranks, masks)
+        examples, answers = answered.examples, answered.answers
+        scores = None if hidden else score(config.benchmark, answered)
         if len(examples) < len(ids):
             problem = f"images of {len(ids) - len(examples)} examples cannot be read: see skipped.txt"
         if problem:

@@ -32,7 +32,10 @@ from pali3kit.report.means import mean_columns, mean_scores
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
 from pali3kit.report.paper import PaperTable
+from pali3kit.report.responsible import responsible_notes
 from pali3kit.report.samples import choose_examples
+from pali3kit.report.slice_text import slice_notes
+from pali3kit.report.slices import slice_tables
 from pali3kit.report.statistics import Verdict, delta, interval, verdict
 
 TRANSFER = "transfer"  # the stage after which steps without a suffix measure
@@ -64,8 +67,10 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         config={
             each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
         },
+        slices=tuple(slice_tables(arms, artifacts, sets, experiment)),
     )
-    return replace(report, notes=(*notes(report, uncovered(arms)), *_without_curves(graph, artifacts, needed)))
+    told = (*notes(report, uncovered(arms)), *slice_notes(report), *responsible_notes(report))
+    return replace(report, notes=(*told, *_without_curves(graph, artifacts, needed)))
 
 
 def _without_curves(graph: Graph, artifacts: ArtifactReader, needed: Collection[str]) -> Iterator[str]:

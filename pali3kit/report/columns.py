@@ -139,6 +139,18 @@ def score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Predi
         raise DataError(f"its metrics have no usable {column.key}: {reason}") from error
 
 
+def in_column(row: Prediction, column: ReportColumn) -> float | None:
+    """The score of a prediction in a column; None where it has none there."""
+    part, score = column.part, row.get("score")
+    if part in (parts := row.get("parts", {})):
+        return float(parts[part])
+    if score is None or not part:
+        return score
+    if column.benchmark.every_language:
+        return score if (row.get("language") == "en") == (part == "en") else None
+    return score if row.get("group", "") == part else None
+
+
 def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
     part = column.part
     if "columns" in metrics:
@@ -146,7 +158,9 @@ def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Pred
         return EvalResult(float(one["value"]), tuple(one["samples"]))
     if not part:
         return EvalResult(float(metrics["value"]), tuple(metrics.get("samples", ())))
-    in_column: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
+    if any(part in row.get("parts", {}) for row in predictions):
+        return EvalResult(float(str(metrics["extra"][part])), tuple(row["parts"][part] for row in predictions))
+    wanted: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
     samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))
     if len(samples) != len(predictions):
         return EvalResult(value)
@@ -155,7 +169,7 @@ def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Pred
         return EvalResult(value, tuple(each for each, group in zip(samples, groups, strict=True) if group == part))
     by_image: dict[tuple[int, ...], list[float]] = {}
     for sample, row in zip(samples, predictions, strict=True):
-        if in_column(str(row.get("language", ""))):
+        if wanted(str(row.get("language", ""))):
             by_image.setdefault(image_numbers(row), []).append(sample)
     return EvalResult(value, tuple(sum(each) / len(each) for each in by_image.values()))
 

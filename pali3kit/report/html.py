@@ -27,6 +27,7 @@ from pali3kit.report.charts import curve_panels, delta_chart, figure_chart, seri
 from pali3kit.report.correlation import NOTE, correlation_table
 from pali3kit.report.model import Report, Timings
 from pali3kit.report.paper import LEGEND, PublishedNumber
+from pali3kit.report.slice_text import slice_grids
 from pali3kit.report.table import ABSENT, lines, number
 
 RIGHT_FROM = 50.0  # the score of an answer that is shown as right
@@ -63,6 +64,7 @@ def page(report: Report, timings: Timings, images: _Images | None = None) -> str
         labels=labels,
         compared=[row.label for row in rows if row.baseline],
         colours=series(labels),
+        slices=list(slice_grids(report)),
         along=[(table, axis_chart(report, table), correlation_table(table)) for table in report.tables],
         differences=[(title, chart) for title, chart in charts if chart],
         panels=list(curve_panels(report)),

@@ -8,6 +8,7 @@ from pali3kit.report.axes import NumericAxis
 from pali3kit.report.correlation import NOTE, correlation_table
 from pali3kit.report.escaping import escape_markdown
 from pali3kit.report.model import Report, ResultTable
+from pali3kit.report.slice_text import slice_grids
 from pali3kit.report.table import describe_setting, lines
 
 
@@ -17,8 +18,10 @@ def to_markdown(report: Report, charts: Sequence[str] = ()) -> str:
     for index, table in enumerate(report.tables):
         header = ["", *(column.title for column in table.columns)]
         body = [[line.label, *line.cells] for line in lines(report, table)]
-        blocks += [f"## {escape_markdown(table.title)}", _grid(header, body)]
+        blocks += [f"## {escape_markdown(table.title)}", markdown_grid(header, body)]
         blocks += _along(table, charts[index] if charts else "")
+    for grid in slice_grids(report):
+        blocks += [f"### {escape_markdown(grid.title)}", markdown_grid(grid.header, grid.rows)]
     blocks.append("\n".join(f"- {escape_markdown(note)}" for note in report.notes))
     return "\n\n".join(blocks) + "\n"
 
@@ -31,11 +34,12 @@ def _along(table: ResultTable, chart: str) -> Iterator[str]:
     if correlations := correlation_table(table):
         header, *body = correlations
         yield f"### {escape_markdown(f'{table.title}, predicted by the encoder alone')}"
-        yield _grid(header, body)
+        yield markdown_grid(header, body)
         yield escape_markdown(NOTE)
 
 
-def _grid(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+def markdown_grid(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown; all but the first column are aligned to the right."""
     rule = ["---", *["---:"] * (len(header) - 1)]
     return "\n".join(_piped(cells) for cells in [header, rule, *body])
 

@@ -161,6 +161,49 @@ class Stage:
     skipped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The test examples whose attribute has the same `value`, "" where it is unknown.
+
+    `low` and `high` hold together for all slices of the row in the column. Without a mean there are too few examples.
+    """
+
+    value: str
+    n: int
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SliceTable:
+    """One row of a column by the slices of one `attribute`.
+
+    `lowest`, `median` and `highest` are over the slices of known values with at least `least` examples; None for fewer
+    than two. `gap_low` and `gap_high` bound `highest - lowest`. Slices differ where `chance`, how likely chance alone
+    makes such differences, is at most `level`. `looked_at` counts the slices of all attributes.
+    """
+
+    column: str
+    title: str
+    label: str
+    attribute: str
+    slices: tuple[Slice, ...]
+    looked_at: int
+    least: int
+    lowest: float | None = None
+    median: float | None = None
+    highest: float | None = None
+    gap_low: float | None = None
+    gap_high: float | None = None
+    chance: float | None = None
+    level: float | None = None
+
+    @property
+    def benchmark(self) -> Benchmark:
+        return _labelled(self.column.partition("@")[0].partition(".")[0])
+
+
 class _StepTiming(TypedDict):
     """What an artifact cost: wall seconds, threads, and the processor it was made on.
 
@@ -210,6 +253,7 @@ class Report:
     stages: tuple[Stage, ...]
     versions: Mapping[str, str]
     config: Mapping[str, Any]  # of the schema, as YAML has it
+    slices: tuple[SliceTable, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -62,7 +62,11 @@ def notes(report: Report, uncovered: Iterable[str] = ()) -> Iterable[str]:
     if checks := report.config["stages"]["transfer"].get("num_validations"):
         own = "by their own score on images that are not trained on"
         yield f"Transfers end with the best of {checks} validations, {own}."
-    losses = any(column.benchmark.lower_is_better for table in report.tables for column in table.columns)
+    losses = any(
+        column.benchmark.scored == "loss" and column.benchmark.lower_is_better
+        for table in report.tables
+        for column in table.columns
+    )
     if losses:
         yield LOSS
     yield from _embedded(report)

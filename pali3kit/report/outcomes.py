@@ -21,7 +21,7 @@ from pali3kit.report.statistics import Interval
 from pali3kit.types import TypeForm
 
 OUTCOMES = "outcomes.json"
-_KEPT = ("name", "seeds", "tables", "notes", "stages", "versions", "config")
+_KEPT = ("name", "seeds", "tables", "notes", "stages", "versions", "config", "slices")
 _AS_LISTS = (Interval, PublishedNumber)
 _DIGITS = 12  # of a digest, as in the names of artifacts
 
@@ -37,7 +37,7 @@ def outcomes_of(report: Report) -> dict[str, object]:
         if STAGE.find(stage.kind).seeded or stage.kind in measured
     )
     kept = replace(report, stages=stages)
-    return {name: _plain(getattr(kept, name)) for name in _KEPT}
+    return {name: _plain(getattr(kept, name)) for name in _KEPT if name != "slices" or kept.slices}
 
 
 def read_outcomes(file: Path) -> Report:
@@ -48,7 +48,9 @@ def read_outcomes(file: Path) -> Report:
     try:
         value = json.loads(file.read_bytes())
         found = {
-            name: _typed(hint, value[name], name) for name, hint in get_type_hints(Report).items() if name in _KEPT
+            name: _typed(hint, value[name], name)
+            for name, hint in get_type_hints(Report).items()
+            if name in _KEPT and (name in value or name != "slices")  # which files of earlier versions lack
         }
         paper = str(found["config"].get("paper", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -26,6 +26,7 @@ from pali3kit.report.latex import to_latex
 from pali3kit.report.markdown import to_markdown
 from pali3kit.report.model import Report, ResultCell, ResultTable, Timings
 from pali3kit.report.outcomes import OUTCOMES, outcomes_of, read_outcomes
+from pali3kit.report.slice_text import slice_name
 from pali3kit.report.statistics import Interval
 
 DIGITS = 6
@@ -190,7 +191,7 @@ def _as_lines(value: object) -> str:
 
 def _as_csv(report: Report) -> str:
     """One line for each table, row and column, with intervals and the paper's numbers; then the paper's systems, whose
-    status is "published"; then the further numbers behind columns, such as `embedded/coco / BLEU-4`.
+    status is "published"; then the further numbers behind columns, such as `embedded/coco / BLEU-4`, and the slices.
     """
     buffer = io.StringIO()
     lines = [
@@ -203,7 +204,7 @@ def _as_csv(report: Report) -> str:
     if lines:
         writer = csv.DictWriter(buffer, fieldnames=list(lines[0]), lineterminator="\n", restval="")
         writer.writeheader()
-        for line in [*lines, *_systems(report), *_further(report)]:
+        for line in [*lines, *_systems(report), *_further(report), *_slices(report)]:
             writer.writerow({key: escape_formula(value) for key, value in line.items()})
     return buffer.getvalue()
 
@@ -230,6 +231,20 @@ def _further(report: Report) -> Iterator[dict[str, str]]:
         for label, value in detail.values.items():
             name = f"{column} / {detail.name}"
             yield {"after": where, "row": label, "column": name, "status": "done", "mean": _text(value)}
+
+
+def _slices(report: Report) -> Iterator[dict[str, str]]:
+    """The slices behind columns: `embedded/coco / background=red`."""
+    for table in report.slices:
+        column, _, after = table.column.partition("@")
+        for each in table.slices:
+            yield {
+                "after": after or TRANSFER, "row": table.label,
+                "column": f"{column} / {table.attribute}={slice_name(each)}", "metric": table.benchmark.unit,
+                "status": "done" if each.mean is not None else "too few", "mean": _text(each.mean),
+                "low": _text(each.low), "high": _text(each.high), "n": str(each.n),
+                "interval": f"simultaneous over {table.looked_at} slices",
+            }  # fmt: skip
 
 
 def _record(cell: ResultCell) -> dict[str, str]:

@@ -178,6 +178,7 @@ def write_answers(
                 "references": list(example.references),
                 "language": example.language,
                 **({"group": example.group} if example.group else {}),
+                **({"attributes": dict(example.attributes)} if example.attributes else {}),
                 **({} if example.id is None else {"id": example.id}),
                 **({"ocr_words": list(example.ocr_words)} if example.ocr_words else {}),
                 **({} if scores is None else {"score": scores.samples[i]}),

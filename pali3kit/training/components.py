@@ -19,6 +19,7 @@ from pali3kit.config.component import Component
 from pali3kit.config.saved_pali import dataclass_of
 from pali3kit.data.source import Source
 from pali3kit.errors import ConfigError, WeightsError
+from pali3kit.evals.scores import TextScorer
 from pali3kit.images.spec import ImageSpec
 from pali3kit.language.contract import LanguageModel
 from pali3kit.masks.vqvae import MaskVQVAE
@@ -27,7 +28,7 @@ from pali3kit.models.pali import PaLIModel
 from pali3kit.models.trained import TrainedDualEncoder
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.plan.plain import component_json
-from pali3kit.registry import LANGUAGE, MASK_TOKENIZER, PROJECTOR, SOURCE, TEXT_TOWER, VISION, Registry
+from pali3kit.registry import LANGUAGE, MASK_TOKENIZER, PROJECTOR, SOURCE, TEXT_SCORER, TEXT_TOWER, VISION, Registry
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.types import Json, Named
@@ -52,6 +53,11 @@ def build_component(registry: Registry[T], component: Named, **shared: object) -
 def build_source(source: Named, image_size: int | None = None) -> Source:
     """Build a source of records, with images of `image_size` pixels if given."""
     return build_component(SOURCE, source, **({} if image_size is None else {"image_size": image_size}))
+
+
+def build_text_scorers(scorers: Mapping[str, Component]) -> dict[str, TextScorer]:
+    """Build what rates texts, by name."""
+    return {name: build_component(TEXT_SCORER, component_json(scorer)) for name, scorer in scorers.items()}
 
 
 def build_vision(vision: Named, image_size: int) -> VisionEncoder:

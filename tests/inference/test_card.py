@@ -30,7 +30,7 @@ def documents(folder: Path, *overrides: str) -> dict[str, str]:
     experiment = load(EXPERIMENT, options)
     graph, store = build(experiment), Store(folder)
     for step in graph.steps:
-        if step.kind == "evaluate":
+        if step.kind == "evaluate" and not store.done(step):
             store.work(step).mkdir(parents=True)
             mean = 60 + 2 * step.parents["model"].seed
             metrics = {"value": mean, "n": 4, "extra": {}, "samples": [mean - 3, mean + 3] * 2}
@@ -117,3 +117,23 @@ def test_a_recipe_has_the_benchmarks_of_its_cell(tmp_path: Path) -> None:
             name: step.digest for name, step in cell.columns.items()
         }
     assert len({tuple(cell.columns) for cell in cells}) == 2
+
+
+def test_slices_fill_a_section_and_their_absence_is_told(tmp_path: Path, card: str) -> None:
+    section = card.split("## Fairness, bias, toxicity")[1].split("## Data")[0]
+    assert "No slices of the test examples were measured" in section and "Not measured: attributes beyond" in section
+    folder, by = tmp_path / "store", "evaluation.slices.by=[disc]"
+    options = ("scale=smoke", "evaluate=[vqav2]", "evaluation.after=[transfer]", "seeds=[0, 1]", by)
+    rows = [{"image": n, "prompt": "q", "prediction": "", "language": "en", "score": 100 * (n % 4 == 0),
+             "attributes": {"disc": "with" if n % 2 else "without"}} for n in range(200)]  # fmt: skip
+    store = Store(folder)
+    for step in build(load(EXPERIMENT, options)).steps:
+        if step.kind == "evaluate":
+            store.work(step).mkdir(parents=True)
+            (store.work(step) / "predictions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+            (store.work(step) / "metrics.json").write_text(json.dumps({"value": 25, "samples": [25] * 200}))
+            store.publish(step, seconds=1.0, threads=1)
+    shown = documents(folder, by)["README.md"].split("## Fairness, bias, toxicity")[1].split("## Data")[0]
+    assert "**embedded/vqav2, by disc (VQA accuracy, %)**" in shown
+    assert "\n|  | n | ours |\n| --- | ---: | ---: |\n| with | 100 | 0.0 (0.0 to " in shown
+    assert "| slices differ |  | yes, p = 0.001 |" in shown

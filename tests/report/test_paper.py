@@ -89,7 +89,9 @@ def test_table_4_has_systems_with_their_parameters():
 def test_of_tables_7_and_8_no_number_is_known_and_none_invented(name):
     table = PaperTable.load(name)
     assert [row.numbers for row in table.rows] == [{}]
-    assert {column.rpartition(".")[2] for column in table.columns} == {"lowest", "median", "highest", "overall"}
+    overall = {"fairface.toxicity", "fairface.profanity"} if name == "table7" else {"miap"}
+    assert {column.rpartition(".")[2] for column in {*table.columns} - overall} == {"lowest", "median", "highest"}
+    assert overall < {*table.columns}
 
 
 def test_a_verified_number_has_no_dagger():

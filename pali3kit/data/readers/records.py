@@ -41,7 +41,7 @@ class _Index(NamedTuple):
 
 
 class RecordsReader(Files):
-    """Each line of a `.jsonl` file is a mapping with at least one of the last five fields:
+    """Each line of a `.jsonl` file is a mapping with at least one of `caption` to `labels`:
 
     - `image`: the image's path below the folder `images`; or `images`: a list of up to `max_images` paths.
     - `split`: selected by the option `split`; `held_out` selects all others.
@@ -53,6 +53,7 @@ class RecordsReader(Files):
       `expressions`: texts that refer to it.
     - `words[]`: strings, or `text, bbox`. Boxes need a record of a single image.
     - `labels[]`: classes of the whole image.
+    - `attributes`: a mapping of texts, by which scores may be sliced (`evaluation.slices`); null or blank: unknown.
 
     Other fields are ignored, except those that look like a misspelt one. With `single` each question is a record, and
     so is each expression: scores are means over them.
@@ -253,7 +254,7 @@ class _RecordsTask:
 @SOURCE.register(
     "records",
     "your own: JSON lines of images with captions, questions, things, masks, words",
-    annotations=("captions", "questions", "things", "words", "masks", "expressions", "labels"),
+    annotations=("captions", "questions", "things", "words", "masks", "expressions", "labels", "attributes"),
     files=("path", "test"),
     folders=("images", "test_images"),
     test_options=("test", "test_split"),

@@ -22,7 +22,7 @@ from pali3kit.images.decode import Size, decode_mask, read_size
 
 ANNOTATIONS = ("caption", "captions", "questions", "things", "words", "labels")
 FIELDS = {
-    "": ("image", "images", "video", "start", "end", "split", "height", "width", *ANNOTATIONS),
+    "": ("image", "images", "video", "start", "end", "split", "height", "width", "attributes", *ANNOTATIONS),
     "questions": ("question", "answers", "language"),
     "things": ("label", "bbox", "mask", "expressions"),
     "words": ("text", "bbox"),
@@ -69,8 +69,16 @@ class LineParser:
             things=tuple(self._things(entry, size, where)),
             labels=_texts(entry.get("labels"), f"{where}: 'labels'"),
             more_images=tuple(more),
+            attributes=_attributes(entry, where),
         )
-        told = (record.captions, record.questions, record.things, record.labels, "".join(w.text for w in record.words))
+        told = (
+            record.captions,
+            record.questions,
+            record.things,
+            record.labels,
+            record.attributes,
+            "".join(w.text for w in record.words),
+        )
         if not any(told):
             raise DataError(f"{where}: all of its annotations are blank.")
         return record
@@ -154,6 +162,7 @@ def single_record(record: Record, number: int) -> Record:
         questions=questions,
         things=things,
         more_images=record.more_images,
+        attributes=record.attributes,
     )
 
 
@@ -166,6 +175,7 @@ def count_annotations(entry: Entry, language: str) -> Counter[str]:
         words=len(_listed(entry, "words")),
         things=len(things_of(entry)),
         labels=_count_texts(entry.get("labels")),
+        attributes=isinstance(entry.get("attributes"), dict),
     )
     for name in ("caption", "captions"):
         value = entry.get(name)
@@ -214,6 +224,12 @@ def _meant(name: str, known: tuple[str, ...]) -> str:
         return ""
     close = get_close_matches(name.casefold(), known, n=1, cutoff=ALIKE)
     return close[0] if close and close[0][0] == name[0].casefold() else ""
+
+
+def _attributes(entry: Entry, where: str) -> dict[str, str]:
+    value = entry.get("attributes")
+    known = [] if value is None else typed(value, dict, f"{where}: 'attributes'").items()
+    return {name: typed(text, str, f"{where}: attributes: '{name}'") for name, text in known if text is not None}
 
 
 def _words(entry: Entry, size: Size | None, where: str) -> Iterator[Word]:

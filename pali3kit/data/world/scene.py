@@ -60,6 +60,12 @@ class Scene:
     shade: int = 0  # added to all channels of the background
     cut: tuple[int, int, int] = (0, 0, 0)  # which sample of the texture, and (y, x) of the crop
 
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Properties by which scores may be sliced, in place of what public sets tell of people."""
+        disc = any(thing.tile is not None for thing in self.things)
+        return {"artist": self.artist, "background": self.background, "disc": "with" if disc else "without"}
+
 
 def _centre(box: Box) -> tuple[float, float]:
     y0, x0, y1, x1 = box

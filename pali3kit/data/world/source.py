@@ -29,6 +29,7 @@ CACHED_SCENES = 1 << 15  # more than the embedded scale uses, but bounded: long 
     "embedded scenes of real emoji, no network",
     given=("seed",),
     labelling=("labels_per_image", "wrong_labels"),
+    attributes={"artist": (), "background": (), "disc": ("with", "without")},
 )
 class WorldSource(World, SourceBase):
     """A `World` with the interface of a `pali3kit.data.source.Source`.

@@ -34,7 +34,9 @@ class WorldTask:
         self._draw = draws[name]
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
-        return self._draw(self.world.scene(split, index), rng)
+        scene = self.world.scene(split, index)
+        example = self._draw(scene, rng)
+        return None if example is None else replace(example, attributes=scene.attributes)
 
     def where(self, split: str, count: int) -> Sequence[range]:
         return (range(count),)

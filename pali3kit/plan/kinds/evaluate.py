@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, known_benchmarks, recipe_of, transfer_of
+from pali3kit.config.component import Component
+from pali3kit.config.parity import Parity
 from pali3kit.config.root import task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import languages_of
+from pali3kit.plan.content import files_digest, languages_of
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import TextConfig, frames_cost, image_set_of, image_size_of, text_fields, words_read
 from pali3kit.plan.step import Step
@@ -24,7 +26,8 @@ class Config(TextConfig):
     """The `benchmark`, measured `after` a stage on up to `limit` examples of `test` images.
 
     `task` is the source's task if its name is not the benchmark's task. `published`: whether the source is the
-    benchmark's own data set (`data.benchmarks`), not another in its place.
+    benchmark's own data set (`data.benchmarks`), not another in its place. `text_scorer_data` is the digest of the
+    files of `text_scorers`.
     """
 
     benchmark: str
@@ -35,6 +38,9 @@ class Config(TextConfig):
     constrained: bool = False
     task: str = ""
     published: bool = False
+    text_scorers: Mapping[str, Component] = field(default_factory=dict)
+    text_scorer_data: str = ""
+    parity: Parity | None = None
 
     @property
     def label(self) -> str:
@@ -60,7 +66,15 @@ def evaluation_config(experiment: Experiment, benchmark: str, after: str, image_
         constrained=definition.regions and evaluation.constrained,
         task=experiment.data.tasks.get(benchmark, "" if task == definition.task else task),
         published=bool(images.benchmark),
+        text_scorers=evaluation.text_scorers if definition.text_scorers else {},
+        text_scorer_data=_text_scorer_data(evaluation.text_scorers) if definition.text_scorers else "",
+        parity=evaluation.parity if definition.parity else None,
     )
+
+
+def _text_scorer_data(scorers: Mapping[str, Component]) -> str:
+    """The digests of the files that scorers of texts name, each once, in their order."""
+    return " ".join(filter(None, (files_digest(part.options.get("path")) for part in scorers.values())))
 
 
 def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
@@ -74,17 +88,21 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
 
 def _measured_model(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
     """The step of the measured model, and the step of stage 2 that tuned its encoder, if any."""
-    transfer = transfer_of(cell.experiment.stages.transfer, BENCHMARK.find(benchmark))
+    transfer = _transfer(cell, benchmark)
     if after == "transfer":
         return cell.step("transfer", benchmark=transfer), cell.start_step(transfer)
     tuned = cell.tuned_step(transfer) if after == "resolution" else None
     return tuned or cell.step("multimodal"), tuned
 
 
+def _transfer(cell: CellSteps, benchmark: str) -> str:
+    """The benchmark whose transfer made the model that answers a benchmark."""
+    return transfer_of(cell.experiment.stages.transfer, BENCHMARK.find(BENCHMARK.find(benchmark).model_of))
+
+
 def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
     """The number of beams: that of the transfer's recipe if it sets one, else `evaluation.beams`."""
-    section = cell.experiment.stages.transfer
-    beams = recipe_of(section, transfer_of(section, BENCHMARK.find(benchmark))).beams
+    beams = recipe_of(cell.experiment.stages.transfer, _transfer(cell, benchmark)).beams
     return beams if after == "transfer" and beams is not None else cell.experiment.evaluation.beams
 
 

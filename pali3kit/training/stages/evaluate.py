@@ -9,10 +9,10 @@ from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.evals.answers import examples_per_batch
 from pali3kit.evals.examples import benchmark_examples, scorable_indices
-from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
 from pali3kit.plan.kinds.evaluate import Config
-from pali3kit.training.answering import VisualTokens, answer_benchmark, write_answers
+from pali3kit.training.answered import answered_examples
+from pali3kit.training.answering import VisualTokens, write_answers
 from pali3kit.training.calibration import TARGET, max_images, min_seconds, num_parameters, random_pairs, random_pali
 from pali3kit.training.components import Artifact, build_source, trained_mask_tokenizer
 from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
@@ -39,11 +39,11 @@ def run(config: Config, context: StageContext) -> None:
             asked = config.benchmark, config.bins, config.test, config.limit, config.task
             examples: Sequence[Example] = benchmark_examples(source, *asked)
             scorable_indices(config.benchmark, examples)  # before they are answered
-            examples, answers = answer_benchmark(config, context, source, examples, model, tokenizer, tokens, ranks)
+            masks = trained_mask_tokenizer(context) if context.writes else None
+            answered = answered_examples(config, context, source, examples, model, tokenizer, tokens, ranks, masks)
         if context.writes:
-            mask_tokenizer = trained_mask_tokenizer(context)
-            scores = score(config.benchmark, Answered(examples, answers, source, mask_tokenizer, config.bins))
-            write_answers(context.folder, examples, answers, scores)
+            scores = score(config.benchmark, answered)
+            write_answers(context.folder, answered.examples, answered.answers, scores)
 
 
 def _tokens(source: Source, context: StageContext) -> VisualTokens:

@@ -362,3 +362,22 @@ def test_encoders_learn_from_the_lines_with_texts_or_labels(lines: Lines, tmp_pa
     nearly = _create(**options)
     assert nearly.telling("texts") is nearly, "the order of what was trained before stays"
     assert nearly.telling("labels") is nearly, "the error says that nothing has a class"
+
+
+def test_attributes_travel_from_a_line_to_its_examples(lines: Lines, tmp_path: Path) -> None:
+    lines({**ALL, "attributes": {"age": " 20-29 ", "gender": None, "mood": " "}})
+    path = str(tmp_path / "r.jsonl")
+    source = _create(path, str(tmp_path / "images"), test=path)
+    assert source.record("train", 0).attributes == {"age": "20-29"}
+    for index in range(2):
+        example = source.task("vqa", 1000).draw("test", index, np.random.default_rng(1))
+        assert example is not None and example.attributes == {"age": "20-29"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [(["a"], "'attributes' should be a mapping, not a list."), ({"age": 20}, "attributes: 'age' should be a text")],
+)
+def test_malformed_attributes_are_named(lines: Lines, attributes: object, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        lines({**ALL, "attributes": attributes}).record(0)
