@@ -107,3 +107,19 @@ def test_tables_7_and_8_without_people(
     sliced = {column["column"].partition(".")[0].rpartition("/")[2] for column in report["slices"]}
     assert sliced == set(benchmarks) and len(report["tables"][0]["rows"]) == 2
     assert {each["attribute"] for each in report["slices"]} == {"disc", "background"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("table", "rows"), [("embedded_table2", 4), ("embedded_table4", 2)])
+def test_the_tables_on_drawn_pages(table: str, rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipes = ("docvqa", "chartqa", "screen2words", "textcaps", "textvqa", "vqav2", "tallyqa")
+    few = [f"stages.transfer.benchmarks.{name}.examples=32" for name in recipes]
+    assert main([str(EXPERIMENTS / f"{table}.yaml"), *OVERRIDES, *few, "data.test=40"]) == 0
+    report = json.loads((tmp_path / f"runs/{table}/report.json").read_text())
+    [drawn] = report["tables"]
+    assert len(drawn["rows"]) == rows
+    for row in drawn["rows"]:
+        missing = {name for name, cell in row["cells"].items() if not cell["ours"]}
+        assert missing <= {"embedded/textvqa", "average.first8", "average.all"}, "scenes have no published words"
+    assert any(note.startswith("Measured on embedded pages: ") for note in report["notes"])
