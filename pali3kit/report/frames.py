@@ -16,7 +16,7 @@ def frame_notes(report: Report) -> Iterator[str]:
     found: dict[tuple[tuple[int, ...], str], list[str]] = {}
     for name, source in data.get("benchmarks", {}).items():
         if "frames" in source:
-            numbers = tuple(sorted({source["frames"] if each is None else each for each in chosen}))
+            numbers = tuple(sorted({source["frames"] if each is None else int(str(each)) for each in chosen}))
             found.setdefault((numbers, source.get("sampling", _RULE)), []).append(name)
     for (numbers, rule), names in found.items():
         told = f"Frames of each video ({', '.join(names)}): {', '.join(map(str, numbers))}, by the rule '{rule}'."
