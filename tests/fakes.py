@@ -23,7 +23,8 @@ from pathlib import Path
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.component import Component
-from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, StageRuntime, TokenizerConfig
+from pali3kit.config.runtime import Runtime, StageRuntime
+from pali3kit.config.schema import Data, Evaluation, Experiment, Model, TokenizerConfig
 from pali3kit.config.stages import (
     LanguagePretraining,
     MaskTokenizerTraining,

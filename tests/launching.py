@@ -11,7 +11,8 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from pali3kit.config.load import load
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.runtime import Runtime
+from pali3kit.config.schema import Experiment
 from pali3kit.execution.messages import Finished, Message, Progress
 from pali3kit.execution.process import Worker
 from pali3kit.execution.store import Store

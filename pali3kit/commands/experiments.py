@@ -10,8 +10,9 @@ from pali3kit.config.attention import describe_attention
 from pali3kit.config.experiments import SUFFIX, find_experiment, shipped_experiments
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import EXPERIMENT, read_experiment
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import parse
 from pali3kit.durable import write_atomically
 from pali3kit.errors import ConfigError, Problem, choose, nearest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pali3kit.commands.command import Call, Command
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 
 
 def _runs(call: Call) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.component import Component
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.runtime import Runtime
+from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
 from pali3kit.registry import OPTIMIZER
 

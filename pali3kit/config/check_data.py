@@ -120,8 +120,8 @@ def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str
     for stage in ("multimodal", "resolution"):
         source = source_of_stage(cell, stage)
         tasks = tasks_of(source)
-        for task, weight in getattr(cell.stages, stage).mixture.items() if tasks is not None else ():
-            if weight > 0 and task not in tasks and task in TASKS:
+        for task, weight in getattr(cell.stages, stage).mixture.items():
+            if tasks is not None and weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     there = [name for name in benchmarks if source_of(cell, BENCHMARK.find(name)) is None]

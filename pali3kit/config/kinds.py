@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.component import Component, Optimizer
-from pali3kit.config.schema import Experiment, StageRuntime
+from pali3kit.config.runtime import StageRuntime
+from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Recipe, Stages
 from pali3kit.config.tree import MOST_DEPTH
 from pali3kit.types import TypeForm

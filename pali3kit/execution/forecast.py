@@ -16,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.attention import describe_attention
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.runtime import Runtime
+from pali3kit.config.schema import Experiment
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import divide_cores, processor
 from pali3kit.execution.needs import Needs, find_needs, sources

@@ -7,7 +7,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 
 
 @cache

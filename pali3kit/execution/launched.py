@@ -18,7 +18,8 @@ from rich.console import Console
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.budgets import check_devices
-from pali3kit.config.schema import Experiment, StageRuntime
+from pali3kit.config.runtime import StageRuntime
+from pali3kit.config.schema import Experiment
 from pali3kit.errors import Pali3Error, StageError, nearest
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time

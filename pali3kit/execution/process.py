@@ -7,8 +7,9 @@ import os
 import signal
 from collections.abc import Iterator
 
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import to_yaml
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.schema import Experiment
 from pali3kit.execution import worker
 from pali3kit.execution.messages import Failed, Message
 from pali3kit.execution.process_setup import THREAD_VARIABLES, environment

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from pali3kit.config.paths import protocol
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import EXPERIMENT
-from pali3kit.config.schema import Runtime
 from pali3kit.errors import StageError
 from pali3kit.execution.make import OUTPUT
 from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send

@@ -22,7 +22,7 @@ from pathlib import Path
 import yaml
 
 from pali3kit.config.paths import PACKAGE, protocol
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 from pali3kit.durable import remove, sync
 from pali3kit.errors import StageError
 from pali3kit.execution.host import cores

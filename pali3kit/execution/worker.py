@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 from pali3kit.execution.host import gpus_of
 from pali3kit.execution.make import make_stage, note_failure
 from pali3kit.execution.messages import Busy, Calibrated, Failed, Finished, Message, Profiled, Send

@@ -14,9 +14,10 @@ from pali3kit import __version__
 from pali3kit.catalogue import STAGE
 from pali3kit.config.grid import resolve
 from pali3kit.config.root import WORLD
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import to_yaml
 from pali3kit.config.saved_pali import CARD_FILE, RECIPE_FILE
-from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.schema import Experiment
 from pali3kit.execution.store import Store
 from pali3kit.inference.checkpoints import Architecture
 from pali3kit.plan.cell import GridCell

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pali3kit.config.component import Component
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.types import Named
 

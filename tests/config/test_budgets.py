@@ -12,7 +12,8 @@ from planned import changed
 
 from pali3kit.config import budgets
 from pali3kit.config.component import Component, Optimizer
-from pali3kit.config.schema import Experiment, Runtime, StageRuntime
+from pali3kit.config.runtime import Runtime, StageRuntime
+from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import MaskTokenizerTraining, Multimodal, Recipe, ResolutionStep, Transfer
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.plan.kinds import finetune, language, lit, multimodal, transfer

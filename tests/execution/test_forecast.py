@@ -11,7 +11,7 @@ from fakes import Loose
 from safetensors.numpy import save_file
 
 from pali3kit.config.load import load
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 from pali3kit.execution import forecast
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _states

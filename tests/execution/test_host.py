@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.config.schema import Runtime, StageRuntime
+from pali3kit.config.runtime import Runtime, StageRuntime
 from pali3kit.execution import host
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from fakes import Loose
 
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.stages import Training
 from pali3kit.durable import sha256_of
 from pali3kit.errors import StageError

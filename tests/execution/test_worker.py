@@ -11,7 +11,7 @@ import pytest
 from fakes import Loose
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 from pali3kit.errors import StageError
 from pali3kit.execution import worker
 from pali3kit.execution.messages import Busy, Calibrated, Failed, Finished, Profiled, Progress

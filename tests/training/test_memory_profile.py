@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import SiglipVisionConfig, T5Config
 
 from pali3kit.config.component import Component, Optimizer
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.stages import LanguagePretraining, Transfer, VisionPretraining
 from pali3kit.execution.estimates import Estimate
 from pali3kit.execution.forecast import _bytes

@@ -86,7 +86,7 @@ class PagesSource(SourceBase):
 
     def published_words(self, split: str, index: int) -> tuple[Word, ...]:
         rng = np.random.default_rng([self.seed, crc32(f"{split} ocr".encode()), index])
-        return misread(self.words(split, index), self.ocr_errors, rng)
+        return misread(self.pages.draw(self.page(split, index)).words, self.ocr_errors, rng)
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
         """None: pages have no classes."""

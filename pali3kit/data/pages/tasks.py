@@ -93,7 +93,9 @@ def _answer(source: _Numbered, split: str, index: int, rng: np.random.Generator)
 
 def _question(source: _Numbered, split: str, index: int, rng: np.random.Generator) -> Example | None:
     asked = _asked(source, split, index, rng)
-    return asked and Example((index,), prompts.for_question(asked.answer, "EN"), asked.text, (asked.text,))
+    if asked is None:
+        return None
+    return Example((index,), prompts.for_question(asked.answer, "EN"), asked.text, (asked.text,))
 
 
 _DRAWS: dict[str, Callable[[_Numbered, str, int, np.random.Generator], Example | None]] = {

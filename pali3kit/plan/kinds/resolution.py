@@ -42,7 +42,8 @@ def _make(cell: CellSteps, number: int) -> Step:
     texts = text_fields(experiment, size)
     texts["count"] = experiment.data.train  # no stored features: the encoder is trained
     if section.source is not None:
-        texts |= source_fields(section.source, size)
+        own = source_fields(section.source, size)
+        texts["source"], texts["data"], texts["image_size"] = own["source"], own["data"], own["image_size"]
         texts["count"] = size_of_split(section.source, "train") or experiment.data.train
     config = Config(**texts, validation=experiment.data.validation, training=training)
     before = cell.step("resolution", number=number - 1) if number else None

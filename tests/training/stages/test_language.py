@@ -15,7 +15,7 @@ import transformers
 from launching import exact, make, planned, saved, wait_until, worker
 from safetensors.torch import load_file
 
-from pali3kit.config.schema import Runtime
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.stages import LanguagePretraining
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
