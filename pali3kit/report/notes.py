@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pali3kit.benchmarks.benchmark import Benchmark
-from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.pages import PAGES
+from pali3kit.report.embedded import embedded_notes, measured_benchmarks
 from pali3kit.report.frames import frame_notes
 from pali3kit.report.model import Report, ResultTable, Row
 from pali3kit.report.ocr import ocr_notes
 from pali3kit.report.paper import LEGEND, PublishedRow
 
-_SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
-_COUNTERPARTS = "They are counterparts of the paper's sets, not those sets."
-WORLD = f"The columns are measured on the embedded world: {_SCENES}. {_COUNTERPARTS}"
-_PAGES = (
-    "drawn pages of invented words, names and numbers; what is printed on those for testing is on none for training"
-)
-TRAINED = f"Encoders are pretrained on the embedded world: {_SCENES}. No column is measured on it."
-WORLDS = ("world_probe", "world_classes", "world_captions")  # its sets for the encoder alone
 SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
-PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
-LABELS = "The classes of embedded/imagenet are the embedded world's, whatever the encoder was trained on."
-TOWER = "The text tower was LiT-tuned on the embedded world's pairs."
-CAPTIONS = "The captions of embedded/xm3600 are the embedded world's, whatever the encoder was trained on."
-
-
 LOSS = (
     "The held-out loss is in nats per target token, the mean over UL2's modes R, S and X: a negative difference is a "
     "gain. It compares language models over one tokenizer, on windows of one length."
@@ -69,7 +53,7 @@ def notes(report: Report, uncovered: Iterable[str] = ()) -> Iterable[str]:
     )
     if losses:
         yield LOSS
-    yield from _embedded(report)
+    yield from embedded_notes(report)
     if losses and report.config["data"]["source"]["name"] == "world":
         yield TEMPLATES
     yield from _footnotes(report)
@@ -100,71 +84,9 @@ def _footnotes(report: Report) -> Iterable[str]:
     yield from (f"{system.label}: {system.note}." for system in _systems(report) if system.note)
 
 
-def _benchmarks(report: Report) -> list[Benchmark]:
-    return [BENCHMARK.find(name) for name in report.config["evaluate"]]
-
-
-def _embedded(report: Report) -> Iterable[str]:
-    """Which data is the embedded world's: that of all columns, of some, or of the training alone."""
-    trained = report.config["data"]["source"]["name"] == "world"
-    encoders = report.config["stages"]["vision"]["source"] or report.config["data"]["source"]
-    pretrained = encoders["name"] == "world" and not _pretrains(report).isdisjoint(("classif", "siglip"))
-    own, sets = _embedded_data(report), {name for each in _benchmarks(report) for name in each.sets}
-    if trained and all(own.values()):
-        yield WORLD
-        return
-    if pretrained and not any(own.values()):
-        yield TRAINED
-    texts = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
-    yield from (texts[name] for name in texts if name in sets and _is_embedded(report, name))
-    if trained and (rest := [name for name, worlds in own.items() if worlds and not BENCHMARK.find(name).sets]):
-        listed = ", ".join(BENCHMARK.find(name).label("world") for name in rest)
-        yield f"Measured on the embedded world: {listed}: {_SCENES}. {_COUNTERPARTS}"
-    if on_pages := [each for each in _benchmarks(report) if _own_source(report, each) == PAGES]:
-        listed = ", ".join(each.label(PAGES) for each in on_pages)
-        yield f"Measured on embedded pages: {listed}: {_PAGES}. {_COUNTERPARTS}"
-    source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
-    tuned = report.config["evaluation"]["text_tower"] == "lit" and report.config["model"]["dual_encoder"] is None
-    if tuned and any(each.reads_texts for each in _benchmarks(report)) and source["name"] == "world":
-        yield TOWER
-
-
-def _embedded_data(report: Report) -> dict[str, bool]:
-    """By benchmark, whether its data is the embedded world's, all or a part of it."""
-    worlds = report.config["data"]["source"]["name"] == "world"
-    return {
-        each.name: any(_is_embedded(report, name) for name in each.sets)
-        if each.sets
-        else worlds and not _own_source(report, each)
-        for each in _benchmarks(report)
-    }
-
-
-def _own_source(report: Report, benchmark: Benchmark) -> str:
-    """The name of the source that a benchmark has for itself or with those that share its transfer; "" if none."""
-    recipes = report.config["stages"]["transfer"]["benchmarks"]
-    mixtures = {name: recipe.get("mixture") or {} for name, recipe in recipes.items() if isinstance(recipe, dict)}
-    own = benchmark.transfer
-    owner = next((name for name, mixture in mixtures.items() if own in mixture), own)
-    return str(report.config["data"]["benchmarks"].get(owner, {}).get("name", ""))
-
-
-def _is_embedded(report: Report, section: str) -> bool:
-    """Whether the sets of a section of `evaluation` are the embedded world's."""
-    chosen = report.config["evaluation"][section]
-    if section == "probes":
-        return not chosen or any(each["name"] in WORLDS for each in chosen.values())
-    return chosen["name"] in WORLDS
-
-
-def _pretrains(report: Report) -> set[object]:
-    """How the rows' encoders are pretrained."""
-    return {row.point.get("pretrain", report.config["pretrain"]) for table in report.tables for row in table.rows}
-
-
 def _settings(report: Report) -> Iterable[str]:
     """How columns of the encoder alone are measured: without it their numbers cannot be compared."""
-    for benchmark in sorted(_benchmarks(report), key=lambda each: each.name):
+    for benchmark in sorted(measured_benchmarks(report), key=lambda each: each.name):
         if benchmark.setting:
             yield benchmark.setting.format(**report.config["evaluation"])
     if languages := {one.name.partition("/")[2] for one in report.details if one.name.startswith("i2t@1/")}:
@@ -234,7 +156,7 @@ def _unmeasured(report: Report) -> Iterable[str]:
     for name, expected in report.config["published"].items():
         if name not in columns:
             published = f"published as {expected['value']:g} ({expected['source']})"
-            every = name.partition(".")[0] in [each.name for each in _benchmarks(report) if each.every_language]
+            every = name.partition(".")[0] in [each.name for each in measured_benchmarks(report) if each.every_language]
             yield f"{name}, {published}, is not measured: the set has no such {'captions' if every else 'labels'}."
 
 

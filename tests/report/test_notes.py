@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pali3kit.report.embedded import CAPTIONS, PROBES, TOWER, TRAINED, WORLD
 from pali3kit.report.model import Detail
-from pali3kit.report.notes import CAPTIONS, LOSS, PROBES, TEMPLATES, TOWER, TRAINED, WORLD, notes
+from pali3kit.report.notes import LOSS, TEMPLATES, notes
 
 
 def test_failures_come_first_with_reason_and_place(report):

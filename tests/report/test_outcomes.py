@@ -14,7 +14,8 @@ from pali3kit.report import redraw
 from pali3kit.report.latex import to_latex
 from pali3kit.report.markdown import to_markdown
 from pali3kit.report.outcomes import OUTCOMES, outcomes_of, read_outcomes
-from pali3kit.report.write import _as_csv, _as_json, _as_lines
+from pali3kit.report.table_csv import to_csv
+from pali3kit.report.write import _as_json, _as_lines
 
 
 def write(report, folder):
@@ -59,8 +60,8 @@ def test_what_is_read_is_what_was_written(report, file):
 def test_tables_are_printed_again_from_it_alone(report, file):
     again = read_outcomes(file)
     assert (to_markdown(again), to_latex(again)) == (to_markdown(report), to_latex(report))
-    assert [line.split(",")[:4] for line in _as_csv(report).splitlines() if " / " not in line] == [
-        line.split(",")[:4] for line in _as_csv(again).splitlines()
+    assert [line.split(",")[:4] for line in to_csv(report).splitlines() if " / " not in line] == [
+        line.split(",")[:4] for line in to_csv(again).splitlines()
     ]
 
 

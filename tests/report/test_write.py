@@ -15,7 +15,8 @@ import pytest
 from pali3kit.errors import DataError
 from pali3kit.plan.step import Step
 from pali3kit.report import rebuild, report_store, write_report
-from pali3kit.report.write import _as_csv, _as_json
+from pali3kit.report.table_csv import to_csv
+from pali3kit.report.write import _as_json
 
 FILES = {
     "report.json", "report.csv", "report.md", "report.tex", "report.html", "outcomes.json", "timings.json",
@@ -70,7 +71,7 @@ def test_json_is_canonical():
 
 
 def test_csv_has_a_line_for_every_cell_and_is_read_again(report):
-    rows = [row for row in csv.DictReader(io.StringIO(_as_csv(report))) if " / " not in row["column"]]
+    rows = [row for row in csv.DictReader(io.StringIO(to_csv(report))) if " / " not in row["column"]]
     assert len(rows) == 30
     (row,) = [row for row in rows if (row["row"], row["column"]) == ("SigLIP", "doodles/textvqa")]
     assert float(row["delta_low"]) < float(row["delta"]) < float(row["delta_high"])
@@ -80,7 +81,7 @@ def test_csv_has_a_line_for_every_cell_and_is_read_again(report):
 
 
 def test_csv_has_the_further_numbers_behind_the_columns(report):
-    rows = [row for row in csv.DictReader(io.StringIO(_as_csv(report))) if " / " in row["column"]]
+    rows = [row for row in csv.DictReader(io.StringIO(to_csv(report))) if " / " in row["column"]]
     found = {(row["column"], row["row"]): row for row in rows}
     assert len(found) == len(rows) == sum(len(detail.values) for detail in report.details)
     detail = next(one for one in report.details if (one.column, one.name) == ("doodles/vqav2", "tasks / flags"))
