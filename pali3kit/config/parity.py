@@ -27,10 +27,10 @@ class Parity:
     """
 
     by: str = "gender"
-    between: tuple[str, ...] = ("Female", "Male")
-    texts: tuple[str, ...] = field(default=OCCUPATIONS)
+    between: list[str] = field(default_factory=lambda: ["Female", "Male"])
+    texts: list[str] = field(default_factory=lambda: [*OCCUPATIONS])
 
 
 def word_list_alone() -> dict[str, Component]:
     """Profanity by the word list: all that needs no files."""
-    return {"profanity": Component(name="word_list")}
+    return {"profanity": Component(name="word_list", options={"path": None})}

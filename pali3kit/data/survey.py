@@ -145,11 +145,11 @@ class Survey:
         return {task: train.missing(task) for kind in WANTED for task in TASKS_OF[kind] if task in TASKS}
 
     def benchmarks(self) -> dict[str, str]:
-        """Why a benchmark of images cannot be measured; "" where it can. Those of sets of their own are left out."""
+        """Why a benchmark of images cannot be measured; "" where it can; without those of images of their own."""
         return {
             benchmark.name: self._obstacle(benchmark.task or "instance", benchmark.fewest)
             for benchmark in BENCHMARK.all()
-            if (benchmark.generated and benchmark.task) or benchmark.scored == "masks"
+            if (benchmark.generated and benchmark.task and not benchmark.answered_by) or benchmark.scored == "masks"
         }
 
     def _obstacle(self, task: str, fewest: int) -> str:

@@ -21,7 +21,7 @@ def test_from_files_to_gaps(put: Any, measured: Any) -> None:
     assert [int(image[0, 0, 0]) for image in faces.images] == [0, 1, 2, 3]
     pairs = [(2.0, 5.0), (3.0, 4.0), (1.0, 4.0), (4.0, 2.0)]
     rated = [{"nurse": nurse, "pilot": pilot} for nurse, pilot in pairs]
-    parity = Parity(texts=("nurse", "pilot"))
+    parity = Parity(texts=["nurse", "pilot"])
     answered = Answered(faces.examples, [""] * 4, faces.source, None, 32, parity=parity, log_perplexities=rated)
     result = score("celeba", answered)
     assert result.extra["gap/nurse"] == 1.5 - 3.5 and result.extra["gap/pilot"] == 4.5 - 3

@@ -131,8 +131,8 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
         (captions(), {**asked("coco"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: 'tsv' has none."),
         (expressions(), {**asked("refcoco"), "stages.multimodal.mixture": {"refer": 1.0}}, "data.source",
-         "pretrain 'siglip' needs texts beside images: 'refcoco' has none; coco_captions, pairs, parquet, records, "
-         "rico_captions, tsv, xm3600, folder have."),
+         "pretrain 'siglip' needs texts beside images: 'refcoco' has none; activitynet_captions, clips, coco_captions, "
+         "msrvtt, pages, pairs, parquet, planted, records, rico_captions, tsv, vatex, videos, xm3600, folder have."),
         (union(a=expressions(), b=captions()), {**asked("coco"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: 'union' has none."),
         (captions(), {**asked("coco"), "stages.mask_tokenizer.source": union(w=Component(name="world"))},
@@ -146,8 +146,8 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
         (Component(name="world"), {**asked("coco"), "pretrain": "classif", "stages.vision.source": captions()},
          "stages.vision.source", "pretrain 'classif' needs labels: 'tsv' has none."),
         (Component(name="world"), {**asked("coco"), "stages.vision.source": expressions()}, "stages.vision.source",
-         "pretrain 'siglip' needs texts beside images: 'refcoco' has none; coco_captions, pairs, parquet, records, "
-         "rico_captions, tsv, xm3600, folder have."),
+         "pretrain 'siglip' needs texts beside images: 'refcoco' has none; activitynet_captions, clips, coco_captions, "
+         "msrvtt, pages, pairs, parquet, planted, records, rico_captions, tsv, vatex, videos, xm3600, folder have."),
         (Component(name="world"), {**asked("coco"), "pretrain": "classif",
                                    "stages.vision.source": Component(name="text", options={"path": "a.tsv"})},
          "stages.vision.source", "pretrain 'classif' needs labels: 'text' has none."),

@@ -36,7 +36,7 @@ def test_resolve_sets_keys_and_parts(trial: Path) -> None:
         {"pretrain": "random", "model.projector": "linear", "model.vision": {"depth": 3}, "data.source.objects": 9},
     )
     assert cell.pretrain == "random"
-    assert cell.model.projector.options == {"positions": "none"}
+    assert cell.model.projector.options == {"positions": "none", "frame_positions": "none"}
     assert cell.model.vision.options == {**experiment.model.vision.options, "depth": 3}
     assert cell.data.source.options["objects"] == 9
     assert cell.stages == experiment.stages

@@ -41,7 +41,7 @@ REFUSED = {
         "test: 8",
         "test: 8\n  zzz: 1",
         [
-            "scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from benchmarks, cache, ocr, root, source,"
+            "scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from benchmarks, cache, frames, ocr, root, source,"
             " tasks, test, train, validation."
         ],
     ),

@@ -214,8 +214,8 @@ def test_the_root_may_take_another_value(root: Path) -> None:
 
 def test_a_set_without_a_task_of_other_sources_needs_its_files(trial: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load("x.yaml", ["evaluate=[docvqa]"])
-    assert "benchmark 'docvqa' is measured on DocVQA (val) alone: set data.root, or a source of its own, " in str(
+        load("x.yaml", ["evaluate=[vatex]"])
+    assert "benchmark 'vatex' is measured on VATEX (public test) alone: set data.root, or a source of its own, " in str(
         caught.value
     )
     assert load("x.yaml", ["evaluate=[docvqa]", "data.tasks={docvqa: vqa}"]).data.tasks == {"docvqa": "vqa"}

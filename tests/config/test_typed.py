@@ -76,7 +76,7 @@ def test_what_is_missing_is_not_reported_where_a_layer_is_missing() -> None:
 def test_a_part_gets_the_defaults_of_its_options() -> None:
     builder = Builder()
     part = builder.build(Component, Node.of("linear", "f:1"), "model.projector")
-    assert part == Component(name="linear", options={"positions": "none"})
+    assert part == Component(name="linear", options={"positions": "none", "frame_positions": "none"})
     assert not builder.problems
 
 

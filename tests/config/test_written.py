@@ -30,7 +30,7 @@ from pali3kit.config.written import written
         (
             {"vqav2": 5, "coco": Recipe(examples=3)},
             {"vqav2": 5, "coco": {"examples": 3, "batch_size": None, "learning_rate": None, "weight_decay": None,
-                                   "label_smoothing": None, "beams": None, "image_size": None}},
+                                   "label_smoothing": None, "beams": None, "image_size": None, "mixture": {}}},
         ),
         ([Component(name="a"), 1, "x"], [{"name": "a"}, 1, "x"]),
         ((1, 2), [1, 2]),

@@ -17,7 +17,7 @@ TEXTS = ("nurse", "pilot")
 def measured(rows: list[tuple[str, float, float]]) -> EvalResult:
     examples = [Example((n,), "q", "", attributes={"gender": row[0]} if row[0] else {}) for n, row in enumerate(rows)]
     rated = [dict(zip(TEXTS, row[1:], strict=True)) for row in rows]
-    parity = Parity(texts=TEXTS)
+    parity = Parity(texts=[*TEXTS])
     return score("celeba", Answered(examples, [""] * len(rows), None, None, 32, parity=parity, log_perplexities=rated))
 
 

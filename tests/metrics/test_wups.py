@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tiny_wordnet
 
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
@@ -13,7 +14,6 @@ from pali3kit.evals.scores import Answered
 from pali3kit.metrics import WUPS, wups
 from pali3kit.registry import METRIC
 from pali3kit.text import wordnet
-from tests import tiny_wordnet
 
 nltk = pytest.importorskip("nltk", reason="pip install nltk")
 CACHES = (wordnet._wordnet, wordnet.lemma, wordnet.wu_palmer)

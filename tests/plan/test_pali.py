@@ -57,7 +57,7 @@ def questions(tmp_path):
 def test_a_benchmark_with_a_source_of_its_own_reads_all_of_it(experiment, questions):
     own = changed(experiment, {"data.benchmarks": {"vqav2": questions}})
     found = image_set_of(own, "vqav2")
-    assert found == _SourceSplits(questions, 1, "vqav2") and found.train == 2
+    assert found == _SourceSplits(questions, 1, 20, "vqav2") and found.train == 2
     found = image_set_of(own)
     assert found == image_set_of(own, "coco") == _SourceSplits(own.data.source, 10, of_data=20) and found.train == 20
     assert text_fields(changed(own, {"data.cache": False}), 64, "vqav2")["count"] == 2

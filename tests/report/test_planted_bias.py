@@ -87,7 +87,7 @@ def test_a_text_that_is_less_probable_with_a_disc_has_its_gap(scenes: list[Scene
     rng = np.random.default_rng(0)
     planted = [{"nurse": rng.normal(4, 1) + 0.8 * (scene.attributes["disc"] == "with"), "pilot": rng.normal(4, 1)}
                for scene in scenes]  # fmt: skip
-    parity, examples = Parity(by="disc", between=("with", "without"), texts=("nurse", "pilot")), examples_of(scenes)
+    parity, examples = Parity(by="disc", between=["with", "without"], texts=["nurse", "pilot"]), examples_of(scenes)
     answered = Answered(examples, [""] * N, None, None, 32, {}, parity, planted)  # type: ignore[arg-type]
     result = score("celeba", answered)
     assert result.extra["gap/nurse"] == pytest.approx(0.8, abs=0.2)

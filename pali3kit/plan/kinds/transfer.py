@@ -102,11 +102,11 @@ def _check(cell: Experiment) -> Iterator[KeyProblem]:
 def _tasks(cell: Experiment) -> Iterator[KeyProblem]:
     """Check the benchmarks that `stages.transfer.benchmarks` names, and the budgets of their transfers."""
     own = {each.name: each for each in BENCHMARK.all() if each.generated}
-    transferred = [name for name, each in own.items() if not each.transfer_of]
+    transferred = [name for name, each in own.items() if each.model_of == name]
     for name, recipe in cell.stages.transfer.benchmarks.items():
         ours, key = _recipe(cell.stages.transfer, name), f"stages.transfer.benchmarks.{name}"
         if name not in transferred:
-            shared = own[name].transfer if name in own else ""
+            shared = own[name].model_of if name in own else ""
             if shared:
                 problem = f"'{name}' shares the transfer of '{shared}': set that one instead."
             else:
