@@ -33,7 +33,8 @@ class GenerationDefaults:
         constrained: whether answers are regions and nothing else (`language.regions.RegionGrammar`).
         fp16_tokens: whether visual tokens are rounded to fp16, as those of the cache it was trained on and evaluated
             with.
-        mixture: the tasks of stage 1 or 2; empty for a transfer, which has its `task`.
+        mixture: the tasks of stage 1 or 2, or of a transfer that several benchmarks share; empty for another transfer,
+            which has its `task`.
     """
 
     task: str

@@ -17,6 +17,7 @@ import torch
 
 from pali3kit.benchmarks.benchmark import Submission
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import recipe_of, transfer_of
 from pali3kit.config.schema import Experiment
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.source import Source
@@ -43,6 +44,13 @@ from pali3kit.vision.contract import VisionEncoder
 SUBMISSION = "submission.json"
 
 
+def _usual_checkpoint(checkpoints: Checkpoints, benchmark: str, experiment: Experiment) -> str:
+    """The transfer that answers a benchmark, by the name of any benchmark that shares it; else the general model."""
+    own, section = BENCHMARK.find(BENCHMARK.find(benchmark).model_of), experiment.stages.transfer
+    shared = recipe_of(section, transfer_of(section, own)).mixture
+    return next((name for name in (own.name, *shared) if name in checkpoints.names), STAGE_1)
+
+
 class Evaluator:
     """The measurement of a benchmark of generated answers on a checkpoint.
 
@@ -50,7 +58,8 @@ class Evaluator:
         checkpoints: of the model.
         benchmark: its name.
         experiment: whose sources, `evaluation` and `runtime` are taken.
-        checkpoint: by default the benchmark's transfer, or the one that no transfer has specialised.
+        checkpoint: by default the transfer that answers the benchmark, its own or one that it shares; without one, that
+            which no transfer has specialised.
         beams: by default as the checkpoint answers.
 
     Attributes:
@@ -68,9 +77,8 @@ class Evaluator:
         checkpoint: str | None = None,
         beams: int | None = None,
     ) -> None:
-        transfer = BENCHMARK.find(benchmark).model_of
-        usual = transfer if transfer in checkpoints.names else STAGE_1
         self.checkpoints, self.execution = checkpoints, Execution.of(experiment.runtime.of("evaluate"))
+        usual = _usual_checkpoint(checkpoints, benchmark, experiment)
         self.checkpoint = require_checkpoint(checkpoints, checkpoint or usual)
         self.defaults = checkpoints.defaults(self.checkpoint)
         after = "multimodal" if self.checkpoint in GENERAL else "transfer"

@@ -96,9 +96,13 @@ class RunCheckpoints(Checkpoints):
         )
 
     def _mixture(self, model: Step) -> tuple[str, ...]:
-        """The tasks of a general model; of a saved one, those that were saved with it."""
+        """The tasks of a general model, or of a transfer that several benchmarks share; of a saved one, those that were
+        saved with it.
+        """
         if isinstance(model.config, Saved):
             return tuple(self._artifact(model).config["mixture"])
+        if isinstance(model.config, Transfer):
+            return tuple(sorted(model.config.mixture))
         mixture = model.config.training.mixture if isinstance(model.config, Stage1 | Stage2) else {}
         return tuple(sorted(task for task, weight in mixture.items() if weight > 0))
 
@@ -158,7 +162,7 @@ def _evaluations(columns: Mapping[str, Step]) -> list[Step]:
 def _models(evaluations: list[Step]) -> dict[str, Step]:
     """The models by the names of their checkpoints, `STAGE_1` first."""
     transfers = [step for step in evaluations if isinstance(step.parents["model"].config, Transfer)]
-    own = {_benchmark(step).transfer: step.parents["model"] for step in transfers}
+    own = {_benchmark(step).model_of: step.parents["model"] for step in transfers}
     starts = [step.parents["model"] for step in own.values()]
     general = [step for step in ancestry(evaluations) if _is_general(step)]
     return {STAGE_1: (starts or general[-1:])[0], **own}

@@ -58,6 +58,15 @@ def test_the_experiment_says_whether_regions_are_constrained(checkpoints: RunChe
     assert [Evaluator(checkpoints, "refcoco", each).config.constrained for each in (experiment, free)] == [True, False]
 
 
+def test_a_shared_transfer_answers_all_benchmarks_of_its_mixture(tmp_path: Path) -> None:
+    told = {"name": "x", "scale": "smoke", "pretrain": "siglip", "evaluate": ["vqav2"]}
+    told["stages"] = {"transfer": {"benchmarks": {"okvqa": {"mixture": {"okvqa": 1, "vqav2": 1}}}}}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(told))
+    experiment, memory = load(tmp_path / "x.yaml"), MemoryCheckpoints(tmp_path)
+    found = {name: Evaluator(memory, name, experiment).checkpoint for name in ("vqav2", "okvqa", "miap", "coco")}
+    assert found == {"vqav2": "vqav2", "okvqa": "vqav2", "miap": "vqav2", "coco": STAGE_1}
+
+
 class Killed(BaseException):
     pass
 

@@ -20,7 +20,8 @@ from pali3kit.inference.cell import RunCell
 from pali3kit.inference.checkpoints import GENERAL, STAGE_1
 from pali3kit.inference.choice import choose_checkpoint
 from pali3kit.inference.pali import PaLI
-from pali3kit.inference.run import RunCheckpoints
+from pali3kit.inference.run import RunCheckpoints, _evaluations, _models
+from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
 from pali3kit.training.components import build_source
 
@@ -34,7 +35,7 @@ def evaluations(checkpoints: RunCheckpoints) -> Iterator[tuple[str, str, Step]]:
     general = {digests[name]: name for name in GENERAL if name in digests}
     for column, step in checkpoints.run.cell.columns.items():
         measured = step.parents["model"].digest
-        name = general.get(measured) or BENCHMARK.find(column.partition("@")[0]).transfer
+        name = general.get(measured) or BENCHMARK.find(column.partition("@")[0]).model_of
         # the checkpoint of stage 1 or 2 does not impose the grammar of regions on all answers
         if digests[name] == measured and bool(step.plain.get("constrained")) == checkpoints.defaults(name).constrained:
             yield column, name, step
@@ -72,6 +73,12 @@ def compare(pali: PaLI, checkpoints: RunCheckpoints) -> set[str]:
     print(*differ, sep="\n")
     assert count and len(differ) <= (1 - AGREEMENT) * count
     return columns
+
+
+def test_a_transfer_is_called_by_its_own_benchmark_where_another_one_alone_is_measured(tmp_path: Path) -> None:
+    file = ROOT / "experiments" / "table7.yaml"
+    [cell] = build(load(file, ["scale=smoke", "grid={}", "baseline={}", "published={}"])).cells
+    assert [*_models(_evaluations(cell.columns))][:2] == [STAGE_1, "coco"]
 
 
 def test_generated_answers_equal_the_stored_predictions(pali: PaLI, checkpoints: RunCheckpoints) -> None:
