@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from pali3kit.errors import DataError
+from pali3kit.report.collect import TRANSFER
 from pali3kit.report.comparison import differing_settings, flat_settings
-from pali3kit.report.model import Report, ResultTable, Row
+from pali3kit.report.model import Report, ResultTable, Row, SliceTable
 
 T = TypeVar("T")
 _OWN = ("name", "seeds", "grid", "baseline")
@@ -34,6 +35,7 @@ def join_reports(reports: Sequence[Report]) -> Report:
         first,
         seeds=tuple(sorted({seed for report in reports for seed in report.seeds})),
         tables=tuple(tables),
+        slices=tuple(_joined_slices(reports)),
         notes=_distinct(note for report in reports for note in report.notes),
         stages=_distinct(stage for report in reports for stage in report.stages),
     )
@@ -53,6 +55,19 @@ def _joined(tables: Sequence[ResultTable]) -> ResultTable:
         if row.label not in found or _seeds(row) > _seeds(found[row.label]):
             found[row.label] = row
     return replace(tables[0], rows=tuple(found.values()))
+
+
+def _joined_slices(reports: Sequence[Report]) -> Iterator[SliceTable]:
+    """The slices of all rows, each from the report that its row is from, by columns and attributes."""
+    found: dict[tuple[str, str], dict[str, tuple[int, SliceTable]]] = {}
+    for report in reports:
+        seeds = {(table.after, row.label): _seeds(row) for table in report.tables for row in table.rows}
+        for each in report.slices:
+            count = seeds.get((each.column.partition("@")[2] or TRANSFER, each.label), 0)
+            rows = found.setdefault((each.column, each.attribute), {})
+            if each.label not in rows or count > rows[each.label][0]:
+                rows[each.label] = count, each
+    return (table for rows in found.values() for _, table in rows.values())
 
 
 def _seeds(row: Row) -> int:

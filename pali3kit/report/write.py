@@ -56,7 +56,9 @@ def redraw(file: Path, benchmarks: Collection[str] = (), others: Sequence[Path] 
     """
     report = join_reports([read_outcomes(each) for each in (file, *others)])
     if benchmarks:
-        report = replace(report, tables=tuple(filter(None, (_narrowed(table, benchmarks) for table in report.tables))))
+        tables = tuple(filter(None, (_narrowed(table, benchmarks) for table in report.tables)))
+        slices = tuple(each for each in report.slices if each.benchmark.name in benchmarks)
+        report = replace(report, tables=tables, slices=slices)
         if not report.tables:
             raise DataError(f"{file} has no columns of {', '.join(benchmarks)}.")
     texts = _pages(report, {"seconds": 0.0, "stages": []})

@@ -11,6 +11,7 @@ from made_tables import report as made_report
 from pali3kit.errors import DataError
 from pali3kit.report import redraw
 from pali3kit.report.joined import join_reports
+from pali3kit.report.model import Slice, SliceTable
 from pali3kit.report.outcomes import OUTCOMES, outcomes_of, read_outcomes
 from pali3kit.report.write import _as_lines
 
@@ -44,6 +45,24 @@ def test_parts_that_measure_something_else_are_refused():
         join_reports([part(["classif"], [10], 1.0, evaluation={"limit": limit}) for limit in (5, 6)])
     with pytest.raises(DataError, match="columns after transfer: embedded/coco, embedded/vqav2"):
         join_reports([part(["classif"], [10], 1.0, benchmarks=[name]) for name in ("coco", "vqav2")])
+
+
+def sliced(report, n):
+    """A report with the slices of each of its rows, of `n` examples."""
+    [table] = report.tables
+    told = [SliceTable("embedded/coco", "COCO", row.label, "age", (Slice("old", n),), 1, 2) for row in table.rows]
+    return replace(report, slices=tuple(told))
+
+
+def test_slices_are_those_of_the_rows_that_are_taken():
+    few = sliced(part(["classif", "siglip"], [10], 1.0), 5)
+    many = sliced(part(["siglip", "pretrained"], [10], 4.0, 5.0), 7)
+    for reports in ([few, many], [many, few]):
+        joined = join_reports(reports)
+        assert {row.label for row in joined.tables[0].rows} == {each.label for each in joined.slices}
+        assert {each.label.partition(",")[0]: each.slices[0].n for each in joined.slices} == {
+            "Classif": 5, "SigLIP": 7, "Pretrained": 7
+        }  # fmt: skip
 
 
 def test_files_are_joined_and_the_outcomes_of_all_are_written(tmp_path):
