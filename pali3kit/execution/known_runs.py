@@ -66,8 +66,12 @@ class KnownRun:
 
 
 def record_run(store: Store, folder: Path, experiment: Experiment) -> list[str]:
-    """Record a run in its store, and in the folders that the store reads from; return a line for each that refuses."""
+    """Record a run in its store, and in the folders that the store reads from; return a line for each that refuses.
+
+    Its folder is made, as a run whose folder is not there is gone.
+    """
     place, host = folder.absolute(), platform.node()
+    place.mkdir(parents=True, exist_ok=True)
     value = {"folder": str(place), "host": host, "experiment": saved.to_yaml(experiment)}
     text = json.dumps(value, ensure_ascii=False, indent=1) + "\n"
     refusals = []

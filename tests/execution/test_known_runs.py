@@ -26,6 +26,13 @@ def test_a_run_records_itself_and_a_second_one_touches_nothing(experiment, tmp_p
     assert run.record.stat().st_mtime_ns == before
 
 
+def test_a_run_that_has_begun_and_written_nothing_is_not_gone(experiment, tmp_path):
+    (tmp_path / "store").mkdir()
+    record_run(Store(tmp_path / "store"), tmp_path / "runs" / "fake", experiment)
+    [run] = known_runs(tmp_path / "store")
+    assert not run.is_gone
+
+
 def test_stores_that_are_read_from_know_it_too(experiment, tmp_path):
     for name in ("store", "shared"):
         (tmp_path / name).mkdir()

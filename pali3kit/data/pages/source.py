@@ -46,7 +46,7 @@ class PagesSource(SourceBase):
     A task is `part.task`, as `document.vqa`, or `task` of all parts: caption, splitcap, span_corruption, ocr, vqa, vqg.
 
     Args:
-        only: the parts that are drawn; null: all of them.
+        only: the parts that are drawn; null or an empty list: all of them.
         seed: of all pages.
         ocr_errors: the share of words that the OCR of `published_words` misses, and of characters that it misreads.
         image_size: side of the square images in pixels, at least 96; passed by the program.
@@ -58,7 +58,7 @@ class PagesSource(SourceBase):
     def __init__(
         self, only: list[PagePart] | None = None, seed: int = 0, ocr_errors: float = 0.05, image_size: int = 128
     ) -> None:
-        self.parts: tuple[PagePart, ...] = tuple(part for part in PARTS if only is None or part in only)
+        self.parts: tuple[PagePart, ...] = tuple(part for part in PARTS if not only or part in only)
         kinds = [kind for part in self.parts for kind in PARTS[part]]
         self.pages, self.seed, self.ocr_errors = Pages(kinds, image_size, seed), seed, ocr_errors
         self.digest = self.pages.digest

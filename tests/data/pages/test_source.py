@@ -112,3 +112,8 @@ def test_published_words_have_the_errors_that_are_asked_for() -> None:
     missing, wrong = _rates(0.05, ["document"])
     assert 0.025 < missing < 0.075 and 0.025 < wrong < 0.075
     assert PagesSource().published_words("test", 3) == PagesSource().published_words("test", 3)
+
+
+def test_without_parts_that_are_chosen_all_are_drawn():
+    assert PagesSource([]).parts == PagesSource().parts
+    assert PagesSource([]).image("test", 0).shape == (128, 128, 3)
