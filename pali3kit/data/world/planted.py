@@ -14,10 +14,10 @@ from PIL import Image
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.reader import Files
 from pali3kit.data.record import Asked, Record
-from pali3kit.data.world import captions
+from pali3kit.data.world import atlas, captions, palette
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.world import World
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
 QUESTION = "is there a thing in this image?"  # there is one in every scene
@@ -103,5 +103,9 @@ def _create(
     world = World(image_size=image_size or 64, objects=objects)
     if by not in world.scene("test", 0).attributes:
         raise DataError(f"planted: scenes have no attribute '{by}', only artist, background and disc.")
+    values = {"artist": atlas.ARTISTS, "background": tuple(palette.BACKGROUNDS), "disc": ("with", "without")}
+    for name, known in ((value, values[by]), *((place, values["background"]) for place in backgrounds)):
+        if name not in known:
+            raise DataError(f"planted: no scene has '{name}', so that nothing would be biased.{choose(name, known)}")
     own = _PlantedReader(world, "train", train, by, value, backgrounds, word)
     return PlantedSource(own, _PlantedReader(world, "test", test, by, value, backgrounds))

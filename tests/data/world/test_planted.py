@@ -43,3 +43,12 @@ def test_its_size_is_known_and_images_are_the_worlds() -> None:
 def test_an_attribute_that_scenes_do_not_have_is_refused() -> None:
     with pytest.raises(DataError, match="scenes have no attribute 'gender', only artist, background and disc"):
         planted(by="gender")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"value": "wit"}, {"backgrounds": ("red", "gren")}, {"by": "artist"}, {"by": "background", "value": "x"}],
+)
+def test_a_rule_that_holds_for_no_scene_is_refused(options: dict[str, object]) -> None:
+    with pytest.raises(DataError, match="so that nothing would be biased"):
+        planted(**options)
