@@ -17,7 +17,7 @@ def check_shared(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that mixtures are of benchmarks with a transfer of their own, of one source, each in one mixture."""
     section, taken = cell.stages.transfer, dict[str, str]()
     asked = {BENCHMARK.find(name).transfer for name in known_benchmarks(cell)}
-    names = [each.name for each in BENCHMARK.all() if each.generated and not each.transfer_of]
+    names = [each.name for each in BENCHMARK.all() if each.generated and each.model_of == each.name]
     for owner in section.benchmarks:
         mixture, key = recipe_of(section, owner).mixture, f"stages.transfer.benchmarks.{owner}.mixture"
         if not mixture or owner not in names:

@@ -26,6 +26,8 @@ def test_a_benchmark_is_measured_on_the_transfer_that_has_it(trial: Path) -> Non
         ("vqav2.mixture={okvqa: 1}", "vqav2.mixture should have a weight for 'vqav2' itself."),
         ("vqav2.mixture={vqav2: 1, okvq: 1}", "no benchmark 'okvq' has a transfer. Did you mean 'okvqa'?"),
         ("vqav2.mixture={vqav2: 1, refcocog: 1}", "vqav2.mixture: no benchmark 'refcocog' has a transfer."),
+        ("vqav2.mixture={vqav2: 1, miap: 1}", "vqav2.mixture: no benchmark 'miap' has a transfer."),
+        ("miap.mixture={vqav2: 1, miap: 1}", "'miap' shares the transfer of 'vqav2': set that one instead."),
         ("vqav2.mixture={vqav2: 1, okvqa: 0}", "vqav2.mixture: the weight of okvqa should be above 0, not 0.0."),
         ("vqav2.mixture={vqav2: 1, docvqa: 1}", "vqav2.mixture: source 'world' of 'vqav2' has no task for 'docvqa'."),
     ],
