@@ -16,7 +16,7 @@ from pali3kit.config.available_tasks import (
     task_family,
     tasks_of,
 )
-from pali3kit.config.budgets import generates_text, known_benchmarks, source_of_stage
+from pali3kit.config.budgets import generates_text, has_stage_2, known_benchmarks, source_of_stage
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
 from pali3kit.config.root import own_source_key, source_of, task_of
@@ -117,6 +117,7 @@ def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str
     """Check that a source of files has the tasks of the mixtures, and test images."""
     if own := cell.stages.resolution.source:
         yield from _there("stages.resolution.source", own)
+        yield from _default_mixture(cell, own)
     for stage in ("multimodal", "resolution"):
         source = source_of_stage(cell, stage)
         tasks = tasks_of(source)
@@ -127,6 +128,17 @@ def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str
     there = [name for name in benchmarks if source_of(cell, BENCHMARK.find(name)) is None]
     if there and tasks_of(cell.data.source) is not None and not _has_test(cell.data.source):
         yield "data.source", _untested(there[0], "data.source", cell.data.source)
+
+
+def _default_mixture(cell: Experiment, source: Component) -> Iterator[tuple[str, str]]:
+    """Check that stage 2's own source has the tasks of stage 1's mixture, where it has no other."""
+    tasks, key = tasks_of(source), "stages.resolution.source"
+    if tasks is None or cell.stages.resolution.mixture or not has_stage_2(cell):
+        return
+    lacking = [task for task, weight in cell.stages.multimodal.mixture.items() if weight > 0 and task not in tasks]
+    if lacking:
+        text = f"source '{source.name}' has no task {', '.join(map(repr, lacking))} of stage 1's mixture"
+        yield key, f"{key}: {text}: set stages.resolution.mixture.{choose(lacking[0], tasks)}"
 
 
 def _has_test(source: Component) -> bool:

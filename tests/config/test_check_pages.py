@@ -38,6 +38,8 @@ def test_pages_are_drawn_at_the_size_of_stage_2(trial: Path) -> None:
          "pages are drawn at 96 pixels or more, not 72, a size of stages.resolution.steps"),
         (["evaluate=[coco]", *STAGE_2, "stages.resolution.source=pages", "stages.resolution.mixture={detect: 1}"],
          "source 'pages' has no task 'detect'."),
+        (["evaluate=[coco]", *STAGE_2, "stages.resolution.source=pages", "stages.multimodal.mixture={detect: 1}"],
+         "source 'pages' has no task 'detect' of stage 1's mixture: set stages.resolution.mixture."),
     ],
 )  # fmt: skip
 def test_smaller_ones_are_refused(trial: Path, overrides: list[str], told: str) -> None:

@@ -11,6 +11,7 @@ from pali3kit.config.check_compatibility import check_resolutions
 from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
+from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import size_of_split
 from pali3kit.plan.kinds.kind import StageKind
@@ -28,7 +29,10 @@ class Config(TextConfig):
 
 
 def _make(cell: CellSteps, number: int) -> Step:
-    """Step `number` of the curriculum, from 0."""
+    """Step `number` of the curriculum, from 0.
+
+    Raises DataError where `data.validation` leaves nothing of its own source to train on.
+    """
     experiment, section = cell.experiment, cell.experiment.stages.resolution
     step, mixture = section.steps[number], section.mixture or cell.experiment.stages.multimodal.mixture
     size = step.image_size if section.increase_resolution else experiment.model.image_size
@@ -45,6 +49,9 @@ def _make(cell: CellSteps, number: int) -> Step:
         own = source_fields(section.source, size)
         texts["source"], texts["data"], texts["image_size"] = own["source"], own["data"], own["image_size"]
         texts["count"] = size_of_split(section.source, "train") or experiment.data.train
+        if experiment.data.validation >= texts["count"]:
+            text = f"leaves none of the {texts['count']} train images of stages.resolution.source"
+            raise DataError(f"data.validation: {experiment.data.validation} {text}")
     config = Config(**texts, validation=experiment.data.validation, training=training)
     before = cell.step("resolution", number=number - 1) if number else None
     parents = {"model": before or cell.step("multimodal"), "vision": before or cell.step("vision")}

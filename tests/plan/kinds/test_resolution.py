@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from planned import changed, complaints, detail, kinds, panel, step_of, units
 
 from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.stages import ResolutionStep
+from pali3kit.errors import DataError
 
 SIZES = [ResolutionStep(image_size=96, examples=40), ResolutionStep(image_size=128, examples=50)]
 
@@ -138,3 +140,13 @@ def test_measuring_right_after_it_needs_it_too(experiment):
     assert complaints(changed(experiment, none), "resolution") == [
         ("evaluation.after", "evaluation.after: there is no stage 2, since stages.resolution has no steps.")
     ]
+
+
+def test_images_that_are_held_out_leave_some_of_its_own_source(experiment, tmp_path):
+    lines = [{"image": f"{number}.png", "caption": "a dog"} for number in range(5)]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    options = {"path": str(tmp_path / "own.jsonl"), "images": str(tmp_path)}
+    own = {"stages.resolution.source": Component(name="records", options=options)}
+    assert step_of(changed(experiment, {**own, "data.validation": 4}), "resolution", number=0).plain["count"] == 5
+    with pytest.raises(DataError, match=r"5 leaves none of the 5 train images of stages\.resolution\.source"):
+        step_of(changed(experiment, {**own, "data.validation": 5}), "resolution", number=0)
