@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from pali3kit.errors import DataError
-from pali3kit.execution.known_runs import KnownRun, known_runs
+from pali3kit.execution.known_runs import KnownRun, known_runs, may_be_of_unknown_run
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import ARTIFACT
 
@@ -19,8 +19,8 @@ from pali3kit.execution.verify import ARTIFACT
 def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> int:
     """Remove the artifacts, and the unfinished work, that no known run needs; return their bytes.
 
-    Runs of other machines count, wherever their folders are. What a process is working on is left. With `dry_run`
-    nothing is removed, only told.
+    Runs of other machines count, wherever their folders are. What a process is working on is left, and what is older
+    than the store's records of runs. With `dry_run` nothing is removed, only told.
 
     Raises DataError where there is no store, where it knows no run, or cannot tell what one of them needs: then nothing
     is removed.
@@ -33,7 +33,11 @@ def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> in
     needed = set().union(*(run.artifacts for run in kept))
     for run in runs:
         console.print(_told(run), markup=False, highlight=False, soft_wrap=True)
-    unneeded = [folder for folder in _folders(root) if folder.name.partition(".")[0] not in needed]
+    others = [folder for folder in _folders(root) if folder.name.partition(".")[0] not in needed]
+    unneeded = [folder for folder in others if not may_be_of_unknown_run(folder)]
+    if old := len(others) - len(unneeded):
+        text = f"left    {old} folders that are older than the store's records: a run from before may need them"
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     counts, sizes = Counter[str](), Counter[str]()
     for folder in unneeded:
         kind, size = folder.name.rpartition("-")[0], _remove(Store(root), folder, dry_run, console)

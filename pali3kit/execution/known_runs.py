@@ -18,6 +18,7 @@ from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 
 _RECORDS = "runs"  # in a store
+_BEGIN = "begin"  # a file there, as old as the first record
 _DIGITS = 12  # of a digest, as in the names of artifacts
 
 
@@ -87,6 +88,8 @@ def _write(record: Path, data: bytes) -> None:
     """A record that is the same is left as it is: a run with nothing to do touches nothing."""
     if not record.is_file() or record.read_bytes() != data:
         record.parent.mkdir(parents=True, exist_ok=True)
+        if not (begin := record.parent / _BEGIN).exists():
+            begin.touch()
         write_atomically(record, data)
 
 
@@ -99,6 +102,13 @@ def known_runs(store: Path) -> list[KnownRun]:
     for file in store.absolute().parent.glob(f"*/{saved.EXPERIMENT}"):
         found.setdefault((platform.node(), file.parent), KnownRun(file.parent, platform.node()))
     return sorted(found.values(), key=lambda run: (run.host, run.folder))
+
+
+def may_be_of_unknown_run(artifact: Path) -> bool:
+    """Whether an artifact, or work on it, is older than the records of its store: runs of then may be anywhere."""
+    store = artifact.parent.parent if artifact.parent.name == "work" else artifact.parent
+    begin = store / _RECORDS / _BEGIN
+    return not begin.exists() or artifact.stat().st_mtime < begin.stat().st_mtime
 
 
 def reported_artifacts(folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 
 import pytest
@@ -35,12 +36,13 @@ def store(experiment, stray, tmp_path):
     store = Store(tmp_path / "store")
     folder = tmp_path / "fake"
     folder.mkdir()
+    store.root.mkdir()
+    record_run(store, folder, experiment)
     for step in [*build(experiment).steps[:2], stray]:
         publish(store, step)
     left = store.work(Step("vision", "left", Loose({"n": "unfinished"})))
     left.mkdir(parents=True)
     (left / "checkpoint").write_bytes(b"c" * 500)
-    record_run(store, folder, experiment)
     return store
 
 
@@ -101,3 +103,12 @@ def test_without_knowledge_nothing_is_removed(store, tmp_path, damage):
     with pytest.raises(DataError, match=r"knows no run|cannot be told"):
         clean_store(tmp_path / "none" if damage == "no store" else store.root, dry_run=False)
     assert artifacts(store) == before
+
+
+def test_what_is_older_than_the_records_is_left(store, stray):
+    os.utime(store.root / stray.name, (1, 1))
+    _, told = cleaned(store)
+    assert "left    1 folders that are older" in told and "removed  1 x vision" in told
+    assert stray.name in artifacts(store)
+    (store.root / "runs" / "begin").unlink()
+    assert cleaned(store)[0] == 0 and stray.name in artifacts(store)

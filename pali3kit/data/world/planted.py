@@ -6,6 +6,7 @@ be seen, so that a model can learn it: scenes of the attribute's value `value` o
 
 from __future__ import annotations
 
+import hashlib
 import io
 from functools import cached_property, partial
 
@@ -20,6 +21,7 @@ from pali3kit.data.world.world import World
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
+_VERSION = 1  # of what is planted; the options are in the source's configuration
 QUESTION = "is there a thing in this image?"  # there is one in every scene
 BACKGROUNDS = ("orange", "purple", "green", "red")  # about half of all scenes
 
@@ -57,7 +59,11 @@ class _PlantedReader(Files):
 
 
 class PlantedSource(AnnotatedSource):
-    """An `AnnotatedSource` over `_PlantedReader`s."""
+    """An `AnnotatedSource` over `_PlantedReader`s, whose digest is that of the scenes and of what is planted."""
+
+    def __init__(self, train: _PlantedReader, test: _PlantedReader) -> None:
+        super().__init__(train, test)
+        self.digest = hashlib.sha256(f"{train.world.digest} {_VERSION}".encode()).hexdigest()
 
     @cached_property
     def share(self) -> dict[str, float]:
