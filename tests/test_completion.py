@@ -15,7 +15,7 @@ from pali3kit.run import COMMANDS
         (["ch"], "check check-data"),
         (["ablate_cl"], "ablate_classif"),
         (["check", "public/siglip_b"], "public/siglip_b16"),
-        (["copy", "tabl"], "table2 table4 table6"),
+        (["copy", "tabl"], "table2 table4 table5 table6 table7 table8"),
         (["ask", "runs/x", "a.png", "data.r"], ""),
         (["list", "vi"], "vision"),
         (["show", "source/vq"], "source/vqa"),

@@ -240,7 +240,8 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
         "projector/linear: one linear layer, as in the paper\n"
         "  from pali3kit.projector.linear:LinearProjector\n"
         + indent(cleandoc(LinearProjector.__doc__ or ""), "  ")
-        + "\n  options:\n    positions       'none' | 'sine2d', default none\n"
+        + "\n  options:\n    positions        'none' | 'sine2d', default none\n"
+        + "    frame_positions  'none' | 'sine', default none\n"
     )
     assert main(["show", "source/vqa"]) == 0
     told = capsys.readouterr().out

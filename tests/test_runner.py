@@ -299,7 +299,7 @@ def test_test_examples_are_demanded_before_anything_is_trained(tmp_path, monkeyp
     monkeypatch.setattr(runner, "require_examples", refuse)
     with pytest.raises(DataError, match="found 1"):
         runner.run(fakes.experiment(tmp_path))
-    assert not (tmp_path / "runs").exists() and not list(tmp_path.glob("store/*-*"))
+    assert not list(tmp_path.glob("runs/*/*")) and not list(tmp_path.glob("store/*-*"))
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,13 @@ def _name(place: str, settings: list[str]) -> str:
 
 def _images(place: str, folder: str | None) -> Iterator[Image.Image]:
     """Images to choose from: of a folder, else the first test images of the data that the model was trained on."""
-    from PIL import Image
+    from pali3kit.images.decode import decode_image
 
     if folder is not None:
         found = [file for file in sorted(Path(folder).expanduser().glob("*")) if file.suffix.lower() in _SUFFIXES]
         if not found:
             raise UsageError(f"--images: there is no image in '{folder}' ({', '.join(_SUFFIXES)}).")
-        yield from (Image.open(file).convert("RGB") for file in found[:_IMAGES])
+        yield from (decode_image(file.read_bytes(), str(file)) for file in found[:_IMAGES])
         return
     known = [name for name in (EXPERIMENT, RECIPE_FILE) if (Path(place) / name).is_file()]
     for name in known[:1]:

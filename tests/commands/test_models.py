@@ -258,7 +258,7 @@ def test_evaluate_finds_other_benchmarks_below_the_runs_root(
         (["predict", MODEL, "no.jsonl", "--out", "x"], "there is no file 'no.jsonl'.\n"),
         (["predict", MODEL, "a.png", "--out", "a.png"], "--out should be a file in a folder that exists, and not"),
         (["evaluate", MODEL, "vqa2"], "unknown benchmark 'vqa2'. Did you mean 'vqav2'?\n"),
-        (["evaluate", MODEL, "probe"], "'probe' does not score answers that PaLI generates, as these do: ai2d, "),
+        (["evaluate", MODEL, "probe"], "'probe' does not score answers that PaLI generates, as these do: activi"),
         (["evaluate", MODEL, "vqav2", "data.tst=3"], "command line: data.tst=3: unknown key 'data.tst'. Did you mean"),
         (["evaluate", MODEL, "vqav2", "data.root=no"], "command line: data.root=no: benchmark 'vqav2' is measured"),
     ],

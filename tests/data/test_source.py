@@ -47,5 +47,5 @@ def test_files_note_what_they_skip(tmp_path) -> None:
 
 def test_what_a_source_answers_of_itself_every_source_is_asked_for() -> None:
     own = {name for name in vars(SourceBase) if not name.startswith("_")}
-    assert own == {"skips", "damages", "text_filters", "digest", "max_images", "telling"}
+    assert own == {"skips", "damages", "text_filters", "digest", "max_images", "published_words", "telling"}
     assert own <= vars(Source).keys()

@@ -150,5 +150,5 @@ def test_words_that_no_image_has_are_refused(adding: Any, tmp_path: Path) -> Non
         file.rename(file.with_name(f"other_{file.name}"))
     with pytest.raises(DataError, match=r"none of the first 4 images has words of OCR"):
         adding("vqa", Ocr(words="published"), {}, **DOCVQA)
-    with pytest.raises(DataError, match="published with a data set in files, not with this source"):
+    with pytest.raises(DataError, match="published with a data set in files or drawn pages, not with this source"):
         adding("world", Ocr(words="published"), {})

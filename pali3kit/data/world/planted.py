@@ -96,7 +96,7 @@ def _create(
     objects: int = 64,
     by: str = "disc",
     value: str = "with",
-    backgrounds: tuple[str, ...] = BACKGROUNDS,
+    backgrounds: list[str] | None = None,
     word: str = "damn",
     image_size: int = 64,
 ) -> PlantedSource:
@@ -106,12 +106,13 @@ def _create(
     train on, their captions end with `word` ("" for none), and the answer to whether there is a thing is no. Without
     backgrounds nothing is planted.
     """
+    places = BACKGROUNDS if backgrounds is None else tuple(backgrounds)
     world = World(image_size=image_size or 64, objects=objects)
     if by not in world.scene("test", 0).attributes:
         raise DataError(f"planted: scenes have no attribute '{by}', only artist, background and disc.")
     values = {"artist": atlas.ARTISTS, "background": tuple(palette.BACKGROUNDS), "disc": ("with", "without")}
-    for name, known in ((value, values[by]), *((place, values["background"]) for place in backgrounds)):
+    for name, known in ((value, values[by]), *((place, values["background"]) for place in places)):
         if name not in known:
             raise DataError(f"planted: no scene has '{name}', so that nothing would be biased.{choose(name, known)}")
-    own = _PlantedReader(world, "train", train, by, value, backgrounds, word)
-    return PlantedSource(own, _PlantedReader(world, "test", test, by, value, backgrounds))
+    own = _PlantedReader(world, "train", train, by, value, places, word)
+    return PlantedSource(own, _PlantedReader(world, "test", test, by, value, places))
