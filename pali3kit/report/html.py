@@ -42,8 +42,11 @@ def _draw_images(report: Report) -> dict[tuple[str, int, int], Image.Image]:
     """Draw the test images of the gallery with the sources, and at the size, that they were evaluated with."""
     found: dict[tuple[str, int, int], Image.Image] = {}
     data, wanted = report.config["data"], {key for example in report.gallery for key in example.image_keys}
+    frames = {example.source: example.frames for example in report.gallery if example.frames}
     for own, size in sorted({(own, size) for own, _, size in wanted}):
         options = dict(data["benchmarks"][own] if own else data["source"])
+        if own in frames:
+            options["frames"] = frames[own]
         source: Any = SOURCE.build(options.pop("name"), image_size=size, **options)
         for index in sorted(index for each, index, width in wanted if (each, width) == (own, size)):
             with suppress(DataError):  # deleted or damaged after the evaluation: its answers are shown without it

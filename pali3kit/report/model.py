@@ -109,7 +109,7 @@ class GalleryExample:
     are in pixels of the first.
 
     `references` are different from each other, the most frequent first. `source` is the key of `data.benchmarks` that
-    the images are of, "" for `data.source`.
+    the images are of, "" for `data.source`. Of a video, the images are its `frames`; 0 where it is none.
     """
 
     column: str
@@ -121,6 +121,7 @@ class GalleryExample:
     region: DrawnRegion | None
     answers: tuple[Answer, ...]
     source: str = ""
+    frames: int = 0
 
     @property
     def benchmark(self) -> Benchmark:

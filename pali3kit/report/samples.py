@@ -21,15 +21,17 @@ IMAGE_AXES = (
     "stages.resolution",
 )  # grid axes that change the images
 Key = tuple[tuple[int, ...], str, str]
-"""What identifies an example: images, prompt and language."""
+"""What identifies an example: its images, or the number of its video; prompt; language."""
 
 
 def choose_examples(arms: Sequence[Arm], artifacts: ArtifactReader, sets: EvaluationSets) -> Iterable[GalleryExample]:
     """Yield up to COUNT examples per column that all available rows answered, of the first seed that has any.
 
-    Columns measured both after stage 1 and after transfer are shown after transfer.
+    Columns measured both after stage 1 and after transfer are shown after transfer. Rows that read different numbers of
+    frames answered the same videos, which are shown as the row with the most frames saw them.
     """
-    if any(key.startswith(IMAGE_AXES) for arm in arms for key in arm.point):
+    axes = {key for arm in arms for key in arm.point if key.startswith(IMAGE_AXES)}
+    if axes - {"data.frames"}:
         return  # the rows saw different images: their regions cannot be drawn over one of them
     names = list(dict.fromkeys(name for arm in arms for name in arm.steps))
     for name in names:
@@ -40,20 +42,33 @@ def choose_examples(arms: Sequence[Arm], artifacts: ArtifactReader, sets: Evalua
         rows = {label: predictions for label, predictions in answered.items() if predictions}
         if rows:
             columns = columns_of(source, sets)
-            step = next(step for arm in arms for step in arm.steps.get(name, {}).values())
-            size = int(str(step.plain["image_size"]))
-            own = BENCHMARK.find(source).transfer if "published" in step.plain else ""
+            steps = [step for arm in arms for step in arm.steps.get(name, {}).values()]
+            size = int(str(steps[0].plain["image_size"]))
+            own = BENCHMARK.find(source).transfer if "published" in steps[0].plain else ""
+            frames = max(map(_frames, steps))
             for key in _spread(_common(rows), COUNT):
-                yield replace(_example(columns, key, rows, size), source=own)
+                yield replace(_example(columns, key, rows, size), source=own, frames=frames)
 
 
 def _first(steps: Mapping[int, Step], artifacts: ArtifactReader) -> dict[Key, Prediction]:
     """The predictions of the first seed that has any."""
     for step in steps.values():
         if artifacts.folder(step) is not None:
-            predictions = artifacts.predictions(step)
-            return {(image_numbers(row), row.get("prompt", ""), row.get("language", "")): row for row in predictions}
+            frames = _frames(step)
+            return {_key(row, frames): row for row in artifacts.predictions(step)}
     return {}
+
+
+def _frames(step: Step) -> int:
+    """How many frames of each video were read; 0 of images."""
+    source = step.plain.get("source")
+    return int(str(source.get("frames", 0))) if isinstance(source, dict) else 0
+
+
+def _key(row: Prediction, frames: int) -> Key:
+    """The images of video v are numbered from v x frames."""
+    images = image_numbers(row)
+    return (images[0] // frames,) if frames else images, row.get("prompt", ""), row.get("language", "")
 
 
 def _common(rows: Mapping[str, Mapping[Key, Prediction]]) -> list[Key]:
@@ -72,7 +87,7 @@ def _example(
     columns: Sequence[ReportColumn], key: Key, rows: Mapping[str, Mapping[Key, Prediction]], size: int
 ) -> GalleryExample:
     predictions = {label: found[key] for label, found in rows.items()}
-    one = next(iter(predictions.values()))
+    one = max(predictions.values(), key=lambda row: len(image_numbers(row)))
     references = one.get("references") or ([one["target"]] if one.get("target") else [])
     answers = tuple(
         Answer(label, str(row.get("prediction", "")), _score(row), _region(row.get("box"), row.get("mask")))

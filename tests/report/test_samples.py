@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-from pali3kit.report.samples import COUNT
+from PIL import Image
+
+from pali3kit.config.load import load
+from pali3kit.config.written import written
+from pali3kit.plan.graph import build
+from pali3kit.registry import SOURCE
+from pali3kit.report.arms import arms_of
+from pali3kit.report.collect import _sets_of
+from pali3kit.report.html import _draw_images
+from pali3kit.report.samples import COUNT, choose_examples
 
 
 def of(report, column):
@@ -61,3 +71,37 @@ def test_references_are_listed_once_the_most_frequent_first(made_up):
             text = before.replace('["a red square", "una plaza roja"]', '["sun", "moon", "moon"]')
             run.rewrite(step, "predictions.jsonl", text)
     assert run.report().gallery[0].references == ("moon", "sun")
+
+
+def test_rows_of_several_numbers_of_frames_show_the_most_frames_of_the_same_videos(tmp_path):
+    """Images of video v are numbered from v x frames; whoever reads one frame answers about the same videos."""
+
+    class Answers:
+        def folder(self, step):
+            return tmp_path
+
+        def predictions(self, step):
+            frames = step.plain["source"]["frames"]
+            for video in range(8):
+                numbers = list(range(video * frames, (video + 1) * frames))
+                images = {"image": numbers[0]} if frames == 1 else {"images": numbers}
+                yield {**images, "prompt": "what happens?", "prediction": f"{frames} frames of {video}", "score": 1.0}
+
+    experiment = load("experiments/table5.yaml", ["grid.data.frames=[1,4]", "evaluate=[msrvtt_qa]"])
+    arms = arms_of(build(experiment), experiment)
+    examples = list(choose_examples(arms, Answers(), _sets_of(arms, experiment)))
+    assert [example.images for example in examples] == [tuple(range(4 * v, 4 * v + 4)) for v in (1, 3, 5, 7)]
+    assert {(example.frames, example.source) for example in examples} == {(4, "msrvtt_qa")}
+    assert [answer.text for answer in examples[0].answers] == ["1 frames of 1", "4 frames of 1"]
+
+
+def test_frames_on_the_page_are_those_that_were_read(made_up):
+    """`data.frames` of an experiment, not the default of its source."""
+    experiment = load("experiments/table5.yaml", ["grid={}", "data.frames=3", "evaluate=[msrvtt_qa]"])
+    report = replace(made_up(["textvqa"]).report(), config={"data": written(experiment.data)})
+    video = replace(of(report, "textvqa")[0], images=(3, 4, 5), source="msrvtt_qa", frames=3)
+    drawn = _draw_images(replace(report, gallery=(video,)))
+    clips = SOURCE.build("clips", image_size=64, frames=3)
+    assert [(drawn["msrvtt_qa", n, 64] == Image.fromarray(clips.image("test", n))) for n in (3, 4, 5)] == [True] * 3
+    other = SOURCE.build("clips", image_size=64)
+    assert drawn["msrvtt_qa", 4, 64] != Image.fromarray(other.image("test", 4))
