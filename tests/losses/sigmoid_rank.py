@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,10 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pali3kit.losses.sigmoid import gathered_sigmoid_loss, normalize, ring_sigmoid_loss
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ranks import run
 
 WORLD, WIDTH, STEPS = 4, 5, 3
 OVER_RANKS: dict[str, Callable[..., Tensor]] = {"gather": gathered_sigmoid_loss, "ring": ring_sigmoid_loss}
@@ -128,8 +131,6 @@ def measure_world(how: str, rank: int, batch: list[Tensor]) -> Found:
 
 
 def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"file://{folder}/rendezvous", timedelta(seconds=60), WORLD, rank)
     batch, found = torch.load(folder / "batch.pt", weights_only=True), {}
     for ranks in range(1, WORLD + 1):
         group = dist.new_group(list(range(ranks)))
@@ -137,15 +138,8 @@ def main(rank: int, folder: Path) -> None:
             found |= {(how, ranks): measure(how, rank, ranks, group, batch) for how in OVER_RANKS}
     found |= {how: measure_world(how, rank, batch) for how in OVER_RANKS}
     torch.save(found, folder / f"{rank}.pt")
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    context = get_context("fork")  # torch is imported once, and nothing of it has run
-    processes = [context.Process(target=main, args=(rank, Path(sys.argv[1]))) for rank in range(WORLD)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    sys.exit(max(abs(process.exitcode or 0) for process in processes))
+    folder = Path(sys.argv[1])
+    run(WORLD, folder, partial(main, folder=folder))

@@ -35,7 +35,7 @@ def found(batch: list[Tensor], tmp_path_factory: pytest.TempPathFactory) -> list
     """The findings of each rank."""
     folder, script = tmp_path_factory.mktemp("ranks"), Path(__file__).with_name("sigmoid_rank.py")
     torch.save(batch, folder / "batch.pt")
-    subprocess.run([sys.executable, str(script), str(folder)], check=True, timeout=150)
+    subprocess.run([sys.executable, str(script), str(folder)], check=True, timeout=300)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(WORLD)]
 
 

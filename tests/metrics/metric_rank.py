@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +27,10 @@ from pali3kit.metrics import (
     VQAAccuracy,
     whitespace,
 )
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ranks import run
 
 WORLD = 3
 EMPTY = {2: 0, 3: 2}  # the rank that sees nothing, by their number
@@ -101,8 +104,6 @@ def together(case: Case, rank: int, working: list[int], group: dist.ProcessGroup
 
 
 def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"file://{folder}/rendezvous", timedelta(seconds=60), WORLD, rank)
     known, found = cases(), {}
     for ranks, empty in EMPTY.items():
         group = dist.new_group(list(range(ranks)))
@@ -110,15 +111,8 @@ def main(rank: int, folder: Path) -> None:
         for name, case in known.items() if rank < ranks else ():
             found[f"{name} {ranks}"] = together(case, rank, working, group)
     (folder / f"{rank}.json").write_text(json.dumps(found))
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    context = get_context("fork")  # torch is imported once, and nothing of it has run
-    ranks = [context.Process(target=main, args=(rank, Path(sys.argv[1]))) for rank in range(WORLD)]
-    for process in ranks:
-        process.start()
-    for process in ranks:
-        process.join()
-    sys.exit(max(abs(process.exitcode or 0) for process in ranks))
+    folder = Path(sys.argv[1])
+    run(WORLD, folder, partial(main, folder=folder))

@@ -25,7 +25,7 @@ CASES = cases()
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[dict[str, float]]]]:
     """The results of each of three ranks."""
     folder, script = tmp_path_factory.mktemp("ranks"), Path(__file__).with_name("metric_rank.py")
-    subprocess.run([sys.executable, str(script), str(folder)], check=True, timeout=120)
+    subprocess.run([sys.executable, str(script), str(folder)], check=True, timeout=300)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(WORLD)]
 
 

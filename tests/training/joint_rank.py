@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from datetime import timedelta
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
@@ -27,6 +26,10 @@ from pali3kit.training.microbatches import part
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.shard import average_and_clip, shard
 from pali3kit.vision.vit import ViT
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ranks import run
 
 WORLD = 2
 CONFIG = TextConfig(source={}, image_size=16, bins=9, prompt_length=20, target_length=80)
@@ -58,6 +61,11 @@ def with_images(batch: Batch) -> Batch:
     return {**batch, "images": images[batch.pop("image_numbers")]}
 
 
+@cache
+def _mesh() -> DeviceMesh:
+    return init_device_mesh("cpu", (1, WORLD), mesh_dim_names=("nodes", "devices"))
+
+
 class _Losses(nn.Module):
     """What DDP calls, as Lightning's does `training_step`."""
 
@@ -75,7 +83,7 @@ def gradients(
     """A step's gradient and means of loss and accuracy, as Lightning forms them over microbatches and ranks."""
     trained = module(tokenizer)
     if strategy == "fsdp":
-        shard(trained, init_device_mesh("cpu", (1, WORLD), mesh_dim_names=("nodes", "devices")))
+        shard(trained, _mesh())
         register_fsdp_forward_method(trained, "losses")
     losses = DistributedDataParallel(_Losses(trained)) if strategy == "ddp" else _Losses(trained)
     mine = part(examples, dist.get_rank(), WORLD) if strategy else examples
@@ -99,8 +107,6 @@ def gradients(
 
 
 def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", f"file://{folder}/rendezvous", timedelta(seconds=60), WORLD, rank)
     tokenizer = Tokenizer(folder / "pieces.model", codes=4, sentinels=2)
     found = {
         f"{name}, {strategy}, {count}": gradients(tokenizer, examples, count, strategy)
@@ -110,15 +116,8 @@ def main(rank: int, folder: Path) -> None:
     }
     if rank == 0:
         torch.save(found, folder / "found.pt")
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    context = get_context("fork")  # torch is imported once, and nothing of it has run
-    ranks = [context.Process(target=main, args=(rank, Path(sys.argv[1]))) for rank in range(WORLD)]
-    for process in ranks:
-        process.start()
-    for process in ranks:
-        process.join()
-    sys.exit(max(abs(process.exitcode or 0) for process in ranks))
+    folder = Path(sys.argv[1])
+    run(WORLD, folder, partial(main, folder=folder))

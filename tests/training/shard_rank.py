@@ -6,9 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import lightning as L
@@ -38,6 +36,10 @@ from pali3kit.training.shard import average_and_clip
 from pali3kit.training.trainer import _strategy
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.vit import ViT
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ranks import run
 
 VOCABULARY, STEPS, PARTS = 96, 3, 4
 OPTIMIZER: ModuleOptions = {"optimizer": "adamw", "learning_rate": 1e-3}
@@ -263,15 +265,11 @@ def trained(execution: Execution, make: Make) -> tuple[dict[str, Tensor], list[d
 
 
 def main(rank: int, folder: Path, nodes: int, devices: int, job: str) -> None:
-    torch.set_num_threads(1)
     place = {"RANK": rank, "LOCAL_RANK": rank % devices, "NODE_RANK": rank // devices, "WORLD_SIZE": nodes * devices}
     os.environ.update({name: str(value) for name, value in place.items()})
-    dist.init_process_group("gloo", f"file://{folder}/rendezvous", timedelta(seconds=60), nodes * devices, rank)
     found = JOBS[job](Execution(nodes=nodes, devices=devices, rank=rank), folder)
     if rank == 0:
         torch.save(found, folder / "found.pt")
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 def units(execution: Execution, folder: Path) -> dict[str, object]:
@@ -298,10 +296,4 @@ JOBS: dict[str, Callable[[Execution, Path], object]] = {
 
 if __name__ == "__main__":
     folder, nodes, devices, job = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-    context = get_context("fork")  # torch is imported once, and nothing of it has run
-    ranks = [context.Process(target=main, args=(rank, folder, nodes, devices, job)) for rank in range(nodes * devices)]
-    for process in ranks:
-        process.start()
-    for process in ranks:
-        process.join()
-    sys.exit(max(abs(process.exitcode or 0) for process in ranks))
+    run(nodes * devices, folder, partial(main, folder=folder, nodes=nodes, devices=devices, job=job))

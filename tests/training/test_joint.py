@@ -57,7 +57,7 @@ def tokenizer(folder: Path) -> Tokenizer:
 def found(folder: Path) -> Found:
     """The gradients and numbers of two ranks."""
     subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("joint_rank.py")), str(folder)], check=True, timeout=120
+        [sys.executable, str(Path(__file__).with_name("joint_rank.py")), str(folder)], check=True, timeout=300
     )
     loaded: Found = torch.load(folder / "found.pt", weights_only=True)
     return loaded

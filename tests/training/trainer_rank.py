@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from datetime import timedelta
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -26,6 +24,10 @@ from pali3kit.language.contract import LanguageModel
 from pali3kit.training.modules import Batch, StageModule
 from pali3kit.training.optimizers import ModuleOptions
 from pali3kit.vision.contract import VisionEncoder
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from ranks import run
 
 STEPS, SIZE = 20, 8
 OPTIONS: ModuleOptions = {"optimizer": "adamw", "learning_rate": 3e-3, "warmup": 0.25}
@@ -123,22 +125,13 @@ def train(name: str, tokenizer: pk.Tokenizer, folder: Path, **options: Any) -> T
 
 
 def main(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
     os.environ.update(LOCAL_RANK=str(rank), RANK=str(rank), NODE_RANK="0", WORLD_SIZE="2")
-    dist.init_process_group("gloo", f"file://{folder}/rendezvous", timedelta(seconds=60), 2, rank)
     tokenizer = pk.Tokenizer(folder / "pieces.model")
     found = {name: train(name, tokenizer, folder, devices=2, strategy="ddp") for name in MODULES}
     if rank == 0:
         torch.save(found, folder / "found.pt")
-    dist.barrier()
-    dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    context = get_context("fork")  # torch is imported once, and nothing of it has run
-    ranks = [context.Process(target=main, args=(rank, Path(sys.argv[1]))) for rank in range(2)]
-    for process in ranks:
-        process.start()
-    for process in ranks:
-        process.join()
-    sys.exit(max(abs(process.exitcode or 0) for process in ranks))
+    folder = Path(sys.argv[1])
+    run(2, folder, partial(main, folder=folder))
