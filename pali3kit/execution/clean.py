@@ -36,9 +36,7 @@ def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> in
     others = [folder for folder in _folders(root) if folder.name.partition(".")[0] not in needed]
     unneeded = [folder for folder in others if not may_be_of_unknown_run(folder)]
     if old := len(others) - len(unneeded):
-        text = (
-            f"left    {plural(old, 'folder')} older than the store's records: a run from before may need what is there"
-        )
+        text = f"left    {plural(old, 'folder')} older than the store's records, for a run from before may need them"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     store, counts, sizes = Store(root), Counter[str](), Counter[str]()
     for folder in unneeded:
