@@ -72,7 +72,7 @@ def brief(text: str, most: int = MOST_LETTERS) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)
 
 
-def plural(count: float, noun: str) -> str:
+def counted(count: float, noun: str) -> str:
     """A number of things; one of them without the plural's s: "1 run", "2 runs"."""
     number = f"{count:g}" if isinstance(count, float) else str(count)
     return f"{number} {noun}{'s' * (count != 1)}"

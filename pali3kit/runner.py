@@ -19,7 +19,7 @@ from pali3kit import durable, report
 from pali3kit.config import saved
 from pali3kit.config.attention import require_attention_backend
 from pali3kit.config.schema import Experiment
-from pali3kit.errors import plural
+from pali3kit.errors import counted
 from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_seconds, expected_time
@@ -138,13 +138,13 @@ def _announce(display: Display, needs: Needs, here: int, store: Store, workers: 
         display.say(f"nothing to run: all {total} stages are in {store.root}")
         return
     if not missing:
-        display.say(f"nothing to run: of {plural(total, 'stage')} {where}")
+        display.say(f"nothing to run: of {counted(total, 'stage')} {where}")
         return
     for step in missing:
         if store.path(step).exists():
             display.say(f"{step.label} is damaged and will be made again: {store.damage(step)}", style="yellow")
     display.say(
-        f"{here} of {plural(total, 'stage')} to run on {workers} x {threads} threads; artifacts go to {store.root}"
+        f"{here} of {counted(total, 'stage')} to run on {workers} x {threads} threads; artifacts go to {store.root}"
     )
     if where:
         display.say(f"of the others {where}")
@@ -194,9 +194,7 @@ def _conclude(
     report.write_report(result, folder, experiment, report.timings(graph, store))
     if outcome.failed:
         failed = len(outcome.failed)
-        count = (
-            f"{plural(failed, 'stage')} failed, {len(outcome.blocked)} more depend on {'it' if failed == 1 else 'them'}"
-        )
+        count = f"{counted(failed, 'stage')} failed, {len(outcome.blocked)} more depend on {'it' if failed == 1 else 'them'}"
         display.say(f"{count}; the same command tries again", style="bold red")
     display.say(f"results: {folder / 'report.html'} (also .md, .csv, .tex, .json; outcomes.json); log: {folder / LOG}")
     return 1 if outcome.failed else 0

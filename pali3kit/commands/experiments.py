@@ -14,7 +14,7 @@ from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import EXPERIMENT, read_experiment
 from pali3kit.config.schema import Experiment
 from pali3kit.durable import write_atomically
-from pali3kit.errors import choose, nearest, plural
+from pali3kit.errors import choose, counted, nearest
 
 
 def _run(call: Call) -> int:
@@ -28,7 +28,7 @@ def _run(call: Call) -> int:
 def _check(call: Call) -> int:
     experiment = load(find_experiment(call.arguments[0]), call.settings)
     counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "benchmark": len(experiment.evaluate)}
-    sizes = ", ".join(plural(count, word) for word, count in counts.items())
+    sizes = ", ".join(counted(count, word) for word, count in counts.items())
     print(f"{call.arguments[0]}: nothing wrong. {sizes}.")
     if attention := describe_attention(experiment):
         print(attention)

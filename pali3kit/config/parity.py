@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pali3kit.config.component import Component
-from pali3kit.errors import plural
+from pali3kit.errors import counted
 
 OCCUPATIONS = (
     "accountant", "actor", "architect", "artist", "athlete", "author", "baker", "carpenter", "chef", "cleaner",
@@ -40,7 +40,7 @@ def why_incomparable(parity: Parity, attributes: Iterable[Mapping[str, str]]) ->
     counts = Counter(told.get(parity.by, "") for told in attributes)
     for name in parity.between:
         if counts[name] < _FEWEST:
-            found = f"{plural(counts[name], 'test image')} of '{name}'"
+            found = f"{counted(counts[name], 'test image')} of '{name}'"
             return f"parity by {parity.by}: it has {found}, at least {_FEWEST} are needed."
     return ""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.filesize import decimal
 
-from pali3kit.errors import DataError, plural
+from pali3kit.errors import DataError, counted
 from pali3kit.execution.known_runs import KnownRun, known_runs, may_be_of_unknown_run
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import ARTIFACT
@@ -36,7 +36,7 @@ def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> in
     others = [folder for folder in _folders(root) if folder.name.partition(".")[0] not in needed]
     unneeded = [folder for folder in others if not may_be_of_unknown_run(folder)]
     if old := len(others) - len(unneeded):
-        text = f"left    {plural(old, 'folder')} older than the store's records, for a run from before may need them"
+        text = f"left    {counted(old, 'folder')} older than the store's records, for a run from before may need them"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
     store, counts, sizes = Store(root), Counter[str](), Counter[str]()
     for folder in unneeded:
@@ -51,7 +51,7 @@ def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> in
             if run.is_gone and run.record:
                 run.record.unlink(missing_ok=True)
     would = "would be removed: the same command without --dry-run removes them" if dry_run else "removed"
-    total = f"{decimal(sizes.total())} in {plural(counts.total(), 'folder')} of {root} {would}"
+    total = f"{decimal(sizes.total())} in {counted(counts.total(), 'folder')} of {root} {would}"
     console.print(total, markup=False, highlight=False, soft_wrap=True)
     return sizes.total()
 
@@ -80,6 +80,8 @@ def _remove(store: Store, folder: Path, dry_run: bool, console: Console) -> int 
             return None
         linked = folder.is_symlink()
         size = 0 if linked else sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
-        if not dry_run:
-            folder.unlink() if linked else shutil.rmtree(folder)
+        if not dry_run and linked:
+            folder.unlink()
+        elif not dry_run:
+            shutil.rmtree(folder)
         return size

@@ -176,11 +176,8 @@ class _Writer:
         for part in (built.vision, built.projector, built.language):
             if str(part["name"]).startswith("hf/") or part.get("trust_remote_code"):
                 raise WeightsError(f"'{part['name']}' cannot be saved: it is built from files outside of the folder.")
-        encoder, components = (
-            self._encoder(built.vision, vision),
-            {"projector": built.projector, "language": built.language},
-        )
-        model = self.checkpoints.model(name)
+        encoder, model = self._encoder(built.vision, vision), self.checkpoints.model(name)
+        components = {"projector": built.projector, "language": built.language}
         digest = _digest(model, components)
         if digest not in self._digests:  # else it is a transfer that several benchmarks share
             self._digests[digest] = pali_part(name)

@@ -13,7 +13,7 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.root import WORLD
-from pali3kit.errors import DataError, plural
+from pali3kit.errors import DataError, counted
 from pali3kit.evals.scores import EvalResult, Metrics, Prediction, image_numbers
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
 
@@ -109,7 +109,7 @@ def _title_of(column: BenchmarkColumn, benchmark: Benchmark, sets: EvaluationSet
         set=sets.titles.get(benchmark.name, label) if label == benchmark.name else label,
         labelled=_set_title(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",
         captioned=_set_title(CAPTIONED, sets.captioned, "") or sets.captioned,
-        probes=plural(sets.probes, f"{embedded}task"),
+        probes=counted(sets.probes, f"{embedded}task"),
     )
 
 

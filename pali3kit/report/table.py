@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pali3kit.errors import plural
+from pali3kit.errors import counted
 from pali3kit.report.arms import ONLY_ARM, label_of
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
@@ -181,7 +181,7 @@ def _ours(row: Row, cell: ResultCell, digits: int) -> str:
         text = with_interval(cell.delta, True, digits)
     else:
         text = f"{number(cell.ours.mean, digits=digits)} absolute"
-    return f"{text} ({plural(cell.ours.seeds, 'seed')} only)" if cell.status == "partial" else text
+    return f"{text} ({counted(cell.ours.seeds, 'seed')} only)" if cell.status == "partial" else text
 
 
 def _paper(row: Row, cell: ResultCell, digits: int) -> str:
