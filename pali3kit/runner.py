@@ -193,8 +193,8 @@ def _conclude(
     report.print_table(result, console)  # before writing the files, for which the disk may be too full
     report.write_report(result, folder, experiment, report.timings(graph, store))
     if outcome.failed:
-        failed = len(outcome.failed)
-        count = f"{counted(failed, 'stage')} failed, {len(outcome.blocked)} more depend on {'it' if failed == 1 else 'them'}"
+        failed, blocked = len(outcome.failed), len(outcome.blocked)
+        count = f"{counted(failed, 'stage')} failed, {blocked} more depend on {'it' if failed == 1 else 'them'}"
         display.say(f"{count}; the same command tries again", style="bold red")
     display.say(f"results: {folder / 'report.html'} (also .md, .csv, .tex, .json; outcomes.json); log: {folder / LOG}")
     return 1 if outcome.failed else 0

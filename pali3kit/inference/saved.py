@@ -178,8 +178,7 @@ class _Writer:
                 raise WeightsError(f"'{part['name']}' cannot be saved: it is built from files outside of the folder.")
         encoder, model = self._encoder(built.vision, vision), self.checkpoints.model(name)
         components = {"projector": built.projector, "language": built.language}
-        digest = _digest(model, components)
-        if digest not in self._digests:  # else it is a transfer that several benchmarks share
+        if (digest := _digest(model, components)) not in self._digests:  # benchmarks may share a transfer
             self._digests[digest] = pali_part(name)
             self._add(pali_part(name), model)
         return {"encoder": encoder, "part": self._digests[digest], "vision_width": vision.width, **components}
