@@ -130,7 +130,7 @@ def test_every_rank_has_a_logger_for_its_callbacks(tmp_path: Path, rank: int, mo
 
     monkeypatch.setattr("pali3kit.training.fit.build_trainer", build)
     logger = Component(name="csv", options={"folder": str(tmp_path / "logs")})
-    execution = Execution(logger=logger, rank=rank, devices=2)
+    execution = Execution(logger=logger, rank=rank)
     context = StageContext(tmp_path, {}, 0, lambda done, total, **numbers: None, 1, execution, logged=LOGGED)
     with pytest.raises(Built, match="CSVLogger"):
         fit(module(), batch, BUDGET, context)
