@@ -72,6 +72,12 @@ def brief(text: str, most: int = MOST_LETTERS) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)
 
 
+def counted(count: float, noun: str) -> str:
+    """A number of things; one of them without the plural's s: "1 run", "2 runs"."""
+    number = f"{count:g}" if isinstance(count, float) else str(count)
+    return f"{number} {noun}{'s' * (count != 1)}"
+
+
 def first_line(error: Exception) -> str:
     """The first line of an exception's message, or its type if it has none: other libraries add long advice."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -19,6 +19,7 @@ from pali3kit import durable, report
 from pali3kit.config import saved
 from pali3kit.config.attention import require_attention_backend
 from pali3kit.config.schema import Experiment
+from pali3kit.errors import counted
 from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_seconds, expected_time
@@ -137,12 +138,14 @@ def _announce(display: Display, needs: Needs, here: int, store: Store, workers: 
         display.say(f"nothing to run: all {total} stages are in {store.root}")
         return
     if not missing:
-        display.say(f"nothing to run: of {total} stages {where}")
+        display.say(f"nothing to run: of {counted(total, 'stage')} {where}")
         return
     for step in missing:
         if store.path(step).exists():
             display.say(f"{step.label} is damaged and will be made again: {store.damage(step)}", style="yellow")
-    display.say(f"{here} of {total} stages to run on {workers} x {threads} threads; artifacts go to {store.root}")
+    display.say(
+        f"{here} of {counted(total, 'stage')} to run on {workers} x {threads} threads; artifacts go to {store.root}"
+    )
     if where:
         display.say(f"of the others {where}")
 
@@ -156,7 +159,8 @@ def _announce_launches(
     for step in several:
         display.say(_launch_commands(step, experiment, folder), style="yellow")
     if blocked:
-        display.say(f"{blocked} more stages depend on {'it' if len(several) == 1 else 'them'} and wait", style="yellow")
+        depend = "stage depends" if blocked == 1 else "stages depend"
+        display.say(f"{blocked} more {depend} on {'it' if len(several) == 1 else 'them'} and wait", style="yellow")
 
 
 def _launch_commands(step: Step, experiment: Experiment, folder: Path) -> str:
@@ -189,8 +193,8 @@ def _conclude(
     report.print_table(result, console)  # before writing the files, for which the disk may be too full
     report.write_report(result, folder, experiment, report.timings(graph, store))
     if outcome.failed:
-        failed = len(outcome.failed)
-        count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more depend on them"
+        failed, blocked = len(outcome.failed), len(outcome.blocked)
+        count = f"{counted(failed, 'stage')} failed, {blocked} more depend on {'it' if failed == 1 else 'them'}"
         display.say(f"{count}; the same command tries again", style="bold red")
     display.say(f"results: {folder / 'report.html'} (also .md, .csv, .tex, .json; outcomes.json); log: {folder / LOG}")
     return 1 if outcome.failed else 0

@@ -18,20 +18,30 @@ EXPERIMENTS = sorted(FOLDER.glob("*.yaml"))
 SCALES = sorted((FOLDER / "scales").glob("*.yaml"))
 
 
-def keys(file: Path) -> Iterator[tuple[str, int, int]]:
-    """Every key of a file with its line and column, both from 0."""
-    nodes = [yaml.compose(file.read_text(encoding="utf-8"))]
+def keys(file: Path) -> Iterator[tuple[str, str, int, int]]:
+    """Every key of a file, where it stands, by the keys and components above it, and its line and column, from 0."""
+    nodes = [("", yaml.compose(file.read_text(encoding="utf-8")))]
     while nodes:
-        node = nodes.pop()
+        place, node = nodes.pop()
         if isinstance(node, yaml.MappingNode):
+            name = next((value.value for key, value in node.value if place and key.value == "name"), "")
             for key, value in node.value:
-                yield key.value, key.start_mark.line, key.start_mark.column
-                nodes.append(value)
+                yield key.value, f"{place}({name}).{key.value}", key.start_mark.line, key.start_mark.column
+                nodes.append((f"{place}({name}).{key.value}", value))
         elif isinstance(node, yaml.SequenceNode):
-            nodes += node.value
+            nodes += [(f"{place}[]", each) for each in node.value]
 
 
-KEYS = [(file, *found) for file in (*EXPERIMENTS, *SCALES) for found in keys(file)]
+def misspellings() -> list[object]:
+    """Every key of every file; those that stand at the same place in a file before are slow tests."""
+    seen, found = set[tuple[bool, str]](), list[object]()
+    for file in (*EXPERIMENTS, *SCALES):
+        for key, place, line, column in keys(file):
+            again = (file in SCALES, place) in seen
+            seen.add((file in SCALES, place))
+            marks = [pytest.mark.slow] if again else []
+            found.append(pytest.param(file, key, line, column, id=f"{file.stem}:{line + 1}:{key}", marks=marks))
+    return found
 
 
 def misspell(key: str) -> str:
@@ -53,12 +63,21 @@ def test_every_experiment_checks_clean_at_every_scale(
     assert load(file, [f"scale={scale}"]).scale == scale
 
 
-@pytest.mark.parametrize(
-    ("file", "key", "line", "column"), KEYS, ids=[f"{file.stem}:{line + 1}:{key}" for file, key, line, _ in KEYS]
-)
-def test_no_key_can_be_misspelt(file: Path, key: str, line: int, column: int, tmp_path: Path) -> None:
-    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
-    copy = tmp_path / file.relative_to(FOLDER)
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of all files."""
+    return Path(shutil.copytree(FOLDER, tmp_path_factory.mktemp("copied") / "experiments"))
+
+
+@pytest.fixture
+def copy(copied: Path, file: Path) -> Iterator[Path]:
+    """The copy of one file, to be written over."""
+    yield copied / file.relative_to(FOLDER)
+    shutil.copyfile(file, copied / file.relative_to(FOLDER))
+
+
+@pytest.mark.parametrize(("file", "key", "line", "column"), misspellings())
+def test_no_key_can_be_misspelt(file: Path, key: str, line: int, column: int, copied: Path, copy: Path) -> None:
     lines = copy.read_text(encoding="utf-8").splitlines()
     before, after = lines[line][:column], lines[line][column:]
     assert after.startswith(key)
@@ -66,7 +85,7 @@ def test_no_key_can_be_misspelt(file: Path, key: str, line: int, column: int, tm
     copy.write_text("\n".join(lines), encoding="utf-8")
 
     scaled = file.parent.name == "scales"
-    experiment = tmp_path / (EXPERIMENTS[0] if scaled else file).name
+    experiment = copied / (EXPERIMENTS[0] if scaled else file).name
     with pytest.raises(ConfigError) as error:
         load(experiment, [f"scale={file.stem}"] if scaled else [])
     told = [str(problem) for problem in error.value.problems if str(problem).startswith(f"{copy}:{line + 1}: ")]

@@ -359,7 +359,7 @@ def whole_store(tmp_path: Path) -> Path:
 
 def test_verify_reads_a_store(whole_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(whole_store)]) == 0
-    assert ": 1 artifacts, 2 files, " in capsys.readouterr().out
+    assert ": 1 artifact, 2 files, " in capsys.readouterr().out
     [weights] = whole_store.glob("*/weights")
     weights.write_bytes(b"weighty")
     assert main(["verify", str(whole_store)]) == 1

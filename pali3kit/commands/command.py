@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from pali3kit.errors import Pali3Error
+from pali3kit.config.tree import parse
+from pali3kit.errors import ConfigError, Pali3Error, Problem
 
 
 class UsageError(Pali3Error):
@@ -50,3 +51,16 @@ class Command:
     def names(self) -> tuple[str, ...]:
         """The names of its options and flags."""
         return (*self.options, *self.flags)
+
+
+def values_of(settings: Sequence[str]) -> dict[str, Any]:
+    """The values of `key=value` settings, as in YAML. Raises ConfigError for one that cannot be read."""
+    problems: list[Problem] = []
+    found: dict[str, Any] = {}
+    for setting in settings:
+        key, _, value = setting.partition("=")
+        node = parse(value, f"command line: {setting}", problems, override=True)
+        found[key] = None if node is None else node.plain()
+    if problems:
+        raise ConfigError(problems)
+    return found

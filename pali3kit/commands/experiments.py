@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.commands.command import Call, Command, UsageError
+from pali3kit.commands.command import Call, Command, UsageError, values_of
 from pali3kit.config.attention import describe_attention
 from pali3kit.config.experiments import SUFFIX, find_experiment, shipped_experiments
 from pali3kit.config.grid import points
@@ -13,9 +13,8 @@ from pali3kit.config.load import load
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import EXPERIMENT, read_experiment
 from pali3kit.config.schema import Experiment
-from pali3kit.config.tree import parse
 from pali3kit.durable import write_atomically
-from pali3kit.errors import ConfigError, Problem, choose, nearest
+from pali3kit.errors import choose, counted, nearest
 
 
 def _run(call: Call) -> int:
@@ -29,7 +28,7 @@ def _run(call: Call) -> int:
 def _check(call: Call) -> int:
     experiment = load(find_experiment(call.arguments[0]), call.settings)
     counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "benchmark": len(experiment.evaluate)}
-    sizes = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
+    sizes = ", ".join(counted(count, word) for word, count in counts.items())
     print(f"{call.arguments[0]}: nothing wrong. {sizes}.")
     if attention := describe_attention(experiment):
         print(attention)
@@ -83,18 +82,12 @@ def _report(call: Call) -> int:
 
 def _shown(place: Path, settings: list[str]) -> list[str]:
     """The benchmarks that a report of an outcomes file is to show, `evaluate=[probe,coco]`; empty for all of them."""
-    problems: list[Problem] = []
-    shown: list[str] = []
-    for setting in settings:
-        key, _, value = setting.partition("=")
-        node = parse(value, f"command line: {setting}", problems, override=True)
-        names = None if node is None else node.plain()
+    chosen = values_of(settings)
+    for key, names in chosen.items():
         if key != "evaluate" or not isinstance(names, list):
-            raise UsageError(f"{place} has outcomes, of which 'evaluate=[...]' chooses benchmarks, not {setting}.")
-        shown = [BENCHMARK.find(str(name)).name for name in names]
-    if problems:
-        raise ConfigError(problems)
-    return shown
+            told = next(setting for setting in settings if setting.partition("=")[0] == key)
+            raise UsageError(f"{place} has outcomes, of which 'evaluate=[...]' chooses benchmarks, not {told}.")
+    return [BENCHMARK.find(str(name)).name for name in chosen.get("evaluate", ())]
 
 
 def _load_reported(place: Path, settings: list[str]) -> Experiment:

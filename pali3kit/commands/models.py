@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.commands.command import Call, Command, UsageError
+from pali3kit.commands.command import Call, Command, UsageError, values_of
 from pali3kit.commands.scores import print_scores
 from pali3kit.config.hub_id import may_be_on_hub, nearest_folder
 from pali3kit.config.load import overridden
@@ -24,9 +24,8 @@ from pali3kit.config.saved_pali import (
     SavedPaLI,
     is_saved,
 )
-from pali3kit.config.tree import parse
 from pali3kit.durable import sha256_of, write_atomically
-from pali3kit.errors import ConfigError, Problem, choose, nearest
+from pali3kit.errors import choose, nearest
 
 if TYPE_CHECKING:
     from pali3kit.config.schema import Experiment
@@ -169,7 +168,8 @@ def _measured(folder: Path, cell: RunCell | None, benchmark: str, overrides: Seq
     else:
         raise UsageError(f"{folder} has neither {EXPERIMENT} nor {RECIPE_FILE}, which say how to measure.")
     alone = [f"evaluate=[{benchmark}]", "grid={}", "baseline={}", "published={}"]
-    alone += ["data.validation=0", "data.cache=true"]  # nothing is trained: images to train on are not even counted
+    alone += ["data.validation=0", "data.cache=true"]  # nothing is trained: images to train on are not even counted,
+    alone += ["evaluation.after=[multimodal]"]  # and what the answering transfer learnt from need not be there
     return overridden(experiment, where, [*alone, *overrides])
 
 
@@ -221,17 +221,10 @@ def _tell_hub(place: str) -> None:
 
 def _point(settings: Sequence[str]) -> dict[str, Any]:
     """The values, as in YAML, that choose a cell of a run."""
-    problems: list[Problem] = []
-    point: dict[str, Any] = {}
     for setting in settings:
-        key, _, value = setting.partition("=")
-        if key in _NO_AXES:
+        if (key := setting.partition("=")[0]) in _NO_AXES:
             raise UsageError(f"{setting}: key=value chooses a cell of a run's grid, and '{key}' is no axis of any.")
-        node = parse(value, f"command line: {setting}", problems, override=True)
-        point[key] = None if node is None else node.plain()
-    if problems:
-        raise ConfigError(problems)
-    return point
+    return values_of(settings)
 
 
 def _seed(options: Mapping[str, str]) -> int | None:

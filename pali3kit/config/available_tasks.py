@@ -93,10 +93,28 @@ def entry_of(source: Component) -> RegistryEntry | None:
 
 def is_joinable(source: Component) -> bool:
     """Whether a union can hold a source: one of images in files, or a plug-in's."""
+    return not why_not_joinable(source)
+
+
+def why_not_joinable(source: Component) -> str:
+    """What a source lacks that parts of a union have; "" if it can be one."""
     entry = entry_of(source)
-    if source.name == PAGES:  # which are endless
-        return False
-    return entry is None or bool(entry.annotations) or (entry.annotations is None and not entry.built_in)
+    if source.name == "union":
+        return "a union itself: name its parts here"
+    if source.name == PAGES or (entry is not None and entry.annotations is None and entry.built_in):
+        return "whose images are drawn without an end: a union joins sources that have a number of them, such as files"
+    if entry is not None and entry.annotations == ():
+        return "which has texts and no images"
+    return ""
+
+
+def called(source: Component, task: str = "") -> str:
+    """What messages call a source: of a union its part that a task names, or all parts."""
+    part, parts = task.rpartition(".")[0], source.parts
+    if part in parts:
+        return f"part '{part}' of the union, '{parts[part].name}',"
+    listed = ", ".join(f"{name} ('{each.name}')" for name, each in parts.items())
+    return f"the union of {listed}" if listed else f"source '{source.name}'"
 
 
 def may_be_own(source: Component) -> bool:
@@ -130,6 +148,11 @@ def _by_part(source: Component) -> dict[str, tuple[str, ...] | None]:
     if not isinstance(parts, dict):
         return {}
     return {name: available_tasks(part) if isinstance(part, Component) else None for name, part in parts.items()}
+
+
+def has_target(task: str) -> bool:
+    """Whether examples of a task have a text to be learnt: those of `describe` are answered alone."""
+    return task.rpartition(".")[2] not in TASKS_OF["attributes"]
 
 
 def task_family(task: str) -> str:

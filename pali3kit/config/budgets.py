@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
@@ -22,6 +22,13 @@ def known_benchmarks(cell: Experiment) -> list[str]:
     """The benchmarks that a cell measures, without unknown names, which `check` reports."""
     names = BENCHMARK.names()
     return [name for name in cell.evaluate if name in names]
+
+
+def trained_for(cell: Experiment) -> dict[str, str]:
+    """The benchmarks that are not measured, and whose transfers answer one that is; by their names, the first such."""
+    measured = known_benchmarks(cell) if "transfer" in cell.evaluation.after else []
+    answers = {each.answered_by: each.name for each in map(BENCHMARK.find, reversed(measured)) if each.answered_by}
+    return {name: asked for name, asked in answers.items() if name not in measured and name in BENCHMARK.names()}
 
 
 def generates_text(cell: Experiment) -> bool:
@@ -118,9 +125,13 @@ def recipe_of(section: Transfer, benchmark: str) -> Recipe:
 
 
 def transfer_of(section: Transfer, benchmark: Benchmark) -> str:
-    """The benchmark whose transfer a benchmark is measured on: the first whose mixture has it, else its own."""
-    own = benchmark.transfer
-    return next((name for name in section.benchmarks if own in recipe_of(section, name).mixture), own)
+    """The benchmark whose transfer a benchmark is measured on (`owner_of`)."""
+    return owner_of({name: recipe_of(section, name).mixture for name in section.benchmarks}, benchmark.transfer)
+
+
+def owner_of(mixtures: Mapping[str, Collection[str]], transfer: str) -> str:
+    """The benchmark that others share the transfer of: the first whose mixture has it, else itself."""
+    return next((name for name, mixture in mixtures.items() if transfer in mixture), transfer)
 
 
 def nearest_divisor(number: int, wanted: int) -> int:

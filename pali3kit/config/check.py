@@ -14,7 +14,6 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
 from pali3kit.config.check_compatibility import CHECKS
-from pali3kit.config.check_loggers import check_loggers
 from pali3kit.config.check_read_from import check_read_from
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import exists, keys, registry_of
@@ -261,7 +260,6 @@ EXPERIMENT_CHECKS: tuple[Check, ...] = (
     _check_name,
     _check_folders,
     check_read_from,
-    check_loggers,
     _check_runtime_stages,
     _check_paper,
     _check_seeds,

@@ -11,6 +11,7 @@ from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.available_tasks import names_of
 from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor, recipe_of, source_of_stage, trains_stage_1
 from pali3kit.config.check_data import check_data
+from pali3kit.config.check_packages import check_packages
 from pali3kit.config.check_pages import check_pages
 from pali3kit.config.check_parity import check_parity
 from pali3kit.config.check_slices import check_slices
@@ -190,7 +191,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[KeyProblem]:
 
 CHECKS: tuple[Callable[[Experiment], Iterator[KeyProblem]], ...] = (
     from_saved, _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, check_data, check_root,
-    check_slices, check_text_scorers, check_parity, _world, check_pages,
+    check_packages, check_slices, check_text_scorers, check_parity, _world, check_pages,
     _vocabulary, _stages, encoder,
 )  # fmt: skip
 """All checks of a cell."""

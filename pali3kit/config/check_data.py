@@ -9,14 +9,17 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import (
     annotations_of,
     available_tasks,
+    called,
     entry_of,
+    has_target,
     is_joinable,
     names_of,
     supervises,
     task_family,
     tasks_of,
+    why_not_joinable,
 )
-from pali3kit.config.budgets import generates_text, has_stage_2, known_benchmarks, source_of_stage
+from pali3kit.config.budgets import generates_text, has_stage_2, known_benchmarks, source_of_stage, trained_for
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
 from pali3kit.config.root import own_source_key, source_of, task_of
@@ -80,19 +83,23 @@ def _there(key: str, source: Component) -> Iterator[tuple[str, str]]:
         if (entry := entry_of(part)) is not None:
             yield from check_files(own, part, entry)
         if part is not source and not is_joinable(part):
-            yield own, f"'{part.name}' cannot be a part of a union: take sources of images in files."
+            name = own.rpartition(".")[2]
+            yield own, f"{own}: part '{name}' of the union cannot be '{part.name}', {why_not_joinable(part)}."
     if source.name == "union" and not source.options["parts"]:
         yield f"{key}.parts", "a union without parts has no images: name at least one source."
 
 
 def _answerable(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that the source has the tasks of benchmarks, except those in `data.tasks`, which `_own_tasks` checks."""
-    for name in benchmarks:
+    """Check that the source has the tasks of benchmarks, except those in `data.tasks`, which `_own_tasks` checks; of
+    those of `trained_for` too.
+    """
+    measured = {*benchmarks}
+    for name in (*benchmarks, *trained_for(cell)):
         benchmark = BENCHMARK.find(name)
         if (own := source_of(cell, benchmark)) is not None:
             key = own_source_key(cell, benchmark)
             yield from _has(own, key, name, task_of(cell, benchmark))
-            if not _has_test(own):
+            if name in measured and not _has_test(own):
                 yield key, _untested(name, key, own)
         elif name not in cell.data.tasks and (task := task_of(cell, benchmark)):
             yield from _has(cell.data.source, "evaluate", name, task)
@@ -110,7 +117,7 @@ def _has(source: Component, key: str, benchmark: str, task: str) -> Iterator[tup
         if tasks is None:  # it may have variants
             own = (each.task for each in BENCHMARK.all())
             names += [each for each in own if task_family(each) in names and each not in names]
-        yield key, f"source '{source.name}' has no task '{task}' for benchmark '{benchmark}'.{choose(task, names)}"
+        yield key, f"{called(source, task)} has no task '{task}' for benchmark '{benchmark}'.{choose(task, names)}"
 
 
 def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str]]:
@@ -122,9 +129,12 @@ def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str
         source = source_of_stage(cell, stage)
         tasks = tasks_of(source)
         for task, weight in getattr(cell.stages, stage).mixture.items():
+            if weight > 0 and task in names_of(source) and not has_target(task):
+                text = f"task '{task}' has no texts to learn: leave it out of the mixture."
+                yield f"stages.{stage}.mixture.{task}", text
             if tasks is not None and weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
-                yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
+                yield f"stages.{stage}.mixture.{task}", f"{called(source, task)} has no task '{task}'.{has}"
     there = [name for name in benchmarks if source_of(cell, BENCHMARK.find(name)) is None]
     if there and tasks_of(cell.data.source) is not None and not _has_test(cell.data.source):
         yield "data.source", _untested(there[0], "data.source", cell.data.source)
@@ -137,7 +147,7 @@ def _default_mixture(cell: Experiment, source: Component) -> Iterator[tuple[str,
         return
     lacking = [task for task, weight in cell.stages.multimodal.mixture.items() if weight > 0 and task not in tasks]
     if lacking:
-        text = f"source '{source.name}' has no task {', '.join(map(repr, lacking))} of stage 1's mixture"
+        text = f"{called(source)} has no task {', '.join(map(repr, lacking))} of stage 1's mixture"
         yield key, f"{key}: {text}: set stages.resolution.mixture.{choose(lacking[0], tasks)}"
 
 
@@ -165,7 +175,11 @@ def _own_tasks(cell: Experiment) -> Iterator[tuple[str, str]]:
     known = BENCHMARK.names()  # `check_compatibility` reports the others
     for name, task in cell.data.tasks.items():
         if name in known:
-            yield from _has(cell.data.source, f"data.tasks.{name}", name, task)
+            if has_target(task) or BENCHMARK.find(name).model_of != name:
+                yield from _has(cell.data.source, f"data.tasks.{name}", name, task)
+                continue
+            text = f"task '{task}' has no texts to learn: '{name}', which has a transfer, needs another."
+            yield f"data.tasks.{name}", f"data.tasks.{name}: {text}"
 
 
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:

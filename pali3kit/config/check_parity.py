@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
 from pali3kit.config.check_slices import attributes_of
-from pali3kit.config.root import source_of
+from pali3kit.config.root import measured_source
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import brief, choose
 
@@ -25,7 +25,7 @@ def check_parity(cell: Experiment) -> Iterator[KeyProblem]:
             )
         if not parity.texts or len({*parity.texts}) < len(parity.texts) or not all(map(str.strip, parity.texts)):
             yield f"{_KEY}.texts", f"{_KEY}.texts should be one text at least, each once and none of them blank."
-        known = attributes_of(source_of(cell, benchmark) or cell.data.source)
+        known = attributes_of(measured_source(cell, benchmark))
         if known is None:
             continue
         if parity.by not in known:

@@ -10,7 +10,7 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import entry_of
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
 from pali3kit.config.component import Component
-from pali3kit.config.root import source_of
+from pali3kit.config.root import measured_source
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import brief, choose
 
@@ -62,7 +62,7 @@ def check_slices(cell: Experiment) -> Iterator[KeyProblem]:
         yield _KEY, f"{_KEY}: nothing in evaluate is answered by PaLI, and only answers are sliced."
     if len(set(names)) < len(names):
         yield _KEY, f"{_KEY} names an attribute twice."
-    told = [attributes_of(source_of(cell, each) or cell.data.source) for each in asked]
+    told = [attributes_of(measured_source(cell, each)) for each in asked]
     if None in told:
         return
     known = {name for each in told if each for name in each}

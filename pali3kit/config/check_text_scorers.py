@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
@@ -29,5 +28,3 @@ def check_text_scorers(cell: Experiment) -> Iterator[KeyProblem]:
             yield key, f"{_KEY}: '{brief(name)}' is no column of {asked[0].name}.{choose(name, columns)}"
         if part.name in registry.TEXT_SCORER.names():
             yield from check_files(key, part, registry.TEXT_SCORER.describe(part.name), globs=False)
-        if part.name == "text_classifier" and find_spec("transformers") is None:
-            yield key, f"{key} needs transformers: pip install 'pali3kit[hf]'."

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import owner_of
 from pali3kit.config.pages import PAGES
 from pali3kit.config.root import WORLD, asked_benchmarks
 from pali3kit.config.tree import Node
@@ -41,7 +42,7 @@ def _transfers(tree: Node) -> dict[str, list[Benchmark]]:
     mixtures = {name: [*_mapping(recipe.at("mixture"))] for name, recipe in recipes.items()}
     found: dict[str, list[Benchmark]] = {}
     for own in dict.fromkeys(each.transfer for each in asked_benchmarks(tree)):
-        name = next((name for name, mixture in mixtures.items() if own in mixture), own)
+        name = owner_of(mixtures, own)
         found[name] = [BENCHMARK.find(each) for each in mixtures.get(name) or [own] if each in BENCHMARK.names()]
     return found
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
+from pali3kit.config.check_packages import missing_packages
 from pali3kit.config.component import Component
 from pali3kit.config.external_ocr import Ocr
-from pali3kit.config.root import own_source_key, source_of
+from pali3kit.config.root import measured_source, own_source_key
 from pali3kit.config.schema import Experiment
 
 _KEY = "data.ocr.words"
@@ -33,16 +33,12 @@ def is_measured(cell: Experiment, benchmark: Benchmark) -> bool:
     ocr = ocr_of(cell, benchmark)
     if ocr is None or ocr.words != "published":
         return True
-    return any(_files(cell, benchmark)) or _ERRORS in _source(cell, benchmark).options
-
-
-def _source(cell: Experiment, benchmark: Benchmark) -> Component:
-    return source_of(cell, benchmark) or cell.data.source
+    return any(_files(cell, benchmark)) or _ERRORS in measured_source(cell, benchmark).options
 
 
 def _files(cell: Experiment, benchmark: Benchmark) -> list[object]:
     """What `_FILES` of a benchmark's source name."""
-    return [_source(cell, benchmark).options.get(option) for option in _FILES]
+    return [measured_source(cell, benchmark).options.get(option) for option in _FILES]
 
 
 def without_words(source: Component) -> Component:
@@ -69,5 +65,4 @@ def check_ocr(cell: Experiment) -> Iterator[KeyProblem]:
         if tested and not trained:
             key = f"{own_source_key(cell, each)}.ocr"
             yield key, f"{key} should name the words of the train split, as test_ocr names those of the test split."
-    if absent := [name for name in ENGINE_PACKAGES.get(words, ()) if find_spec(name) is None]:
-        yield _KEY, f"{_KEY} '{words}' needs {' and '.join(absent)}: pip install 'pali3kit[ocr]'."
+    yield from missing_packages(_KEY, words, ENGINE_PACKAGES.get(words, ()), "ocr")

@@ -16,7 +16,7 @@ from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import entry_of, may_be_own
-from pali3kit.config.budgets import KeyProblem, known_benchmarks, transfer_of
+from pali3kit.config.budgets import KeyProblem, known_benchmarks, trained_for, transfer_of
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
 from pali3kit.config.schema import Experiment
@@ -106,6 +106,11 @@ def source_of(cell: Experiment, benchmark: Benchmark) -> Component | None:
     return replace(own, options={**own.options, _FRAMES: frames})
 
 
+def measured_source(cell: Experiment, benchmark: Benchmark) -> Component:
+    """The source that a generated benchmark is trained and measured on: its own, or `data.source`."""
+    return source_of(cell, benchmark) or cell.data.source
+
+
 def own_source_key(cell: Experiment, benchmark: Benchmark) -> str:
     """The key of the source that `source_of` returns."""
     return f"data.benchmarks.{transfer_of(cell.stages.transfer, benchmark)}"
@@ -175,15 +180,34 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
 
 
 def _check_frames(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that some benchmark reads videos where `data.frames` says how many frames."""
-    sources = cell.data.benchmarks.values()
-    if cell.data.frames is not None and not any(_FRAMES in source.options for source in sources):
+    """Check that `data.frames` reaches all benchmarks that read videos, and that there are some."""
+    sources, known = cell.data.benchmarks.values(), map(BENCHMARK.find, known_benchmarks(cell))
+    if cell.data.frames is None:
+        return
+    if not any(_FRAMES in source.options for source in sources):
         yield "data.frames", "data.frames: no benchmark has a source of videos: set data.benchmarks or data.root."
+    elif any(each.generated and source_of(cell, each) is None for each in known):
+        for key in _of_videos(cell.data.source, "data.source"):
+            yield (
+                "data.frames",
+                f"data.frames is for sources of data.benchmarks: those of {key} are set by {key}.frames.",
+            )
+
+
+def _of_videos(source: Component, key: str) -> Iterator[str]:
+    """The keys of the sources of videos: of the source itself, or of a union's."""
+    if _FRAMES in source.options:
+        yield key
+    for name, part in source.parts.items():
+        yield from _of_videos(part, f"{key}.parts.{name}")
 
 
 def _missing_sources(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that the files of the measured benchmarks exist: one problem for each, which lists all that is missing."""
-    for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
+    """Check that the files of the benchmarks exist, those of `trained_for` too: one problem for each, which lists all
+    that is missing.
+    """
+    answered = trained_for(cell)
+    for benchmark in [BENCHMARK.find(name) for name in (*known_benchmarks(cell), *answered)]:
         source, key = source_of(cell, benchmark), own_source_key(cell, benchmark)
         if benchmark.name in cell.data.benchmarks and key != f"data.benchmarks.{benchmark.name}":
             continue  # refused above
@@ -192,8 +216,12 @@ def _missing_sources(cell: Experiment) -> Iterator[KeyProblem]:
             title = public_title(cell, benchmark)
             hint = next(filter(None, map(beside, absent.values())), "")
             listed = ", ".join(f"'{path}'" for path in dict.fromkeys(absent.values()))
-            text = f"benchmark '{benchmark.name}' is measured on {title}, and there is no {listed}.{hint}"
-            yield key, f"{text} Leave '{benchmark.name}' out of evaluate, or say where its files lie: {key}."
+            asked = answered.get(benchmark.name, benchmark.name)
+            use = (
+                "is measured on" if asked == benchmark.name else f"is answered by '{benchmark.name}', which learns from"
+            )
+            text = f"benchmark '{asked}' {use} {title}, and there is no {listed}.{hint}"
+            yield key, f"{text} Leave '{asked}' out of evaluate, or say where its files lie: {key}."
 
 
 def _without_files(cell: Experiment) -> Iterator[KeyProblem]:

@@ -3,7 +3,7 @@
     config.json                      format, components, checkpoints, sha256 of the files below
     model.safetensors.index.json     which file has which tensor
     vision.safetensors               an image encoder, stored once for all checkpoints that share it
-    pali.<checkpoint>.safetensors    projector and language model
+    pali.<checkpoint>.safetensors    projector and language model, stored once for all checkpoints that share them
     mask_tokenizer.safetensors
     tokenizer.model
     preprocessor_config.json         how images are prepared, by encoder
@@ -30,7 +30,7 @@ from pali3kit.config.vocabulary import MODES
 from pali3kit.errors import WeightsError, choose
 from pali3kit.types import Json, Named
 
-MODEL_TYPE, FORMAT = "pali3kit", 1
+MODEL_TYPE, FORMAT = "pali3kit", 2  # since 2, checkpoints may share a part
 CONFIG_FILE, TOKENIZER_FILE = "config.json", "tokenizer.model"
 PREPROCESSING_FILE, GENERATION_FILE = "preprocessor_config.json", "generation_config.json"
 CARD_FILE, RECIPE_FILE = "README.md", "recipe.yaml"
@@ -203,7 +203,7 @@ def _read_config(folder: Path) -> Mapping[str, Any]:
     if isinstance(number, int) and number > FORMAT:
         by = config.get("pali3kit", "newer")
         raise WeightsError(f"{folder} is of format {number}, pali3kit {by}: this one reads {FORMAT}. Upgrade pali3kit.")
-    if number != FORMAT:
+    if not isinstance(number, int) or number < 1:
         raise WeightsError(f"{folder} has the unknown format {number!r}: this pali3kit reads {FORMAT}.")
     return config
 
@@ -220,7 +220,8 @@ def _read_json(path: Path) -> Mapping[str, Any]:
 
 def _checkpoint(name: str, config: Mapping[str, Any]) -> SavedCheckpoint:
     projector, language = _built_in(config["projector"]), _built_in(config["language"])
-    return SavedCheckpoint(str(config["encoder"]), pali_part(name), int(config["vision_width"]), projector, language)
+    part = str(config.get("part", pali_part(name)))
+    return SavedCheckpoint(str(config["encoder"]), part, int(config["vision_width"]), projector, language)
 
 
 def pali_part(checkpoint: str) -> str:

@@ -8,7 +8,7 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import task_family, tasks_of
 from pali3kit.config.budgets import KeyProblem, known_benchmarks, recipe_of
 from pali3kit.config.ocr import ocr_of
-from pali3kit.config.root import source_of, task_of
+from pali3kit.config.root import measured_source, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import choose
 
@@ -43,7 +43,7 @@ def _fits(cell: Experiment, owner: str, name: str) -> Iterator[KeyProblem]:
     """Check that the source of a transfer has the task of a benchmark that shares it, and that prompts are alike."""
     key = f"stages.transfer.benchmarks.{owner}.mixture"
     benchmark, first = BENCHMARK.find(name), BENCHMARK.find(owner)
-    source = source_of(cell, first) or cell.data.source
+    source = measured_source(cell, first)
     task, known = task_of(cell, benchmark), tasks_of(source)
     if not task or (known is not None and task_family(task) not in known):
         yield f"{key}.{name}", f"{key}: source '{source.name}' of '{owner}' has no task for '{name}'."

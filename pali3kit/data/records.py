@@ -13,7 +13,7 @@ import numpy as np
 
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Task
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, counted
 from pali3kit.images.decode import decode_image
 from pali3kit.text.plain import one_line
 
@@ -183,7 +183,9 @@ class RecordSource(SourceBase):
         if split not in self.splits:
             raise DataError(f"these images in files have a train split only, not '{split}'")
         if index >= self.size(split):
-            raise DataError(f"the {split} split has {self.size(split)} images, not {index + 1}: lower data.{split}")
+            raise DataError(
+                f"the {split} split has {counted(self.size(split), 'image')}, not {index + 1}: lower data.{split}"
+            )
         return index
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:

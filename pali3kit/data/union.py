@@ -17,7 +17,7 @@ from pali3kit.config.kinds import PlainComponent
 from pali3kit.data.records import RecordSource, Skips
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Example, Task
-from pali3kit.errors import DataError, RegistryError, choose
+from pali3kit.errors import DataError, RegistryError, choose, counted
 from pali3kit.registry import SOURCE
 from pali3kit.text.quality import TextFilter
 
@@ -141,7 +141,7 @@ class UnionSource(SourceBase):
         """The part that an image is of, and its number there. Raises DataError beyond the end of the test split."""
         ends = self._ends(split)
         if split != "train" and index >= ends[-1]:
-            raise DataError(f"the {split} split has {ends[-1]} images, not {index + 1}: lower data.{split}")
+            raise DataError(f"the {split} split has {counted(ends[-1], 'image')}, not {index + 1}: lower data.{split}")
         stretch, place = divmod(index, STRETCH)
         turn, position = divmod(place, len(self._pretraining) if stretch else ends[-1])
         if stretch:

@@ -25,6 +25,7 @@ class Facts(TypedDict, total=False):
     folders: tuple[str, ...]
     test_options: tuple[str, ...]
     needs: tuple[str, ...]
+    extra: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class RegistryEntry:
         files: the options that name files or folders.
         folders: the options that name folders.
         test_options: the options of a source of files any of which gives it test images.
-        needs: packages of the extra that is called like the component.
+        needs: packages that it needs.
+        extra: the extra that has them; "" for the one that is called like the component.
         wrong: why it cannot be used; "" if it can.
     """
 
@@ -68,6 +70,7 @@ class RegistryEntry:
     folders: tuple[str, ...] = ()
     test_options: tuple[str, ...] = ("test",)
     needs: tuple[str, ...] = ()
+    extra: str = ""
     wrong: str = ""
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pali3kit.config.parity import why_incomparable
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.registry import METRIC
@@ -28,11 +29,10 @@ def _log_perplexity_gap(answered: Answered) -> EvalResult:
     if parity is None or not answered.log_perplexities:
         raise DataError("metric 'log_perplexity_gap' needs the log-perplexities of evaluation.parity.texts.")
     values = np.array([[each[text] for text in parity.texts] for each in answered.log_perplexities], np.float64)
+    if problem := why_incomparable(parity, (example.attributes for example in answered.examples)):
+        raise DataError(problem)
     told = [example.attributes.get(parity.by, "") for example in answered.examples]
     groups = [np.array([value == name for value in told]) for name in parity.between]
-    for name, group in zip(parity.between, groups, strict=True):
-        if group.sum() < 2:
-            raise DataError(f"parity by {parity.by}: {group.sum()} images are '{name}', at least 2 are needed.")
     gaps = values[groups[0]].mean(0) - values[groups[1]].mean(0)
     images, value = values.mean(1), float(gaps.mean())
     samples = np.full(len(images), value)

@@ -15,8 +15,9 @@ BATCH = 64
 
 
 @TEXT_SCORER.register(
-    "text_classifier", "a class's probability by a sequence classifier in a local folder", folders=("path",)
-)
+    "text_classifier", "a class's probability by a sequence classifier in a local folder", folders=("path",),
+    needs=("transformers",), extra="hf",
+)  # fmt: skip
 class TextClassifier:
     """The probability of a class, by a model of transformers' `AutoModelForSequenceClassification`.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.filesize import decimal
 
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, counted
 from pali3kit.execution.known_runs import KnownRun, known_runs, may_be_of_unknown_run
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import ARTIFACT
@@ -36,11 +36,11 @@ def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> in
     others = [folder for folder in _folders(root) if folder.name.partition(".")[0] not in needed]
     unneeded = [folder for folder in others if not may_be_of_unknown_run(folder)]
     if old := len(others) - len(unneeded):
-        text = f"left    {old} folders that are older than the store's records: a run from before may need them"
+        text = f"left    {counted(old, 'folder')} older than the store's records, for a run from before may need them"
         console.print(text, markup=False, highlight=False, soft_wrap=True)
-    counts, sizes = Counter[str](), Counter[str]()
+    store, counts, sizes = Store(root), Counter[str](), Counter[str]()
     for folder in unneeded:
-        kind, size = folder.name.rpartition("-")[0], _remove(Store(root), folder, dry_run, console)
+        kind, size = folder.name.rpartition("-")[0], _remove(store, folder, dry_run, console)
         counts[kind] += size is not None
         sizes[kind] += size or 0
     word = "unneeded" if dry_run else "removed "
@@ -51,7 +51,7 @@ def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> in
             if run.is_gone and run.record:
                 run.record.unlink(missing_ok=True)
     would = "would be removed: the same command without --dry-run removes them" if dry_run else "removed"
-    total = f"{decimal(sizes.total())} in {counts.total()} folders of {root} {would}"
+    total = f"{decimal(sizes.total())} in {counted(counts.total(), 'folder')} of {root} {would}"
     console.print(total, markup=False, highlight=False, soft_wrap=True)
     return sizes.total()
 
@@ -70,12 +70,18 @@ def _folders(root: Path) -> Sequence[Path]:
 
 
 def _remove(store: Store, folder: Path, dry_run: bool, console: Console) -> int | None:
-    """Remove a folder; return its bytes, None where it is left, as another process works on that artifact."""
+    """Remove a folder; return its bytes, None where it is left, as another process works on that artifact.
+
+    Of a link only the link is removed: what it leads to is not the store's.
+    """
     with store.lock_artifact(folder.name.partition(".")[0]) as mine:
         if not mine:
             console.print(f"at work {folder}: left", markup=False, highlight=False, soft_wrap=True)
             return None
-        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-        if not dry_run:
+        linked = folder.is_symlink()
+        size = 0 if linked else sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
+        if not dry_run and linked:
+            folder.unlink()
+        elif not dry_run:
             shutil.rmtree(folder)
         return size

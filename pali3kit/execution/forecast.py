@@ -18,6 +18,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.config.attention import describe_attention
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.schema import Experiment
+from pali3kit.errors import counted
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import divide_cores, processor
 from pali3kit.execution.needs import Needs, find_needs, sources
@@ -57,10 +58,11 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     total = _simulate(missing, seconds, workers) + (STARTUP_SECONDS if missing else 0.0)
     unknown = sum(estimates[digest].seconds is None for digest in absent)
     console.print(
-        f"{len(missing)} of {len(graph.steps)} stages to run on {workers} x {threads} threads of {processor()}: "
+        f"{len(missing)} of {counted(len(graph.steps), 'stage')} to run on {workers} x {threads} threads of "
+        + f"{processor()}: "
         + ("at least " if unknown else "about ")
         + _as_time(total)
-        + (f" ({unknown} stages cannot be forecast)" if unknown else ""),
+        + (f" ({counted(unknown, 'stage')} cannot be forecast)" if unknown else ""),
         highlight=False,
         soft_wrap=True,
     )
@@ -108,8 +110,7 @@ def expected_time(forecast: Forecast, missing: list[Step], workers: int) -> str:
     """The expected time of a run without calibration, and for how many steps it is only a guess."""
     total = expected_seconds(forecast, missing, workers)
     guessed = sum(forecast.estimate(step).seconds is None for step in missing)
-    plural = "" if guessed == 1 else "s"
-    doubt = f", {guessed} stage{plural} only guessed at: `plan` measures first" if guessed else ""
+    doubt = f", {counted(guessed, 'stage')} only guessed at: `plan` measures first" if guessed else ""
     return f"about {_as_time(total)} of work{doubt}"
 
 

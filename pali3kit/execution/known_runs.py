@@ -60,9 +60,10 @@ class KnownRun:
         return found
 
     def _experiments(self) -> Iterator[Experiment]:
+        """As it was last started, and as last reported where that differs."""
         if self.recorded:
             yield saved.parse_experiment(self.recorded, str(self.record))
-        if (self.folder / saved.EXPERIMENT).is_file():
+        if (file := self.folder / saved.EXPERIMENT).is_file() and file.read_bytes() != self.recorded.encode():
             yield saved.read_experiment(self.folder)
 
 
@@ -108,7 +109,7 @@ def may_be_of_unknown_run(artifact: Path) -> bool:
     """Whether an artifact, or work on it, is older than the records of its store: runs of then may be anywhere."""
     store = artifact.parent.parent if artifact.parent.name == "work" else artifact.parent
     begin = store / _RECORDS / _BEGIN
-    return not begin.exists() or artifact.stat().st_mtime < begin.stat().st_mtime
+    return not begin.exists() or artifact.lstat().st_mtime < begin.stat().st_mtime
 
 
 def reported_artifacts(folder: Path) -> dict[str, str]:

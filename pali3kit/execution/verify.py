@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, counted
 from pali3kit.execution.host import cores
 from pali3kit.execution.manifest import DIGESTS, MANIFEST, find_damage, read_manifest
 from pali3kit.execution.store import Store
@@ -57,7 +57,8 @@ def verify_store(store: Store, steps: Sequence[Step] | None = None, console: Con
     if undigested := sum(not verdict.has_digests for verdict in verdicts if not verdict.damage):
         lines.append(f"{undigested} of them are of version 0.1, which recorded no digests: their sizes are right.")
     if absent := sum(not each for each in found):
-        lines.append(f"{absent} more artifacts of the experiment are not here: not made yet, or not needed.")
+        which = f"{counted(absent, 'more artifact')} of the experiment {'is' if absent == 1 else 'are'} not here"
+        lines.append(f"{which}: not made yet, or not needed.")
     lines += [f"{place} of runtime.read_from is not there." for place in store.absent_places()]
     if damages:
         otherwise = ", unless another place has them whole." if len(roots) > 1 else "."
@@ -100,4 +101,4 @@ def _summary(root: Path, verdicts: Iterable[_Verdict], damaged: int) -> str:
     verdicts = list(verdicts)
     files, size = sum(verdict.files for verdict in verdicts), sum(verdict.size for verdict in verdicts)
     found = f"{damaged} damaged" if damaged else "nothing is damaged"
-    return f"{root}: {len(verdicts)} artifacts, {files} files, {size / 1e6:.1f} MB: {found}."
+    return f"{root}: {counted(len(verdicts), 'artifact')}, {counted(files, 'file')}, {size / 1e6:.1f} MB: {found}."

@@ -9,15 +9,16 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from pali3kit.errors import ConfigError, Pali3Error
-from pali3kit.inference.regions import Region
 
 if TYPE_CHECKING:
     from gradio import Blocks
+
+    from pali3kit.inference.pali import PaLI
 
 HOST = "127.0.0.1"  # the page is for whoever works on this machine
 TASKS = ("ask", "caption", "segment")
@@ -25,16 +26,7 @@ _NO_IMAGE = "Choose an image first."
 _Shown = tuple[str, "Image.Image | None"]
 
 
-class _Model(Protocol):
-    """What the page needs of a `PaLI`."""
-
-    def ask(self, image: Image.Image, question: str) -> str: ...
-    def caption(self, image: Image.Image) -> str: ...
-    def segment(self, image: Image.Image, text: str) -> list[Region]: ...
-    def draw(self, image: Image.Image, regions: Sequence[Region]) -> Image.Image: ...
-
-
-def serve_demo(models: Mapping[str, _Model], images: Sequence[Image.Image], port: int) -> None:
+def serve_demo(models: Mapping[str, PaLI], images: Sequence[Image.Image], port: int) -> None:
     """Serve the page on this machine alone until Ctrl-C.
 
     Args:
@@ -63,7 +55,7 @@ def launch(page: Blocks, port: int, folder: str, *, wait: bool = True) -> str:
     return str(address)
 
 
-def build_page(models: Mapping[str, _Model], images: Sequence[Image.Image], folder: Path) -> Blocks:
+def build_page(models: Mapping[str, PaLI], images: Sequence[Image.Image], folder: Path) -> Blocks:
     """The page; `images` are written to `folder`, from which it shows them."""
     gradio = _import_gradio()
     files = [folder / f"{index}.png" for index in range(len(images))]
@@ -86,7 +78,7 @@ def build_page(models: Mapping[str, _Model], images: Sequence[Image.Image], fold
     return page
 
 
-def answer_about(model: _Model, image: Image.Image | None, task: str, text: str) -> _Shown:
+def answer_about(model: PaLI, image: Image.Image | None, task: str, text: str) -> _Shown:
     """What the page shows of a model: its answer, and its regions drawn. Problems are told in place of the answer."""
     if image is None:
         return _NO_IMAGE, None
@@ -103,7 +95,7 @@ def answer_about(model: _Model, image: Image.Image | None, task: str, text: str)
         return str(error), None
 
 
-def _segmented(model: _Model, image: Image.Image, text: str) -> _Shown:
+def _segmented(model: PaLI, image: Image.Image, text: str) -> _Shown:
     regions = model.segment(image, text)
     boxes = [" ".join(map(str, region.box)) for region in regions if region.box]
     if not boxes:

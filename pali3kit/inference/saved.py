@@ -135,7 +135,7 @@ class _Writer:
         self.parts: dict[str, list[str]] = {}
         self.encoders: dict[str, Named] = {}
         self.preprocessing: dict[str, Json] = {}
-        self._encoders: dict[str, str] = {}  # parts by the digest of what they hold
+        self._digests: dict[str, str] = {}  # parts by the digest of what they hold
 
     def write(self, names: Sequence[str]) -> None:
         source, config = self.checkpoints, dict[str, Json]()
@@ -176,20 +176,22 @@ class _Writer:
         for part in (built.vision, built.projector, built.language):
             if str(part["name"]).startswith("hf/") or part.get("trust_remote_code"):
                 raise WeightsError(f"'{part['name']}' cannot be saved: it is built from files outside of the folder.")
-        encoder = self._encoder(built.vision, vision)
-        self._add(pali_part(name), self.checkpoints.model(name))
-        width, projector, language = vision.width, built.projector, built.language
-        return {"encoder": encoder, "vision_width": width, "projector": projector, "language": language}
+        encoder, model = self._encoder(built.vision, vision), self.checkpoints.model(name)
+        components = {"projector": built.projector, "language": built.language}
+        if (digest := _digest(model, components)) not in self._digests:  # benchmarks may share a transfer
+            self._digests[digest] = pali_part(name)
+            self._add(pali_part(name), model)
+        return {"encoder": encoder, "part": self._digests[digest], "vision_width": vision.width, **components}
 
     def _encoder(self, component: Named, vision: VisionEncoder) -> str:
         """The part with an encoder's weights, which are written unless an equal encoder was."""
         spec = asdict(vision.image_spec)
         digest = _digest(vision, {"component": component, "spec": spec})
-        if digest not in self._encoders:
-            part = f"vision-{len(self._encoders) + 1}" if self._encoders else "vision"
-            self._encoders[digest], self.encoders[part], self.preprocessing[part] = part, component, spec
+        if digest not in self._digests:
+            part = f"vision-{len(self.encoders) + 1}" if self.encoders else "vision"
+            self._digests[digest], self.encoders[part], self.preprocessing[part] = part, component, spec
             self._add(part, vision)
-        return self._encoders[digest]
+        return self._digests[digest]
 
     def _add(self, part: str, module: nn.Module) -> None:
         dtypes = {weight.dtype for weight in module.parameters()} - {torch.float32}

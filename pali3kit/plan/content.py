@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BESIDE = (".json", ".model", ".txt", ".py")  # the other files in a model folder of transformers
 READINGS = {"hf/": 2, "open_clip/": 2}
 """The version of each library's adapter, raised when it computes other features from the same weights and images."""
+_BINS = 1  # of coordinates, where examples are only counted
 _sha256 = cache(weights_digest)  # files of gigabytes, in every cell
 
 
@@ -73,6 +74,14 @@ def all_languages_of(source: Component) -> frozenset[str]:
     return _all_languages(json.dumps(component_json(source)), os.getcwd())
 
 
+def attributes_of_test(source: Component, task: str, limit: int) -> Sequence[Mapping[str, str]] | None:
+    """The attributes of up to `limit` test examples of a source in files, which reads its annotations; None of others.
+
+    Raises DataError where the files cannot be read.
+    """
+    return _attributes(json.dumps(component_json(source)), os.getcwd(), task, limit)
+
+
 @cache
 def _content(source: str, folder: str) -> str:
     """Cached, as a source may have a million files, for the `folder` that its paths are relative to."""
@@ -110,6 +119,18 @@ def _read_languages(source: Source) -> Iterator[str]:
     for reader in source.readers.values() if isinstance(source, AnnotatedSource) else ():
         yield from reader.languages
         yield from reader.asked if isinstance(reader, RecordsReader) else ()
+
+
+@cache
+def _attributes(source: str, folder: str, task: str, limit: int) -> tuple[Mapping[str, str], ...] | None:
+    from pali3kit.data.records import RecordSource
+    from pali3kit.data.task import held_out
+
+    built = _built(source)
+    if not isinstance(built, RecordSource):
+        return None
+    found = held_out(built.task(task, _BINS), "test", built.size("test"), limit, seed=0)
+    return tuple(example.attributes for example in found)
 
 
 def _built(source: str) -> Source:

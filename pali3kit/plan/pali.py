@@ -12,7 +12,7 @@ from pali3kit.config.budgets import transfer_of
 from pali3kit.config.component import Component
 from pali3kit.config.external_ocr import Ocr
 from pali3kit.config.ocr import ocr_of, without_words
-from pali3kit.config.root import source_of
+from pali3kit.config.root import measured_source, source_of
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
@@ -128,7 +128,7 @@ def text_fields(experiment: Experiment, image_size: int, benchmark: str = "") ->
     multimodal, images = experiment.stages.multimodal, image_set_of(experiment, benchmark)
     ocr, source = ocr_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None, images.source
     if ocr and ocr.words == "published":
-        source = source_of(experiment, BENCHMARK.find(benchmark)) or source
+        source = measured_source(experiment, BENCHMARK.find(benchmark))
     return {
         **source_fields(source, image_size),
         "bins": experiment.tokenizer.bins,

@@ -5,7 +5,7 @@ A benchmark is measured on its public data set unless its name in the report has
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.root import WORLD
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, counted
 from pali3kit.evals.scores import EvalResult, Metrics, Prediction, image_numbers
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
 
@@ -109,7 +109,7 @@ def _title_of(column: BenchmarkColumn, benchmark: Benchmark, sets: EvaluationSet
         set=sets.titles.get(benchmark.name, label) if label == benchmark.name else label,
         labelled=_set_title(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",
         captioned=_set_title(CAPTIONED, sets.captioned, "") or sets.captioned,
-        probes=f"{sets.probes} {embedded}task{'s' * (sets.probes != 1)}",
+        probes=counted(sets.probes, f"{embedded}task"),
     )
 
 
@@ -141,14 +141,18 @@ def score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Predi
 
 def in_column(row: Prediction, column: ReportColumn) -> float | None:
     """The score of a prediction in a column; None where it has none there."""
-    part, score = column.part, row.get("score")
-    if part in (parts := row.get("parts", {})):
-        return float(parts[part])
-    if score is None or not part:
-        return score
+    if column.part in (parts := row.get("parts", {})):
+        return float(parts[column.part])
+    return row.get("score") if _is_of(row, column) else None
+
+
+def _is_of(row: Prediction, column: ReportColumn) -> bool:
+    """Whether a prediction is of the language or the group that a column is the part of."""
+    if not column.part:
+        return True
     if column.benchmark.every_language:
-        return score if (row.get("language") == "en") == (part == "en") else None
-    return score if row.get("group", "") == part else None
+        return (row.get("language") == "en") == (column.part == "en")
+    return row.get("group", "") == column.part
 
 
 def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
@@ -160,23 +164,13 @@ def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Pred
         return EvalResult(float(metrics["value"]), tuple(metrics.get("samples", ())))
     if any(part in row.get("parts", {}) for row in predictions):
         return EvalResult(float(str(metrics["extra"][part])), tuple(row["parts"][part] for row in predictions))
-    wanted: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
     samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))
     if len(samples) != len(predictions):
         return EvalResult(value)
+    chosen = [(sample, row) for sample, row in zip(samples, predictions, strict=True) if _is_of(row, column)]
     if not column.benchmark.every_language:
-        groups = [row.get("group", "") for row in predictions]
-        return EvalResult(value, tuple(each for each, group in zip(samples, groups, strict=True) if group == part))
+        return EvalResult(value, tuple(sample for sample, _ in chosen))
     by_image: dict[tuple[int, ...], list[float]] = {}
-    for sample, row in zip(samples, predictions, strict=True):
-        if wanted(str(row.get("language", ""))):
-            by_image.setdefault(image_numbers(row), []).append(sample)
+    for sample, row in chosen:
+        by_image.setdefault(image_numbers(row), []).append(sample)
     return EvalResult(value, tuple(sum(each) / len(each) for each in by_image.values()))
-
-
-def _is_english(language: str) -> bool:
-    return language == "en"
-
-
-def _is_not_english(language: str) -> bool:
-    return language != "en"

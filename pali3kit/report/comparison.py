@@ -7,14 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table as RichTable
-from rich.text import Text
 
 from pali3kit.errors import DataError
 from pali3kit.report.arms import ONLY_ARM
-from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
 from pali3kit.report.outcomes import OUTCOMES, read_outcomes
-from pali3kit.report.table import ABSENT, number, with_interval
+from pali3kit.report.table import ABSENT, number, plain_text, with_interval
 
 _NAMES = ("name",)  # of an experiment: what runs may be called does not distinguish them
 
@@ -35,11 +33,11 @@ def compare_runs(first: Path, second: Path, console: Console | None = None) -> N
             console.print(table)
     grid = RichTable(title="what differs in the experiments", title_justify="left", title_style="bold")
     for header in ("key", *names):
-        grid.add_column(_plain(header), overflow="fold")
+        grid.add_column(plain_text(header), overflow="fold")
     differing = list(differing_settings(*(dict(flat_settings(each.config)) for each in reports)))
     differing += list(differing_settings(*(dict(flat_settings(each.versions, "version.")) for each in reports)))
     for line in differing:
-        grid.add_row(*map(_plain, line))
+        grid.add_row(*map(plain_text, line))
     console.print(grid if differing else "no setting differs")
 
 
@@ -61,9 +59,9 @@ def _tables(reports: list[Report], names: tuple[str, str]) -> Iterator[tuple[str
         for header in ("row", "column"):
             grid.add_column(header, overflow="fold")
         for header in (*names, "difference"):
-            grid.add_column(_plain(header), justify="right", overflow="fold")
+            grid.add_column(plain_text(header), justify="right", overflow="fold")
         for line in lines:
-            grid.add_row(*map(_plain, line))
+            grid.add_row(*map(plain_text, line))
         counts = f"{len(lines)} numbers in both" + (f", {alone} in one of them alone" if alone else "")
         yield f"{title}: {counts}", grid
 
@@ -112,7 +110,3 @@ def differing_settings(first: Mapping[str, str], second: Mapping[str, str]) -> I
         one, other = first.get(key, ABSENT), second.get(key, ABSENT)
         if one != other and key not in _NAMES:
             yield key, one, other
-
-
-def _plain(text: str) -> Text:
-    return Text(escape_invisible(text))

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import owner_of
 from pali3kit.config.pages import PAGES
 from pali3kit.report.model import Report
 
@@ -72,8 +73,7 @@ def _own_source(report: Report, benchmark: Benchmark) -> str:
     """The name of the source that a benchmark has for itself or with those that share its transfer; "" if none."""
     recipes = report.config["stages"]["transfer"]["benchmarks"]
     mixtures = {name: recipe.get("mixture") or {} for name, recipe in recipes.items() if isinstance(recipe, dict)}
-    own = benchmark.transfer
-    owner = next((name for name, mixture in mixtures.items() if own in mixture), own)
+    owner = owner_of(mixtures, benchmark.transfer)
     return str(report.config["data"]["benchmarks"].get(owner, {}).get("name", ""))
 
 

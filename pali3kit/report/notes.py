@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pali3kit.errors import counted
 from pali3kit.report.embedded import embedded_notes, measured_benchmarks
 from pali3kit.report.frames import frame_notes
 from pali3kit.report.model import Report, ResultTable, Row
@@ -97,18 +98,18 @@ def _settings(report: Report) -> Iterable[str]:
             for column in table.columns
             if column.source == "retrieval" and (cell := row.cells[column.name]).ours
         ]
-        of = f", of {_several(min(images), 'image')} with captions" if images else ""
-        yield f"Retrieval: the mean over {_several(len(languages), 'language')}{of}."
+        of = f", of {counted(min(images), 'image')} with captions" if images else ""
+        yield f"Retrieval: the mean over {counted(len(languages), 'language')}{of}."
 
 
 def _languages(report: Report) -> Iterable[str]:
     """For columns that have every language of the data: how many languages, and images of each."""
     for name, counts in _details_by_column(report, "images / ").items():
         english, others = counts.pop("en", 0.0), sorted(counts.values())
-        means = f"there {'is' if english == 1 else 'are'} {_several(english, 'image')} in English"
+        means = f"there {'is' if english == 1 else 'are'} {counted(english, 'image')} in English"
         if others:
             each = f"{others[0]:g}" + (f" to {others[-1]:g}" if others[0] != others[-1] else "")
-            many = _several(len(others), "other language")
+            many = counted(len(others), "other language")
             yield f"{name}: {means}; avg35 is the mean over {many}, of {each} image{'s' * (others[-1] != 1)} each."
         else:
             yield f"{name}: {means}, and none in another language."
@@ -118,16 +119,11 @@ def _few_answers(report: Report) -> Iterable[str]:
     """Questions with too few answers for VQA accuracy, which leaves each of ten annotators out in turn."""
     for name, counts in _details_by_column(report, "questions with ").items():
         if one := counts.get("one answer"):
-            asked = _several(one, "question")
+            asked = counted(one, "question")
             yield f"{name}: {asked} with one answer: exact match with it, normalised, not VQA accuracy."
         if few := counts.get("two or three answers"):
-            asked = _several(few, "question")
+            asked = counted(few, "question")
             yield f"{name}: {asked} with two or three answers, to which VQA accuracy gives 67% at most."
-
-
-def _several(count: float, noun: str) -> str:
-    """A number of things; one of them without the plural's s."""
-    return f"{count:g} {noun}{'s' * (count != 1)}"
 
 
 def _details_by_column(report: Report, begin: str) -> dict[str, dict[str, float]]:
@@ -164,7 +160,7 @@ def _skipped(report: Report) -> Iterable[str]:
     for stage in report.stages:
         if stage.skipped:
             listed = f"skipped.txt of {stage.kind}-{stage.digest[:12]}"
-            yield f"{stage.label}: left out, as unreadable: {_several(stage.skipped, 'sample')} ({listed})."
+            yield f"{stage.label}: left out, as unreadable: {counted(stage.skipped, 'sample')} ({listed})."
 
 
 def _failures(report: Report) -> Iterable[str]:

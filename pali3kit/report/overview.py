@@ -16,7 +16,7 @@ from rich.text import Text
 
 from pali3kit.config.grid import points
 from pali3kit.config.saved import EXPERIMENT, find_store, read_experiment
-from pali3kit.errors import DataError, Pali3Error
+from pali3kit.errors import DataError, Pali3Error, counted
 from pali3kit.execution.known_runs import reported_artifacts
 from pali3kit.execution.manifest import MANIFEST, read_manifest
 from pali3kit.execution.progress import LOG
@@ -46,7 +46,7 @@ def print_runs(folder: Path, console: Console | None = None) -> int:
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder} of runs.")
     runs = sorted((file.parent for file in folder.glob(f"*/{LOG}")), key=_changed, reverse=True)
-    grid = RichTable(title=Text(f"{len(runs)} runs in {folder}"), title_justify="left", title_style="bold")
+    grid = RichTable(title=Text(f"{counted(len(runs), 'run')} in {folder}"), title_justify="left", title_style="bold")
     for header in ("run", "what", "ended", "took", "artifacts", "state"):
         grid.add_column(header, justify="right" if header in ("took", "artifacts") else "left", overflow="fold")
     for summary in map(_summary, runs):
@@ -75,8 +75,7 @@ def _what(run: Path) -> str:
     experiment = read_experiment(run)
     cells, seeds, columns = len(points(experiment)), len(experiment.seeds), len(experiment.evaluate)
     words = [f"{experiment.paper}," if experiment.paper else "", f"scale {experiment.scale}:"]
-    counts = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in
-              ((cells, "cell"), (seeds, "seed"), (columns, "benchmark"))]  # fmt: skip
+    counts = [counted(count, word) for count, word in ((cells, "cell"), (seeds, "seed"), (columns, "benchmark"))]
     return " ".join([*filter(None, words), ", ".join(counts)])
 
 
@@ -108,5 +107,5 @@ def _state(run: Path, statuses: dict[str, str]) -> str:
     counts = Counter(statuses.values())
     missing, failed = counts["missing"], counts["failed"]
     if failed:
-        return f"{failed} of {len(statuses)} stages failed"
-    return f"{len(statuses) - missing} of {len(statuses)} stages" if missing else "complete"
+        return f"{failed} of {counted(len(statuses), 'stage')} failed"
+    return f"{len(statuses) - missing} of {counted(len(statuses), 'stage')}" if missing else "complete"

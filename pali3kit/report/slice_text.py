@@ -17,6 +17,10 @@ _HOW = (
     "many slices differ by chance alone: read the test first. Nothing here knows of the noise of training, and "
     "questions on one image count as independent."
 )
+_AGAIN = (
+    "Evaluations from before attributes were stored have none: remove their folders, evaluate-*, from the store and "
+    "run the experiment again, which measures anew and trains nothing."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,10 @@ def slice_grids(report: Report) -> Iterator[SliceGrid]:
 
 def slice_notes(report: Report) -> Iterator[str]:
     """How slices are measured, which attributes differ, and which slices are small, empty or of unknown values."""
+    asked = report.config["evaluation"].get("slices", {}).get("by", ())
+    if lacking := [name for name in asked if all(table.attribute != name for table in report.slices)]:
+        yield f"Slices: no example that was measured has {' or '.join(lacking)}. {_AGAIN}"
     if not report.slices:
-        if asked := report.config["evaluation"].get("slices", {}).get("by"):
-            yield f"Slices: no example that was measured has {' or '.join(asked)}."
         return
     names = {"Wilson's of a share": False, "Student's t": False}
     for table in report.slices:

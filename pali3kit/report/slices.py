@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from pali3kit.config.check_slices import Attributes, attributes_of
-from pali3kit.config.root import source_of
+from pali3kit.config.root import measured_source
 from pali3kit.config.schema import Experiment
 from pali3kit.evals.scores import Prediction, image_numbers
 from pali3kit.report.arms import Arm, ArtifactReader
@@ -37,7 +37,7 @@ def slice_tables(
         for column in columns_of(source, sets):
             if not column.benchmark.generated:
                 continue
-            own = source_of(experiment, column.benchmark) or experiment.data.source
+            own = measured_source(experiment, column.benchmark)
             declared = attributes_of(own) or {}
             scored = {arm.label: _scored(arm, name, column, artifacts) for arm in arms if name in arm.steps}
             for attribute in by:
@@ -68,7 +68,8 @@ def _by_example(rows: Iterable[Prediction], column: ReportColumn) -> dict[_Key, 
         score = in_column(row, column)
         if score is not None:
             key = image_numbers(row), row.get("prompt", ""), row.get("language", ""), str(row.get("id", ""))
-            found.setdefault(key, (row.get("attributes", {}), []))[1].append(score)
+            known = {name: value for name, value in row.get("attributes", {}).items() if value.strip()}
+            found.setdefault(key, (known, []))[1].append(score)
     return {key: (attributes, sum(scores) / len(scores)) for key, (attributes, scores) in found.items()}
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from pali3kit.errors import counted
 from pali3kit.report.arms import ONLY_ARM, label_of
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
@@ -112,17 +113,17 @@ def print_table(report: Report, console: Console | None = None) -> None:
         for grid in [upright] if fits else _sideways(title, table, printed, console):
             console.print(grid)
     for note in report.notes:
-        console.print(_plain(f"- {note}"), style="dim", highlight=False)
+        console.print(plain_text(f"- {note}"), style="dim", highlight=False)
 
 
 def _upright(title: str, table: ResultTable, printed: Sequence[_Line]) -> RichTable:
     """The paper's layout: a column of the table is a column of the terminal."""
-    grid = RichTable(title=_plain(title), title_justify="left", title_style="bold")
+    grid = RichTable(title=plain_text(title), title_justify="left", title_style="bold")
     grid.add_column("")
     for column in table.columns:
-        grid.add_column(_plain(column.title), justify="right")
+        grid.add_column(plain_text(column.title), justify="right")
     for line, after in zip(printed, [*printed[1:], None], strict=True):
-        grid.add_row(*map(_plain, (line.label, *line.cells)), end_section=after is not None and after.opens)
+        grid.add_row(*map(plain_text, (line.label, *line.cells)), end_section=after is not None and after.opens)
     return grid
 
 
@@ -149,18 +150,18 @@ def _width(grid: RichTable, console: Console) -> int:
 def _turned(title: str, table: ResultTable, shown: Sequence[_Line]) -> RichTable:
     """The lines as columns."""
     grid = RichTable(
-        title=_plain(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title=plain_text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
     )
     grid.add_column("", overflow="fold")
     for line in shown:
         header = fill(line.label, max(8, *map(len, line.cells)), break_long_words=False)
-        grid.add_column(_plain(header), justify="right", no_wrap=True)
+        grid.add_column(plain_text(header), justify="right", no_wrap=True)
     for index, column in enumerate(table.columns):
-        grid.add_row(*map(_plain, (column.title, *(line.cells[index] for line in shown))))
+        grid.add_row(*map(plain_text, (column.title, *(line.cells[index] for line in shown))))
     return grid
 
 
-def _plain(text: str) -> Text:
+def plain_text(text: str) -> Text:
     """Text without rich's markup or terminal control sequences."""
     return Text(escape_invisible(text))
 
@@ -180,7 +181,7 @@ def _ours(row: Row, cell: ResultCell, digits: int) -> str:
         text = with_interval(cell.delta, True, digits)
     else:
         text = f"{number(cell.ours.mean, digits=digits)} absolute"
-    return f"{text} ({cell.ours.seeds} seed{'s' * (cell.ours.seeds > 1)} only)" if cell.status == "partial" else text
+    return f"{text} ({counted(cell.ours.seeds, 'seed')} only)" if cell.status == "partial" else text
 
 
 def _paper(row: Row, cell: ResultCell, digits: int) -> str:

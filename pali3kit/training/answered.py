@@ -34,8 +34,8 @@ def answered_examples(
     Where texts are given (`config.parity`), one rank rates them, and the most probable one is the answer.
     """
     if config.parity is None:
+        scorers = build_text_scorers(config.text_scorers) if context.writes else {}  # a bad folder is told at once
         answered, answers = answer_benchmark(config, context, source, examples, model, tokenizer, tokens, ranks)
-        scorers = build_text_scorers(config.text_scorers) if context.writes else {}
         return Answered(answered, answers, source, masks, config.bins, scorers)
     if not context.writes:
         return Answered([], [], source, masks, config.bins)

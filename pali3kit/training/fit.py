@@ -50,11 +50,10 @@ def fit(
     """
     steps = count_steps(training)
     L.seed_everything(context.seed, verbose=False)
-    logger = context.execution.logger if context.writes else None
     with (
         warnings.catch_warnings(),
         closing(TrainingCheckpoints(context)) as checkpoints,
-        open_logger(logger, context.logged) as curves,
+        open_logger(context.execution.logger, context.logged) as curves,
     ):
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
         start = checkpoints.find()

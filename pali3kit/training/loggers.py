@@ -1,7 +1,8 @@
 """Loggers of trainings: Lightning's, to watch learning curves while stages run.
 
 Each artifact has a log of its own, whose name begins with that of its stage. A stage that is continued after a kill
-goes on in it, or beside it where the logger cannot.
+goes on in it, or beside it where the logger cannot. All ranks have a logger, for callbacks that use `trainer.logger`;
+Lightning's write nothing but in the first.
 """
 
 from __future__ import annotations

@@ -79,6 +79,7 @@ def measured(tmp_path: Path, sets: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
         monkeypatch.chdir(tmp_path)
         data = {"root": "sets", "benchmarks": {name: options}} if options else {"root": "sets"}
         experiment = {"name": "x", "scale": "smoke", "pretrain": "siglip", "evaluate": [name], "data": data}
+        experiment["evaluation"] = {"after": ["multimodal"]}  # what an answering transfer learns from is not there
         (tmp_path / "x.yaml").write_text(yaml.safe_dump(experiment))
         benchmark, cell = BENCHMARK.find(name), load("x.yaml")
         component = source_of(cell, benchmark)

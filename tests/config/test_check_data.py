@@ -50,6 +50,10 @@ def expressions(**options: Any) -> Component:
     return Component(name="refcoco", options={"path": "b.json", "images": "images", "test": "b.json", **options})
 
 
+def faces() -> Component:
+    return Component(name="fairface", options={"path": "a.tsv", "images": "images", "test": "a.tsv"})
+
+
 def union(**parts: Component) -> Component:
     return Component(name="union", options={"parts": parts})
 
@@ -94,8 +98,14 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
          "there is no folder 'no/where'."),
         (union(), asked("probe"), "data.source.parts",
          "a union without parts has no images: name at least one source."),
+        (captions(), {**asked("coco"), "data.tasks": {"coco": "describe"}}, "data.tasks.coco",
+         "data.tasks.coco: task 'describe' has no texts to learn: 'coco', which has a transfer, needs another."),
+        (union(a=captions(), f=faces()), asked("coco", splitcap=1.0, **{"f.describe": 1.0}),
+         "stages.multimodal.mixture.f.describe",
+         "task 'f.describe' has no texts to learn: leave it out of the mixture."),
         (union(w=Component(name="world")), asked("probe"), "data.source.parts.w",
-         "'world' cannot be a part of a union: take sources of images in files."),
+         "data.source.parts.w: part 'w' of the union cannot be 'world', whose images are drawn without an end: a union "
+         "joins sources that have a number of them, such as files."),
         (Component(name="folder", options={"path": "images"}), asked("knn", "vqav2"), "evaluate",
          "source 'folder' has images, labels and texts, no tasks: only finetune, knn, linear, probe, retrieval, "
          "zero_shot fit, not vqav2."),
@@ -137,7 +147,8 @@ def test_what_is_there(cell: Cell, source: Component, changes: dict[str, Any]) -
          "pretrain 'classif' needs labels: 'union' has none."),
         (captions(), {**asked("coco"), "stages.mask_tokenizer.source": union(w=Component(name="world"))},
          "stages.mask_tokenizer.source.parts.w",
-         "'world' cannot be a part of a union: take sources of images in files."),
+         "stages.mask_tokenizer.source.parts.w: part 'w' of the union cannot be 'world', whose images are drawn "
+         "without an end: a union joins sources that have a number of them, such as files."),
         (captions(), {**asked("coco"), "stages.mask_tokenizer.source": union()},
          "stages.mask_tokenizer.source.parts",
          "a union without parts has no images: name at least one source."),

@@ -99,7 +99,7 @@ def test_parts_that_are_left_out_have_no_tasks() -> None:
         (["evaluate=[docvqa]", "data.benchmarks.docvqa={name: world}"],
          "data.benchmarks.docvqa cannot be 'world': take a source of images in files, or leave it out."),
         (["evaluate=[docvqa]", "data.source={name: union, parts: {a: {name: pages}}}"],
-         "'pages' cannot be a part of a union: take sources of images in files."),
+         "part 'a' of the union cannot be 'pages', whose images are drawn without an end"),
         (["evaluate=[docvqa]", "data.benchmarks.docvqa.ocr_errors=2"], "should be between 0 and 1, not 2"),
     ],
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config import ocr
+from pali3kit.config import check_packages
 from pali3kit.config.load import load
 from pali3kit.config.ocr import is_measured, ocr_of
 from pali3kit.config.schema import Experiment
@@ -75,7 +75,7 @@ def test_words_of_the_test_split_alone_are_refused(loaded: Any) -> None:
 
 
 def test_an_engine_reads_the_images_of_all(loaded: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocr, "find_spec", lambda name: object())
+    monkeypatch.setattr(check_packages, "find_spec", lambda name: object())
     assert measured(loaded("data.ocr.words=tesseract")) == ["docvqa", "chartqa", "coco"]
 
 
@@ -83,7 +83,7 @@ def test_an_engine_reads_the_images_of_all(loaded: Any, monkeypatch: pytest.Monk
 def test_an_engine_that_is_not_installed_is_told_with_its_extra(
     loaded: Any, monkeypatch: pytest.MonkeyPatch, words: str, absent: str
 ) -> None:
-    monkeypatch.setattr(ocr, "find_spec", lambda name: None)
+    monkeypatch.setattr(check_packages, "find_spec", lambda name: None)
     told = problem(loaded, f"data.ocr.words={words}")
     assert told.endswith(f"data.ocr.words '{words}' needs {absent}: pip install 'pali3kit[ocr]'.")
 

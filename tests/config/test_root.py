@@ -132,6 +132,22 @@ def test_the_encoders_sets_lie_below_it_too(trial: Path) -> None:
     assert benchmark_label(chosen, BENCHMARK.find("knn")) == "knn"
 
 
+def test_what_an_answering_transfer_learns_from_is_checked_too(trial: Path) -> None:
+    """FairFace is answered by the transfer of COCO, which is not measured here."""
+    touch("faces.csv", "vqa.json")
+    faces = "{name: fairface, path: faces.csv, images: ., test: faces.csv}"
+    words = ["evaluate=[fairface]", f"data.benchmarks.fairface={faces}", "stages.multimodal.mixture.ocr=0"]
+    assert load("x.yaml", words).evaluate == ["fairface"]
+    for own, told in (
+        ("{name: coco_captions, path: no.json, images: .}", "is answered by 'coco', which learns from COCO (Karpathy"),
+        ("{name: vqa, path: vqa.json, images: .}", "source 'vqa' has no task 'caption' for benchmark 'coco'."),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load("x.yaml", [*words, f"data.benchmarks.coco={own}"])
+        assert told in str(caught.value)
+        load("x.yaml", [*words, f"data.benchmarks.coco={own}", "evaluation.after=[multimodal]"])
+
+
 def test_all_that_is_missing_is_told_at_once_with_the_nearest_folder(root: Path) -> None:
     (root / "textvqa").rename(root / "TextVQA")
     (root / "coco/dataset_coco.json").unlink()
@@ -253,6 +269,16 @@ def test_frames_are_those_of_all_sources_of_videos(trial: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load("x.yaml", ["data.frames=4"])
     assert "data.frames: no benchmark has a source of videos: set data.benchmarks or data.root." in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        load("x.yaml", [*words, "data.frames=4", "data.source={name: union, parts: {a: {name: clips}}}"])
+    told = "data.frames is for sources of data.benchmarks: those of data.source.parts.a are set by data.source.parts.a"
+    assert told not in str(caught.value), "both benchmarks have their own"
+    with pytest.raises(ConfigError) as caught:
+        load("x.yaml", [
+            "data.benchmarks.msrvtt={name: clips}", "evaluate=[msrvtt, coco]", "data.frames=4",
+            "data.source={name: union, parts: {a: {name: clips}}}",
+        ])  # fmt: skip
+    assert f"{told}.frames." in str(caught.value)
     with pytest.raises(ConfigError) as caught:
         load("x.yaml", [*words, "data.frames=300"])
     assert "data.frames should be between 1 and 256, not 300." in str(caught.value)

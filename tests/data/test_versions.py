@@ -12,7 +12,7 @@ from PIL import Image
 from pali3kit.data.folder import FolderSource, _FolderRecords
 from pali3kit.data.lines import LineSource
 from pali3kit.data.pairs import PairSource, _PairRecords
-from pali3kit.data.readers import coco_captions, coco_instances, ocr, refcoco, tsv, vqa
+from pali3kit.data.readers import coco_captions, coco_instances, ocr, refcoco, tsv, video_records, vqa
 from pali3kit.data.records import digest_files
 from pali3kit.data.sets.folders import Folders
 from pali3kit.data.sets.karpathy import CocoKarpathy
@@ -85,6 +85,13 @@ def test_what_the_first_decoder_made_is_not_used(root: Path, name: str, monkeypa
     today = content(root)
     monkeypatch.setattr(decode, "VERSION", 1)
     assert (content(root) == today) is (name == "text")
+
+
+def test_another_decoder_of_videos_is_another_content(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "a.jsonl").write_text('{"video": "a.mp4", "caption": "a cat"}\n')
+    before = video_records._create(str(root / "a.jsonl"), str(root)).digest
+    monkeypatch.setattr(video_records, "VERSION", video_records.VERSION + 1)
+    assert video_records._create(str(root / "a.jsonl"), str(root)).digest != before
 
 
 def test_first_versions_leave_digests_as_they_were(root: Path) -> None:

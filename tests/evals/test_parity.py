@@ -39,5 +39,5 @@ def test_samples_have_the_mean_and_the_spread_of_the_difference() -> None:
 
 
 def test_a_group_without_images_is_told() -> None:
-    with pytest.raises(DataError, match="parity by gender: 0 images are 'Male', at least 2 are needed"):
+    with pytest.raises(DataError, match="parity by gender: it has 0 test images of 'Male', at least 2 are needed"):
         measured([("Female", 1, 1), ("Female", 1, 1)])

@@ -105,10 +105,22 @@ def test_without_knowledge_nothing_is_removed(store, tmp_path, damage):
     assert artifacts(store) == before
 
 
+def test_a_link_is_removed_and_never_what_it_leads_to(store, stray, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    (store.root / stray.name).rename(elsewhere)
+    (store.root / stray.name).symlink_to(elsewhere)
+    (store.root / "work" / "vision-0123456789ab").symlink_to(elsewhere)
+    os.utime(elsewhere, (1, 1))  # whose age is not that of the links
+    size, told = cleaned(store)
+    assert "removed  3 x vision" in told and size < 1000 and "in 3 folders of" in told
+    assert artifacts(store) < {path.name for path in store.root.iterdir()} and stray.name not in artifacts(store)
+    assert (elsewhere / "weights").stat().st_size == 1000
+
+
 def test_what_is_older_than_the_records_is_left(store, stray):
     os.utime(store.root / stray.name, (1, 1))
     _, told = cleaned(store)
-    assert "left    1 folders that are older" in told and "removed  1 x vision" in told
+    assert "left    1 folder older than the store's records" in told and "removed  1 x vision" in told
     assert stray.name in artifacts(store)
     (store.root / "runs" / "begin").unlink()
     assert cleaned(store)[0] == 0 and stray.name in artifacts(store)

@@ -7,7 +7,9 @@ import shutil
 
 import pytest
 
+from pali3kit.config.saved import to_yaml
 from pali3kit.errors import DataError
+from pali3kit.execution import known_runs as runs
 from pali3kit.execution.known_runs import known_runs, record_run
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
@@ -24,6 +26,16 @@ def test_a_run_records_itself_and_a_second_one_touches_nothing(experiment, tmp_p
     before = run.record.stat().st_mtime_ns
     record_run(store, folder, experiment)
     assert run.record.stat().st_mtime_ns == before
+
+
+def test_an_experiment_that_is_recorded_and_reported_alike_is_planned_once(experiment, tmp_path, monkeypatch):
+    store, folder, planned = Store(tmp_path / "store"), tmp_path / "fake", []
+    store.root.mkdir()
+    record_run(store, folder, experiment)
+    (folder / "experiment.yaml").write_text(to_yaml(experiment), encoding="utf-8")
+    monkeypatch.setattr(runs, "build", lambda each: planned.append(each) or build(each))
+    [run] = known_runs(store.root)
+    assert run.artifacts == {step.name for step in build(experiment).steps} and len(planned) == 1
 
 
 def test_a_run_that_has_begun_and_written_nothing_is_not_gone(experiment, tmp_path):

@@ -10,7 +10,7 @@ def test_a_failed_stage_blocks_only_what_needs_it(finished, bench):
     (bench.control / "fail-vision-siglip").touch()
     output = bench.run(code=1)
     assert "FAILED vision siglip: told to fail" in output
-    assert "1 stage failed, 10 more depend on them" in output
+    assert "1 stage failed, 10 more depend on it" in output
     assert len(bench.artifacts()) == 15
     (work,) = (bench.root / "store" / "work").glob("vision-*[!s]/")
     assert "StageError: told to fail" in (work / "traceback.txt").read_text()

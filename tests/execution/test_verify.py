@@ -72,7 +72,7 @@ def test_what_an_experiment_needs_is_all_that_is_read(store):
     absent = Step("language", "language", Loose({}))
     assert said(store, [STEPS[0]])[0] == 1
     count, lines = said(store, [STEPS[1], absent])
-    assert count == 0 and lines[-1] == "1 more artifacts of the experiment are not here: not made yet, or not needed."
+    assert count == 0 and lines[-1] == "1 more artifact of the experiment is not here: not made yet, or not needed."
 
 
 def test_what_lies_elsewhere_is_read_there_and_damage_is_told_for_each_place(store, tmp_path):
@@ -83,7 +83,7 @@ def test_what_lies_elsewhere_is_read_there_and_damage_is_told_for_each_place(sto
     behind = Store(store.root, read_from=[str(lab.root), str(tmp_path / "gone")])
     count, lines = said(behind, STEPS)
     assert count == 0 and lines[0].startswith(f"{store.root}: 2 artifacts, ")
-    assert lines[1].startswith(f"{lab.root}: 1 artifacts, ")
+    assert lines[1].startswith(f"{lab.root}: 1 artifact, ")
     assert lines[2:] == [f"{tmp_path}/gone of runtime.read_from is not there."]
     flip(store.path(vision) / "weights")
     count, lines = said(behind, STEPS)

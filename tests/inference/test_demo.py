@@ -6,6 +6,7 @@ import json
 import socket
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -35,6 +36,9 @@ class Parrot:
         return image
 
 
+PARROT: Any = Parrot()
+
+
 @pytest.mark.parametrize(
     ("task", "text", "shown"),
     [
@@ -47,22 +51,22 @@ class Parrot:
     ],
 )
 def test_the_answer_to_each_task_or_what_is_wrong(task: str, text: str, shown: tuple[str, Image.Image | None]) -> None:
-    assert demo.answer_about(Parrot(), IMAGE, task, text) == shown
+    assert demo.answer_about(PARROT, IMAGE, task, text) == shown
 
 
 def test_without_an_image_the_page_asks_for_one() -> None:
-    assert demo.answer_about(Parrot(), None, "caption", "") == ("Choose an image first.", None)
+    assert demo.answer_about(PARROT, None, "caption", "") == ("Choose an image first.", None)
 
 
 def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(__import__("sys").modules, "gradio", None)
     with pytest.raises(ConfigError, match=r"pip install 'pali3kit\[demo\]'"):
-        demo.build_page({"parrot": Parrot()}, [], tmp_path)
+        demo.build_page({"parrot": PARROT}, [], tmp_path)
 
 
 def test_the_page_answers_on_this_machine_alone(tmp_path: Path) -> None:
     pytest.importorskip("gradio", reason="the extra demo, which pins Pillow, is not part of dev")
-    page = demo.build_page({"one": Parrot(), "other": Parrot()}, [IMAGE, IMAGE], tmp_path)
+    page = demo.build_page({"one": PARROT, "other": PARROT}, [IMAGE, IMAGE], tmp_path)
     with socket.socket() as free:
         free.bind((demo.HOST, 0))
         port = free.getsockname()[1]

@@ -19,6 +19,7 @@ from pali3kit.errors import Pali3Error, WeightsError
 from pali3kit.inference import saved
 from pali3kit.inference.checkpoints import STAGE_1
 from pali3kit.inference.saved import open_saved, save
+from pali3kit.models.pali import PaLIModel
 from pali3kit.weights.files import save_sharded
 
 
@@ -70,6 +71,30 @@ def test_an_encoder_that_checkpoints_share_is_stored_and_read_once(folder: Path)
     found = open_saved(folder)
     assert sorted(SavedPaLI(folder).encoders) == ["vision", "vision-2"]
     assert found.vision(STAGE_1) is found.vision("vqav2") and found.vision("vqav2") is not found.vision("refcoco")
+
+
+def test_a_transfer_that_benchmarks_share_is_stored_once(memory: MemoryCheckpoints, tmp_path: Path) -> None:
+    class Sharing(MemoryCheckpoints):
+        names = (STAGE_1, "vqav2", "okvqa")
+
+        def model(self, name: str) -> PaLIModel:
+            return super().model("vqav2" if name == "okvqa" else name)
+
+    save(Sharing(tmp_path / "memory"), tmp_path / "shared")
+    assert {file.name for file in (tmp_path / "shared").glob("pali.*")} == {
+        "pali.multimodal.safetensors", "pali.vqav2.safetensors",
+    }  # fmt: skip
+    found = open_saved(tmp_path / "shared")
+    assert found.names == Sharing.names and torch.equal(answer(found, "okvqa"), answer(found, "vqav2"))
+    save(found, tmp_path / "alone", ["okvqa"])
+    assert torch.equal(answer(open_saved(tmp_path / "alone"), "okvqa"), answer(found, "okvqa"))
+
+
+def test_folders_of_format_1_have_no_part_and_are_read(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    del config["checkpoints"][STAGE_1]["part"]
+    (copy / "config.json").write_text(json.dumps({**config, "format": 1}))
+    assert SavedPaLI(copy).checkpoint(STAGE_1).part == f"pali.{STAGE_1}"
 
 
 def test_the_tokenizer_is_verified_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,8 +243,8 @@ DAMAGES: list[tuple[Callable[[Path], object], str]] = [
     (_write("config.json", "{"), "config.json is damaged: "),
     (_write("config.json", "[]"), "config.json is damaged: it is not a mapping"),
     (_config(model_type="t5"), "is not a saved PaLI: config.json is of the model_type 't5'."),
-    (_config(format=2, pali3kit="9.0"), "is of format 2, pali3kit 9.0: this one reads 1. Upgrade pali3kit."),
-    (_config(format="x"), "has the unknown format 'x': this pali3kit reads 1."),
+    (_config(format=3, pali3kit="9.0"), "is of format 3, pali3kit 9.0: this one reads 2. Upgrade pali3kit."),
+    (_config(format="x"), "has the unknown format 'x': this pali3kit reads 2."),
     (_config(bins=None), "config.json is damaged: "),
     (_config(checkpoints={}), "config.json is damaged: it has no checkpoint"),
     (_config(encoders={}), "config.json is damaged: it has no image encoder for multimodal"),

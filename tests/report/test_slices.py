@@ -118,7 +118,18 @@ def test_scores_without_bounds_have_students_intervals(sliced):
 
 def test_examples_without_the_attribute_are_told(sliced):
     report = sliced([100, 0], [{}, {}]).report()
-    assert not report.slices and "Slices: no example that was measured has gender." in report.notes
+    [note] = [note for note in report.notes if note.startswith("Slices: no example that was measured has gender. ")]
+    assert not report.slices and "remove their folders, evaluate-*, from the store and run" in note
+
+
+def test_one_attribute_that_is_missing_is_told_beside_the_other(sliced):
+    report = sliced([100, 0] * 3, told(*GENDERS[:2] * 3), by=("gender", "age")).report()
+    assert report.slices and any("no example that was measured has age." in note for note in report.notes)
+
+
+def test_a_blank_value_is_unknown(tables):
+    [table] = tables([100, 0] * 4, told(*["Female", " "] * 2, *["Male", ""] * 2))
+    assert [(each.value, each.n) for each in table.slices] == [("Female", 2), ("Male", 2), ("Other", 0), ("", 4)]
 
 
 def test_all_formats_show_slices(sliced, tmp_path):

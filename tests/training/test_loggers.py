@@ -118,6 +118,24 @@ def test_without_a_logger_nothing_is_written(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curve.csv"]
 
 
+@pytest.mark.parametrize("rank", [0, 1])
+def test_every_rank_has_a_logger_for_its_callbacks(tmp_path: Path, rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback that asks for `trainer.logger` ended all ranks but the first."""
+
+    class Built(Exception):
+        pass
+
+    def build(callbacks: object, steps: int, clip: float, execution: object, count: int, logger: object) -> None:
+        raise Built(type(logger).__name__)
+
+    monkeypatch.setattr("pali3kit.training.fit.build_trainer", build)
+    logger = Component(name="csv", options={"folder": str(tmp_path / "logs")})
+    execution = Execution(logger=logger, rank=rank)
+    context = StageContext(tmp_path, {}, 0, lambda done, total, **numbers: None, 1, execution, logged=LOGGED)
+    with pytest.raises(Built, match="CSVLogger"):
+        fit(module(), batch, BUDGET, context)
+
+
 def test_names_are_those_of_stages() -> None:
     assert LOGGED.title == "transfer-caption-siglip-0a1b2c3d4e5f"
     assert Logged("evaluate/../x", "vision-1").title == "evaluate-..-x-1"

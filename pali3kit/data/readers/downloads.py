@@ -15,7 +15,7 @@ from pali3kit.data.beside import read_captions
 from pali3kit.data.fields import json_of, mapping
 from pali3kit.data.reader import image_in
 from pali3kit.data.visible import walk
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, counted
 
 NUMBERED = re.compile(r"(?:(\d{6,})|(\d+)_(\d+))(?:\.(?:jpe?g|png|webp|gif))?", re.IGNORECASE)
 SHARD, DIGITS = 10_000, 9  # img2dataset's defaults: rows in a shard, digits in a key
@@ -71,7 +71,7 @@ class Downloads:
         _check_shards([one for one in named_only if one.digits == DIGITS], folder, rows)
         self._kept = sorted(kept, key=lambda one: (one.row, one.name))
         self.skipped = [
-            f"{folder}: left out: {len(lost)} images {problem}, the first {lost[0].name}{lost[0].ending}"
+            f"{folder}: left out: {counted(len(lost), 'image')} {problem}, the first {lost[0].name}{lost[0].ending}"
             for problem, lost in left_out.items()
         ]
 

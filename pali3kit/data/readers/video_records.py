@@ -10,6 +10,7 @@ from pali3kit.data.fields import field, typed
 from pali3kit.data.readers.records import RecordsReader, RecordsSource
 from pali3kit.data.readers.records_fields import Entry, LineParser
 from pali3kit.data.video.clip import Clip
+from pali3kit.data.video.decode import VERSION
 from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
@@ -53,6 +54,7 @@ class _VideoRecordsReader(RecordsReader):
         held_out: str | None = None,
     ) -> None:
         super().__init__(path, videos, language, split, single, held_out=held_out)
+        self.version = RecordsReader.version + VERSION - 1  # raised with either
         self.parser = _VideoParser(self.image_folder, language, sampling)
 
 

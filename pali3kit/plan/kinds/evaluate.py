@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.available_tasks import entry_of
 from pali3kit.config.budgets import KeyProblem, known_benchmarks, recipe_of, transfer_of
+from pali3kit.config.check_parity import check_parity
 from pali3kit.config.component import Component
-from pali3kit.config.parity import Parity
-from pali3kit.config.root import task_of
+from pali3kit.config.missing_files import missing_files
+from pali3kit.config.parity import Parity, why_incomparable
+from pali3kit.config.root import measured_source, own_source_key, task_of
 from pali3kit.config.schema import Experiment
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, RegistryError
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import files_digest, languages_of
+from pali3kit.plan.content import attributes_of_test, files_digest, languages_of
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import TextConfig, frames_cost, image_set_of, image_size_of, text_fields, words_read
 from pali3kit.plan.step import Step
@@ -107,13 +111,30 @@ def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
 
 
 def _check(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that WordNet is there where a metric needs it, before hours of training."""
+    """Check that WordNet is there where a metric needs it, and groups of parity, before hours of training."""
     for name in known_benchmarks(cell):
+        if BENCHMARK.find(name).parity and not any(check_parity(cell)):
+            yield from _check_groups(cell, BENCHMARK.find(name))
         if BENCHMARK.find(name).metric == "wups":
             try:
                 require_wordnet()
             except DataError as error:
                 yield "evaluate", f"benchmark '{name}': {error}"
+
+
+def _check_groups(cell: Experiment, benchmark: Benchmark) -> Iterator[KeyProblem]:
+    """Check that the test examples are of both groups of `evaluation.parity`, where their files are there."""
+    source, task = measured_source(cell, benchmark), task_of(cell, benchmark)
+    entry = entry_of(source)
+    if entry is None or missing_files(source, entry):
+        return
+    try:
+        told = attributes_of_test(source, task, cell.evaluation.limit)
+    except (DataError, RegistryError) as error:
+        yield own_source_key(cell, benchmark), f"benchmark '{benchmark.name}': {error}"
+        return
+    if told is not None and (problem := why_incomparable(cell.evaluation.parity, told)):
+        yield "evaluation.parity.between", f"benchmark '{benchmark.name}', {problem}"
 
 
 def _units(step: Step) -> int:

@@ -67,7 +67,7 @@ def test_karpathys_split(tmp_path: Path, image: Callable[..., Path]) -> None:
         "th": ("แมว",),
     }
     assert found[7] == {"en": ("A dog.",)} and source.image("test", 0)[0, 0, 0] == 3
-    with pytest.raises(DataError, match=r"the test split has 1 images, not 2: lower data\.test"):
+    with pytest.raises(DataError, match=r"the test split has 1 image, not 2: lower data\.test"):
         source.record("test", 1)
 
 

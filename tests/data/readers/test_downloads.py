@@ -58,7 +58,7 @@ def test_keys_of_other_lengths_need_a_sidecar(
     found = reader(2000)
     assert captions_by_file(found) == {"00001002.jpg": "caption 1002"}
     assert [damage.partition("left out: ")[2] for damage in found.damages] == [
-        "1 images whose number is not a row, the first 00001/00001003.jpg"
+        "1 image whose number is not a row, the first 00001/00001003.jpg"
     ]
 
 
@@ -115,5 +115,5 @@ def test_skipped_images_are_counted(reader: Callable[[int], _TsvReader], tmp_pat
     assert len(found) == 1
     assert [damage.partition("left out: ")[2] for damage in found.damages] == [
         "2 images of a row that has several, the first a/000000001.jpg",
-        "1 images past the last of 3 rows, the first a/000000007.jpg",
+        "1 image past the last of 3 rows, the first a/000000007.jpg",
     ]

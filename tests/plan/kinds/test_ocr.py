@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from planned import detail, units
 
-from pali3kit.config import ocr
+from pali3kit.config import check_packages
 from pali3kit.config.load import load
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
@@ -20,7 +20,7 @@ WITHOUT_WORDS = ("features", "tokenizer", "vision", "language", "corpus", "multi
 def planned(tables_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The graph of an experiment on the sets of Table 2."""
     monkeypatch.chdir(tables_data)
-    monkeypatch.setattr(ocr, "find_spec", lambda name: object())
+    monkeypatch.setattr(check_packages, "find_spec", lambda name: object())
     text = "name: x\nscale: smoke\npretrain: siglip\ndata: {root: data}\nevaluate: [docvqa, chartqa, coco]\n"
     (tmp_path / "x.yaml").write_text(text)
 
