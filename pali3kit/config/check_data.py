@@ -19,9 +19,11 @@ from pali3kit.config.available_tasks import (
 from pali3kit.config.budgets import generates_text, has_stage_2, known_benchmarks, source_of_stage
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
+from pali3kit.config.paths import protocol
 from pali3kit.config.root import own_source_key, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tasks import TASKS
+from pali3kit.config.urls import url_problem
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import choose
 
@@ -74,9 +76,17 @@ def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool =
         yield f"{key}.{option}", f"there is no {what} '{path}'.{beside(path)}"
 
 
+def _urls(key: str, part: Component) -> Iterator[tuple[str, str]]:
+    """Check that the URLs among the options of a source could be opened. Nothing is."""
+    for option, value in part.options.items():
+        if isinstance(value, str) and protocol(value) and (problem := url_problem(value)):
+            yield f"{key}.{option}", f"{key}.{option}: {problem}"
+
+
 def _there(key: str, source: Component) -> Iterator[tuple[str, str]]:
     """Check that the files of a source exist, and that a union can hold its sources."""
     for own, part in _parts_of(source, key):
+        yield from _urls(own, part)
         if (entry := entry_of(part)) is not None:
             yield from check_files(own, part, entry)
         if part is not source and not is_joinable(part):

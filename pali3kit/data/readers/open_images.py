@@ -13,7 +13,7 @@ from PIL import Image
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, image_in, require_path
+from pali3kit.data.reader import Files, image_folder, image_in, require_path
 from pali3kit.data.readers.coco_instances import to_pixel_box
 from pali3kit.data.readers.skipped import SkippedEntries
 from pali3kit.data.record import Record, Thing
@@ -42,7 +42,7 @@ class _OpenImagesReader(Files):
 
     def __init__(self, path: str, images: str, classes: str, masks: str | None = None) -> None:
         super().__init__(require_path(path), require_path(classes))
-        self.path, self.image_folder = self.files[0], require_path(images, "folder")
+        self.path, self.image_folder = self.files[0], image_folder(images)
         self.masks = require_path(masks, "folder") if masks else None
         self.rows = DelimitedTable(Lines([self.path]), ",")
         self.skipped = SkippedEntries()
