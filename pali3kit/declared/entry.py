@@ -23,6 +23,7 @@ class Facts(TypedDict, total=False):
     elementwise: bool
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    local: tuple[str, ...]
     test_options: tuple[str, ...]
     needs: tuple[str, ...]
 
@@ -47,6 +48,7 @@ class RegistryEntry:
         elementwise: whether an optimizer updates each number on its own, so that it may be sharded; None if unknown.
         files: the options that name files or folders.
         folders: the options that name folders.
+        local: the options of a source whose files and folders must be on this machine; others may be behind URLs.
         test_options: the options of a source of files any of which gives it test images.
         needs: packages of the extra that is called like the component.
         wrong: why it cannot be used; "" if it can.
@@ -66,6 +68,7 @@ class RegistryEntry:
     elementwise: bool | None = None
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
     test_options: tuple[str, ...] = ("test",)
     needs: tuple[str, ...] = ()
     wrong: str = ""

@@ -219,6 +219,7 @@ def _counts(counts: object) -> list[int]:
     annotations=("things", "masks"),
     files=("path", "test"),
     folders=("images", "without", "test_images"),
+    local=("without",),
 )
 def _create(
     path: str,

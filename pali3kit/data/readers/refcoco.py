@@ -183,6 +183,7 @@ class _SetTask:
     annotations=("masks", "expressions"),
     files=("path", "instances", "test"),
     folders=("images",),
+    local=("path", "test"),
 )
 def _create(
     path: str,
