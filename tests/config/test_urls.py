@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from pali3kit.config.load import load
 from pali3kit.config.urls import url_problem, without_secrets
 
 
@@ -37,3 +38,14 @@ def test_texts_lose_what_their_urls_hold_of_credentials() -> None:
     text = "403, url='https://a:b@lab.org/x.tar?X-Amz-Signature=1&y=2', and s3://k:s@lab/y"
     assert without_secrets(text) == "403, url='https://lab.org/x.tar', and s3://lab/y"
     assert without_secrets("what? s3://lab/0.tar: is it?") == "what? s3://lab/0.tar: is it?"
+
+
+def test_an_experiment_is_checked_without_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked for, and what is wrong is told at once."""
+    monkeypatch.setattr("pali3kit.storage.systems.attempt", None)
+    source = "{name: records, path: 'https://lab.invalid/a.jsonl', test: 's3://lab/b.jsonl'}"
+    pairs = "{name: pairs, path: 'https://lab.invalid/{000..127}.tar', window: 16}"
+    words = ["scale=smoke", "evaluate=[coco]", f"data.source={source}", f"stages.vision.source={pairs}"]
+    assert load(EXPERIMENT, words).data.source.name == "records"
+    with pytest.raises(ConfigError, match=r"stages\.vision\.source\.path: unknown protocol 'htps'"):
+        load(EXPERIMENT, [*words[:3], f"stages.vision.source={pairs.replace('https', 'htps')}"])
