@@ -41,6 +41,10 @@ class DataError(Pali3Error):
     """A record, an image, a text or an archive cannot be used."""
 
 
+class StorageError(Pali3Error):
+    """Files behind a URL cannot be read now; what is read from them is not left out, so that results stay the same."""
+
+
 class WeightsError(Pali3Error):
     """Weights are missing, damaged, unsafe to load, or do not fit the module."""
 

@@ -45,6 +45,7 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   evaluate MODEL NAME  measure a benchmark on a model: --out FOLDER; data.root=FOLDER
   demo MODEL           a page on which one or two models answer, on this machine alone: --vs OTHER, or --vs key=value
   tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME: the text of .jsonl
+  index SHARDS         write an index of tar shards, such as s3://lab/*.tar, beside them: --out FILE
   list [KIND]          list components, benchmarks and stages, and the experiments that ship
   show KIND/NAME       show one of them and its options
   completion           print a completion script for bash and zsh: eval "$(pali3kit completion)"

@@ -20,7 +20,8 @@ import numpy as np
 from _common import interleaved, paired_ratio, print_setup, print_table
 from PIL import Image
 
-from pali3kit.data.shards import Sample, ShardIndex
+from pali3kit.data.sample import Sample
+from pali3kit.data.shard_index import ShardIndex
 
 SIDE = 256  # pixels
 DISTINCT = 64  # distinct images, repeated in the shards

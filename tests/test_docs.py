@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import true_files
+from file_server import serving
+from made_shards import grey, pair_shards
 from random_pali import MemoryCheckpoints, start_from
 from safetensors.numpy import save_file
 
@@ -118,6 +120,14 @@ BLOCKS = [
     if file.name != "plugins.md"  # names the parts of a package, which test_plugins.py plans and runs
 ]
 
+LAB = "https://data.lab.org"
+"""The server of the documents."""
+LINE = json.dumps({"image": "0.png", "caption": "a cat"}).encode()
+BEHIND_URLS = {
+    "/train.jsonl": LINE, "/test.jsonl": LINE, "/0.png": grey(0),
+    **{f"/shards/{number:03}.tar": data for number, data in enumerate(pair_shards(128, 1).values())},
+}  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, published: Callable[[str], Path]) -> Path:
@@ -144,9 +154,13 @@ def test_every_experiment_of_the_documents_can_be_planned(
 ) -> None:
     """Build its graph on tiny files in the true formats: every stage has a digest and units."""
     monkeypatch.chdir(data)
-    (data / "mine.yaml").write_text(text if text.startswith("name:") else FRAGMENT + text)
-    experiment = load("mine.yaml")
-    graph = build(experiment)
+    monkeypatch.setenv("PALI3KIT_CACHE", str(data / "cache"))
+    with serving() as server:
+        server.files = BEHIND_URLS
+        text = text.replace(LAB, server.url)
+        (data / "mine.yaml").write_text(text if text.startswith("name:") else FRAGMENT + text)
+        experiment = load("mine.yaml")
+        graph = build(experiment)
     assert graph.cells and all(cell.columns for cell in graph.cells)
     assert len({step.digest for step in graph.steps}) == len(graph.steps)
     assert all(units(step) > 0 and shape(step) for step in graph.steps)

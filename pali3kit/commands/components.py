@@ -81,6 +81,19 @@ def _tokenizer(call: Call) -> int:
     return 0
 
 
+def _index(call: Call) -> int:
+    from pali3kit.data.shard_index import write_index_of
+    from pali3kit.data.shard_names import expand_shards
+
+    out = call.options.get("out")
+    shards = expand_shards(call.arguments[0])
+    path, samples, damages = write_index_of(shards, out and os.path.expanduser(out))
+    for damage in damages:
+        print(damage, file=sys.stderr)
+    print(f"{path}: {samples} samples of {len(shards)} shards.")
+    return 0
+
+
 COMPONENT_COMMANDS = {
     "check-data": Command(
         _check_data,
@@ -95,6 +108,7 @@ COMPONENT_COMMANDS = {
         options=("out", "vocabulary", "field"),
         required=("out", "vocabulary"),
     ),
+    "index": Command(_index, "index SHARDS [--out FILE]", options=("out",)),
     "list": Command(_list, "list [KIND]", arguments=(0, 1), prints=True),
     "show": Command(_show, "show KIND/NAME", prints=True),
 }

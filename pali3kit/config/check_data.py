@@ -22,11 +22,13 @@ from pali3kit.config.available_tasks import (
 from pali3kit.config.budgets import generates_text, has_stage_2, known_benchmarks, source_of_stage, trained_for
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files
+from pali3kit.config.paths import protocol
 from pali3kit.config.root import own_source_key, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tasks import TASKS
+from pali3kit.config.urls import url_problem, without_secrets
 from pali3kit.declared.entry import RegistryEntry
-from pali3kit.errors import choose
+from pali3kit.errors import brief, choose
 
 
 def check_data(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -70,16 +72,32 @@ def _supervised(cell: Experiment) -> Iterator[tuple[str, str]]:
 
 def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool = True) -> Iterator[tuple[str, str]]:
     """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; a source's may
-    be patterns.
+    be patterns and URLs.
     """
+    for option in (*entry.files, *entry.folders):
+        path = source.options.get(option)
+        if isinstance(path, str) and protocol(path) and (option in entry.local or not globs):
+            shown = brief(without_secrets(path))
+            yield (
+                f"{key}.{option}",
+                f"{key}.{option} should be on this machine, not behind a URL: copy '{shown}' to it.",
+            )
     for option, path in missing_files(source, entry, globs).items():
         what = "folder" if option in entry.folders else "file or folder"
         yield f"{key}.{option}", f"there is no {what} '{path}'.{beside(path)}"
 
 
+def _urls(key: str, part: Component) -> Iterator[tuple[str, str]]:
+    """Check that the URLs among the options of a source could be opened. Nothing is."""
+    for option, value in part.options.items():
+        if isinstance(value, str) and protocol(value) and (problem := url_problem(value)):
+            yield f"{key}.{option}", f"{key}.{option}: {problem}"
+
+
 def _there(key: str, source: Component) -> Iterator[tuple[str, str]]:
     """Check that the files of a source exist, and that a union can hold its sources."""
     for own, part in _parts_of(source, key):
+        yield from _urls(own, part)
         if (entry := entry_of(part)) is not None:
             yield from check_files(own, part, entry)
         if part is not source and not is_joinable(part):

@@ -9,7 +9,8 @@ from pali3kit.config.budgets import KeyProblem
 from pali3kit.config.missing_files import beside
 from pali3kit.config.paths import PACKAGE, protocol
 from pali3kit.config.schema import Experiment
-from pali3kit.errors import brief, choose, nearest
+from pali3kit.config.urls import url_problem
+from pali3kit.errors import brief, nearest
 
 KEY = "runtime.read_from"
 
@@ -25,7 +26,8 @@ def check_read_from(experiment: Experiment) -> Iterator[KeyProblem]:
         if same == _normalized(runtime.store):
             yield KEY, f"{KEY} names '{brief(place)}', which is runtime.store: leave it out."
         elif protocol(place):
-            yield from _check_url(place)
+            if problem := url_problem(place):
+                yield KEY, f"{KEY}: {problem}"
         elif place != PACKAGE and not os.path.isdir(place):
             if os.path.lexists(place):
                 yield KEY, f"{KEY} should name folders and URLs: '{brief(place)}' is a file."
@@ -38,17 +40,3 @@ def _normalized(place: str) -> str:
     if place == PACKAGE:
         return place
     return place.rstrip("/") if protocol(place) else os.path.realpath(place)
-
-
-def _check_url(place: str) -> Iterator[KeyProblem]:
-    """Check that fsspec knows the protocol, and that the package which opens it is installed. Nothing is opened."""
-    import fsspec
-
-    name = protocol(place)
-    try:
-        fsspec.get_filesystem_class(name)
-    except ValueError:
-        meant = choose(name, fsspec.available_protocols())
-        yield KEY, f"{KEY}: unknown protocol '{brief(name)}' of '{brief(place)}'.{meant}"
-    except ImportError as error:
-        yield KEY, f"{KEY}: '{brief(place)}' cannot be opened: {error}."

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from pali3kit.config.component import Component
+from pali3kit.config.paths import protocol
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import nearest
 
@@ -18,12 +19,14 @@ _MOST_BESIDE = 1000  # entries of a folder that are compared with one that is no
 def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> dict[str, str]:
     """The paths that do not exist, by the option that names them, as the component's `entry` declares such options.
 
+    What is behind a URL is not looked for.
+
     With `globs`, a file may be a pattern.
     """
     found: dict[str, str] = {}
     for option in (*entry.files, *entry.folders):
         path, folder = part.options.get(option), option in entry.folders
-        if not isinstance(path, str) or (os.path.isdir(path) if folder else os.path.exists(path)):
+        if not isinstance(path, str) or protocol(path) or (os.path.isdir(path) if folder else os.path.exists(path)):
             continue
         if folder or not globs or not any(iglob(path, recursive=True)):
             found[option] = path

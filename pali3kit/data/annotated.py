@@ -12,7 +12,7 @@ from pali3kit.data.lines import ORDER, common_parent, split_held_out
 from pali3kit.data.reader import Reader
 from pali3kit.data.record import Record, Word
 from pali3kit.data.record_tasks import Draw, draw_of
-from pali3kit.data.records import RecordSource, digest_files
+from pali3kit.data.records import Order, RecordSource, digest_files
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
 from pali3kit.images import decode
@@ -135,7 +135,7 @@ class AnnotatedSource(RecordSource):
         # Without files, a reader generates its records.
         self.digest = digest_files(common_parent(files), files, decode.VERSION, reader.version) if files else ""
 
-    def _shuffled(self, rng: np.random.Generator) -> np.ndarray:
+    def _shuffled(self, rng: np.random.Generator) -> Order:
         return self._images["train"].shuffled(rng)
 
     @property
@@ -183,7 +183,8 @@ class AnnotatedSource(RecordSource):
             return ranges_of(images.firsts(np.arange(len(images)), count))
         size, found = len(images), []
         for turn in range(-(-count // size)):
-            found.append(turn * size + images.firsts(self._order(0, turn), count - turn * size))
+            order = np.asarray(self._order(0, turn))
+            found.append(turn * size + images.firsts(order, count - turn * size))
         return ranges_of(np.concatenate(found))
 
     def record(self, split: str, index: int) -> Record:
@@ -212,7 +213,7 @@ class AnnotatedSource(RecordSource):
         return split_held_out(self._texts(ORDER), True, limit)
 
     def _texts(self, seed: int) -> Iterator[str]:
-        for number in np.random.default_rng(seed).permutation(self.size("train")).tolist():
+        for number in self._permutation(np.random.default_rng(seed)):
             if self._images["train"].locate(self.number("train", number))[1]:
                 continue  # a record's texts are given once, with its first image
             record = self.usable("train", number)

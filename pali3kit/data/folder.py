@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PurePosixPath
 
+from pali3kit.config.paths import protocol
 from pali3kit.data.beside import read_captions
 from pali3kit.data.records import RecordSource, digest_files
-from pali3kit.data.visible import walk
+from pali3kit.data.visible import hidden, walk
 from pali3kit.errors import DataError
 from pali3kit.images import decode
 from pali3kit.registry import SOURCE
+from pali3kit.storage.remote import AnyPath, RemotePath, lexical
 from pali3kit.text.plain import one_line
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -29,11 +31,12 @@ class _FolderRecords:
     version = 2
     TEXTS = "a text is NAME.txt beside NAME.jpg, or the name of the class folder that NAME.jpg is in"
 
-    def __init__(self, path: Path) -> None:
-        if not path.is_dir():
+    def __init__(self, path: AnyPath) -> None:
+        if isinstance(path, Path) and not path.is_dir():
             raise DataError(f"there is no folder {path}")
-        self.path = path
-        self.files = sorted(_images(path))
+        self.path, below = path, _below(path)
+        self.files = [file for file in below if file.suffix.lower() in IMAGES]
+        self._listed = frozenset(map(str, below)) if isinstance(path, RemotePath) else frozenset()
         if not self.files:
             raise DataError(f"no images in {path}: their names should end with {', '.join(sorted(IMAGES))}")
         folders = {self._folder(file) for file in self.files} - {""}
@@ -51,7 +54,7 @@ class _FolderRecords:
 
     def text(self, number: int) -> str:
         file = self.files[number].with_suffix(".txt")
-        if file.exists():
+        if str(file) in self._listed if isinstance(file, RemotePath) else file.exists():
             captions = read_captions(lambda ending: _bytes(file) if ending == "txt" else None, self.name(number))
             return captions[number % len(captions)] if captions else ""
         return self._folder(self.files[number]).replace("_", " ")
@@ -62,9 +65,9 @@ class _FolderRecords:
             raise DataError(f"{self.files[number]}: the image is in no class folder")
         return (self._class[folder],)
 
-    def _folder(self, file: Path) -> str:
+    def _folder(self, file: AnyPath) -> str:
         """The name of the class folder, directly below the root; "" for an image in the root itself."""
-        first, *rest = file.relative_to(self.path).parts
+        first, *rest = _relative(file, self.path).parts
         return first if rest else ""
 
 
@@ -75,24 +78,31 @@ class FolderSource(RecordSource):
     """The registry's `folder`: texts are in `.txt` files beside images, else the class' name.
 
     Args:
-        path: the folder.
+        path: the folder, which may be behind a URL that lists it.
         image_size: ignored: images are returned at their own size, and encoders resize them.
     """
 
     def __init__(self, path: str, image_size: int = 0) -> None:
-        records = _FolderRecords(Path(path).expanduser())
+        records = _FolderRecords(RemotePath(path) if protocol(path) else Path(path).expanduser())
         super().__init__(records)
         self.digest = digest_files(records.path, records.files, decode.VERSION, records.version)
 
 
-def _images(root: Path) -> Iterator[Path]:
-    """All images below `root`; links to folders are followed, each folder once."""
-    for folder, names in walk(root):
-        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in IMAGES)
+def _below(root: AnyPath) -> Sequence[AnyPath]:
+    """All files below `root`, sorted, without hidden ones; links to folders are followed, each folder once."""
+    if isinstance(root, RemotePath):
+        return [file for file in root.files() if not any(map(hidden, _relative(file, root).parts))]
+    return sorted(Path(folder, name) for folder, names in walk(root) for name in names)
 
 
-def _bytes(file: Path) -> bytes:
+def _relative(file: AnyPath, folder: AnyPath) -> PurePath:
+    return PurePosixPath(lexical(file)).relative_to(lexical(folder))
+
+
+def _bytes(file: AnyPath) -> bytes:
     try:
+        if isinstance(file, RemotePath):
+            return file.read(0, decode.MAX_FILE_BYTES + 1)
         return decode.read_bytes(file)
     except OSError as error:
-        raise DataError(f"{file}: {error.strerror}") from error
+        raise DataError(f"{file}: {error.strerror or error}") from error

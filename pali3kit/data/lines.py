@@ -6,6 +6,7 @@ import mmap
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from glob import glob
 from itertools import islice
@@ -13,11 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from pali3kit.config.paths import protocol
 from pali3kit.data.records import Skips, digest_files
 from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
+from pali3kit.storage.cache import local_copy, origin
+from pali3kit.storage.patterns import CONNECTIONS, remote_files
+from pali3kit.storage.remote import AnyPath
 from pali3kit.text.plain import one_line, require_utf8
 
 HELD_OUT = 100  # one text in 100 is held out, chosen by a hash: copies of a text are all held out or all not
@@ -157,16 +162,21 @@ def split_held_out(texts: Iterator[str], held_out: bool, limit: int | None) -> I
     return islice((text for text in texts if _is_held_out(text) == held_out), limit)
 
 
-def common_parent(files: Sequence[Path]) -> Path:
-    """The deepest folder that contains all files."""
-    return Path(os.path.commonpath([file.parent for file in files]))
+def common_parent(files: Sequence[AnyPath]) -> Path:
+    """The deepest folder that contains all files, those behind URLs as `origin` names them."""
+    folders = [os.path.dirname(origin(file)) or "." for file in files]
+    relative = not any(map(os.path.isabs, folders))
+    return Path(os.path.commonpath(folders if relative else [*map(os.path.abspath, folders)]))
 
 
 def find_files(path: str, ending: str) -> Sequence[Path]:
     """The file `path`, the files that match it as a glob, or, below a folder, those with this ending, sorted.
 
-    Links are followed. Raises DataError where there is no file.
+    Links are followed. Files behind a URL are copied to the cache. Raises DataError where there is no file.
     """
+    if protocol(path):
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            return [*pool.map(local_copy, remote_files(path, ending))]
     path = os.path.expanduser(path)
     if os.path.isdir(path):
         found = [os.path.join(folder, name) for folder, names in walk(Path(path)) for name in names]

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from pali3kit.data.visible import hidden
+from pali3kit.errors import StorageError
+from pali3kit.storage.remote import AnyPath, RemotePath, open_binary
 from pali3kit.text.plain import HEAD, compression_of
 
 BLOCK = 512  # bytes: what tar is made of
@@ -52,19 +54,20 @@ class MemberLink(NamedTuple):
     leads_to: str
 
 
-def members(shard: Path) -> Iterator[Member | MemberLink]:
+def members(shard: AnyPath) -> Iterator[Member | MemberLink]:
     """The complete, visible files of an uncompressed tar, and links to them.
 
     Raises:
         DamagedTar: the rest cannot be read.
+        StorageError: a server does not give it now.
     """
     try:
-        if not shard.is_file() and shard.exists():
+        if isinstance(shard, Path) and not shard.is_file() and shard.exists():
             raise DamagedTar("it is no file")
-        with shard.open("rb") as file:
+        with open_binary(shard) as file:
             if kind := compression_of(file.read(HEAD)):
                 raise DamagedTar(f"it is packed with {kind}, and samples are read at random: unpack it")
-            length = shard.stat().st_size
+            length = shard.size if isinstance(shard, RemotePath) else shard.stat().st_size
             start: int | None = 0
             for number in count():
                 if start is None:
@@ -94,7 +97,7 @@ def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[
                 cast(Any, tar).members.clear()  # tarfile would keep all members in memory
                 if found := _part(member, number):
                     yield found
-    except DamagedTar:
+    except (DamagedTar, StorageError):
         raise
     except Exception as error:  # a damaged header may raise anything
         raise DamagedTar(str(error) or type(error).__name__) from error

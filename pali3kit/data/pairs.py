@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
-from glob import glob
-from pathlib import Path
+
+import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.beside import read_captions
+from pali3kit.data.order import BlockOrder
 from pali3kit.data.record import Record
-from pali3kit.data.shards import Sample, ShardIndex
+from pali3kit.data.records import Order
+from pali3kit.data.sample import Sample
+from pali3kit.data.shard_index import ShardIndex
+from pali3kit.data.shard_names import expand_shards
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
+from pali3kit.storage.remote import AnyPath
 from pali3kit.text.plain import decode_text
 
 IMAGES = ("jpg", "png", "jpeg", "webp", "gif", "bmp", "tif", "tiff")  # open_clip's first, in its order
-MOST_SHARDS = 1_000_000
-RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 class _PairRecords:
@@ -31,8 +32,8 @@ class _PairRecords:
     image_counts = None  # one image each
     TEXTS = "a text is NAME.txt, or caption or text in NAME.json, beside NAME.jpg in the shard"
 
-    def __init__(self, shards: list[Path], classes: int, language: str = "en") -> None:
-        self.files: Sequence[Path] = shards
+    def __init__(self, shards: Sequence[AnyPath], classes: int, language: str = "en") -> None:
+        self.files: Sequence[AnyPath] = shards
         self.languages = (language,)
         self.classes = tuple(str(number) for number in range(classes))
 
@@ -103,6 +104,7 @@ class PairSource(AnnotatedSource):
         filter: drop texts of poor quality from the tasks.
         test: shards of the test split, named as `path`.
         image_size: ignored: images are as large as they are, and encoders fit them.
+        window: so many shards are shuffled together, for sources that are too large to shuffle all images of; 0: all.
     """
 
     def __init__(
@@ -113,32 +115,25 @@ class PairSource(AnnotatedSource):
         filter: bool = False,
         test: str | None = None,
         image_size: int = 0,
+        window: int = 0,
     ) -> None:
-        self.pairs = _PairRecords(_expand(os.path.expanduser(path)), classes, language)
-        held = _PairRecords(_expand(os.path.expanduser(test)), classes, language) if test else None
+        if window < 0:
+            raise DataError(f"window should be a number of shards, not {window}")
+        self.window = window
+        self.pairs = _PairRecords(expand_shards(path), classes, language)
+        held = _PairRecords(expand_shards(test), classes, language) if test else None
         super().__init__(self.pairs, held, filter)
         self.splits = {"train": self.pairs} if held is None else {"train": self.pairs, "test": held}
 
+    @property
+    def by_windows(self) -> bool:
+        return self.window > 0
 
-def _expand(path: str) -> list[Path]:
-    """The shards that a pattern names, in order. Raises DataError where one is missing."""
-    match = RANGE.search(path)
-    if match is None:
-        shards = [Path(path)] if os.path.isfile(path) else [Path(found) for found in sorted(glob(path))]
-        if not shards:
-            raise DataError(f"there is no shard {path}")
-        return shards
-    first, last = match.groups()
-    if int(last) - int(first) >= MOST_SHARDS:
-        raise DataError(f"{path} names more than {MOST_SHARDS} shards")
-    numbers = [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
-    shards = [Path(path[: match.start()] + number + path[match.end() :]) for number in numbers]
-    if not shards:
-        raise DataError(f"{path} names no shard: its range runs backwards")
-    lost = [str(shard) for shard in shards if not shard.exists()]
-    if lost:
-        raise DataError(f"{len(lost)} of {len(shards)} shards of {path} are not there: {', '.join(lost[:3])}")
-    return shards
+    def _shuffled(self, rng: np.random.Generator) -> Order:
+        return BlockOrder(self.pairs.samples.sizes, self.window, rng) if self.window else super()._shuffled(rng)
+
+    def _permutation(self, rng: np.random.Generator) -> Iterable[int]:
+        return BlockOrder(self.pairs.samples.sizes, self.window, rng) if self.window else super()._permutation(rng)
 
 
 def _name(sample: Sample) -> str:

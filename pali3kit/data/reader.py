@@ -8,12 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 from unicodedata import normalize
+from urllib.parse import quote
 
 import numpy as np
 
+from pali3kit.config.paths import protocol
+from pali3kit.config.urls import WEB
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, nearest
-from pali3kit.images.decode import read_bytes
+from pali3kit.images.decode import MAX_FILE_BYTES, read_bytes
+from pali3kit.storage.cache import local_copy
+from pali3kit.storage.remote import AnyPath, RemotePath
 
 SPELLINGS: tuple[Callable[[str], str], ...] = (
     str,
@@ -114,7 +119,7 @@ class Subset:
         return self.reader.record(int(self.numbers[number]))
 
 
-def image_in(folder: Path, *names: str) -> Callable[[], bytes]:
+def image_in(folder: AnyPath, *names: str) -> Callable[[], bytes]:
     """A function that reads the first of `names` that exists in `folder`. It raises DataError where none does.
 
     Names come from data files, so one that leads out of the folder is refused; links inside the folder are followed.
@@ -122,19 +127,28 @@ def image_in(folder: Path, *names: str) -> Callable[[], bytes]:
     return partial(_read_first, folder, names)
 
 
-def _read_first(folder: Path, names: Sequence[str]) -> bytes:
+def _read_first(folder: AnyPath, names: Sequence[str]) -> bytes:
     for name in dict.fromkeys(spelt for spell in SPELLINGS for spelt in map(spell, names)):
-        path = inside(folder, name)
         try:
-            return read_bytes(path)
+            if isinstance(folder, RemotePath):
+                return _behind(folder, name).read(0, MAX_FILE_BYTES + 1)
+            return read_bytes(inside(folder, name))
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise DataError(f"{folder / name}: {error.strerror}") from error
+            raise DataError(f"{folder}/{name}: {error.strerror}") from error
         except ValueError as error:  # a zero byte, or half a surrogate pair
             raise DataError(f"{folder}: {name!r} is no name of a file: {error}") from error
     others = f", or under {len(names) - 2} other names" if len(names) > 2 else ""
     raise DataError(f"{folder}: there is no image {' or '.join(names[:2])}{others}")
+
+
+def _behind(folder: RemotePath, name: str) -> RemotePath:
+    """The file `name` in a folder behind a URL. Raises DataError where the name leads out of the folder."""
+    path = os.path.normpath(name)
+    if os.path.isabs(path) or path.startswith(os.pardir):
+        raise DataError(f"{folder}: {name!r} is no file in it")
+    return folder / (quote(path) if protocol(folder.url) in WEB else path)
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -146,8 +160,21 @@ def inside(folder: Path, name: str) -> Path:
     return Path(path)
 
 
+def image_folder(path: str) -> AnyPath:
+    """A folder of images, which may be behind a URL: what is there is known when an image is read.
+
+    Raises DataError, with the nearest name, where a folder on this machine does not exist.
+    """
+    return RemotePath(path) if protocol(path) else require_path(path, "folder")
+
+
 def require_path(path: str, what: str = "file") -> Path:
-    """The path of an existing file or folder. Raises DataError, with the nearest name, where there is none."""
+    """The path of an existing file or folder; of a file behind a URL, that of its copy in the cache.
+
+    Raises DataError, with the nearest name, where there is none.
+    """
+    if protocol(path):
+        return _copied(path, what)
     found = Path(path).expanduser()
     try:
         if found.is_dir() if what == "folder" else found.is_file():
@@ -156,3 +183,13 @@ def require_path(path: str, what: str = "file") -> Path:
     except OSError as error:  # a name too long, or a folder that is not for us to read
         raise DataError(f"{path[:100]}: {error.strerror}") from error
     raise DataError(f"there is no {what} {found}.{nearest(found.name, beside)}")
+
+
+def _copied(url: str, what: str) -> Path:
+    remote = RemotePath(url)
+    if what == "folder":
+        raise DataError(f"{remote}: this folder is read as a whole: copy it to this machine")
+    try:
+        return local_copy(remote)
+    except FileNotFoundError as error:
+        raise DataError(str(error)) from error

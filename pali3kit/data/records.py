@@ -6,20 +6,25 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
+from pali3kit.data.order import BlockOrder
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError, counted
 from pali3kit.images.decode import decode_image
+from pali3kit.storage.cache import origin
+from pali3kit.storage.remote import AnyPath, RemotePath
 from pali3kit.text.plain import one_line
 
 FEWEST = 1000  # samples that the share of bad ones refers to at least: 1 of the first 10 is no reason to stop
 FIRST = 3  # reasons that an error quotes
 SENTENCES = 1_000_000  # texts for a tokenizer without a limit
+Order: TypeAlias = np.ndarray | BlockOrder
+"""The numbers of images in random order, int64 `[images]` or computed."""
 
 
 class _Records(Protocol):
@@ -138,9 +143,18 @@ class RecordSource(SourceBase):
         # Two passes: the replacement of a bad sample at the end of a pass comes from the next one.
         self._order = lru_cache(2)(lambda *turn: self._shuffled(np.random.default_rng(turn)))
 
-    def _shuffled(self, rng: np.random.Generator) -> np.ndarray:
-        """The numbers of the training images in random order, int64 `[images]`."""
+    def _shuffled(self, rng: np.random.Generator) -> Order:
+        """The numbers of the training images in random order."""
         return rng.permutation(len(self.splits["train"]))
+
+    def _permutation(self, rng: np.random.Generator) -> Iterable[int]:
+        """The numbers of all training images in random order, to go through."""
+        return map(int, rng.permutation(self.size("train")))
+
+    @property
+    def by_windows(self) -> bool:
+        """Whether training images are shuffled by windows of shards (`BlockOrder`), not all together."""
+        return False
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -191,10 +205,10 @@ class RecordSource(SourceBase):
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Texts in random order; those that cannot be used are recorded in `skips`."""
         records, found = self.splits["train"], False
-        for number in np.random.default_rng(seed).permutation(len(records))[: limit or SENTENCES]:
+        for number in islice(self._permutation(np.random.default_rng(seed)), limit or SENTENCES):
             self.skips.seen += 1
             try:
-                text = self._text(records, int(number))
+                text = self._text(records, number)
             except DataError as error:
                 self.skips.add(str(error))
                 continue
@@ -213,18 +227,22 @@ class RecordSource(SourceBase):
         return text
 
 
-def digest_files(root: Path, files: Iterable[Path], *versions: int) -> str:
+def digest_files(root: AnyPath, files: Iterable[AnyPath], *versions: int) -> str:
     """SHA-256 of the files' names, relative to `root`, and sizes; their content may be terabytes and is not read.
 
     `versions` are those of the code that reads the files: other code may produce other records. A missing file, such as
     the target of a broken link, is ignored here; reading it raises an error.
     """
-    hasher = hashlib.sha256()
+    hasher, top = hashlib.sha256(), origin(root)
     for file in files:
-        size = file.stat().st_size if file.exists() else None
-        hasher.update(os.fsencode(f"{os.path.relpath(file, root)} {size}\n"))
+        size = _size(file) if file.exists() else None
+        hasher.update(os.fsencode(f"{os.path.relpath(origin(file), top)} {size}\n"))
     hasher.update(written_versions(*versions))
     return hasher.hexdigest()
+
+
+def _size(file: AnyPath) -> int:
+    return file.size if isinstance(file, RemotePath) else file.stat().st_size
 
 
 def written_versions(*versions: int) -> bytes:

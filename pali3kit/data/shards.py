@@ -1,61 +1,30 @@
 """Tar shards in WebDataset's layout: members that share a name up to its first dot are one sample.
 
-Every shard is indexed once, from its headers alone, and then read at random. Which samples a step gets is computed from
-its number, so a run resumes at the exact sample on every rank without replaying what was read before.
+Every shard is indexed once, from its headers alone, and then read at random (`data.shard_index`). Which samples a step
+gets is computed from its number, so a run resumes at the exact sample on every rank without replaying what was read
+before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import overload
 
 import numpy as np
 
-from pali3kit.data.members import DamagedTar, Member, MemberLink, members, read_sparse
-from pali3kit.errors import DataError
-from pali3kit.images.decode import MAX_FILE_BYTES
+from pali3kit.data.members import DamagedTar, Member, MemberLink, members
+from pali3kit.data.sample import Sample
+from pali3kit.storage.remote import AnyPath
 
 LINK = -1  # stands for the offset of a link
 SHOWN = 5  # samples that a message names
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One sample of a shard: the place of each of its members, by the member's ending."""
-
-    shard: Path
-    key: str
-    members: dict[str, tuple[int, int]]  # offset and length in bytes; of a sparse one, of its header, and -length
-
-    def read(self, ending: str) -> bytes:
-        """The content of a member. Raises DataError where there is none or the shard has become shorter."""
-        if ending not in self.members:
-            raise DataError(f"{self.shard}: sample {self.key} has no .{ending}, but {', '.join(sorted(self.members))}")
-        offset, length = self.members[ending]
-        if length > MAX_FILE_BYTES:
-            raise DataError(
-                f"{self.shard}: sample {self.key}: its .{ending} is larger than {MAX_FILE_BYTES / 1e6:g} MB"
-            )
-        try:
-            with self.shard.open("rb") as file:
-                file.seek(offset)
-                data = file.read(length) if length >= 0 else read_sparse(file)
-        except OSError as error:
-            raise DataError(f"{self.shard}: {error.strerror or error}") from error
-        if len(data) != abs(length):
-            lengths = f"{len(data)} of {abs(length)} bytes of .{ending}"
-            raise DataError(f"{self.shard}: sample {self.key} is cut off: {lengths}")
-        return data
-
-
-@dataclass(frozen=True, slots=True)
-class _ShardTable:
+class ShardTable:
     """The samples of one shard as arrays: millions of Python objects would take gigabytes."""
 
-    shard: Path
+    shard: AnyPath
     keys: np.ndarray  # of bytes, UTF-8
     endings: list[str]
     members: np.ndarray  # int64 [m,4], sorted: sample, number of its ending, offset and length in bytes
@@ -67,44 +36,6 @@ class _ShardTable:
         first, end = np.searchsorted(self.members[:, 0], (number, number + 1))
         found = {self.endings[e]: (offset, length) for _, e, offset, length in self.members[first:end].tolist()}
         return Sample(self.shard, self.keys[number].decode(errors="replace"), found)
-
-
-class ShardIndex(Sequence[Sample]):
-    """The samples of `shards` in the given order; `damages` says what is wrong with damaged shards.
-
-    The samples before the damage of a shard are kept.
-
-    Raises:
-        DataError: there is no shard, or none holds a sample.
-    """
-
-    def __init__(self, shards: Sequence[Path]) -> None:
-        with ThreadPoolExecutor() as pool:  # headers lie far apart: most of it is waiting for storage
-            read = list(pool.map(_index, shards))
-        self.tables = [table for table, _ in read]
-        self.damages = [damage for _, damages in read for damage in damages]
-        self.starts = np.cumsum([0, *map(len, self.tables)])
-        if not len(self):
-            some = ", ".join(map(str, shards[:3])) or "no shards"
-            raise DataError(f"no samples in {some}" + "".join(f"; {damage}" for damage in self.damages[:3]))
-
-    def __len__(self) -> int:
-        return int(self.starts[-1])
-
-    @overload
-    def __getitem__(self, position: int) -> Sample: ...
-
-    @overload
-    def __getitem__(self, position: slice) -> list[Sample]: ...
-
-    def __getitem__(self, position: int | slice) -> Sample | list[Sample]:
-        if isinstance(position, slice):
-            return [self[i] for i in range(*position.indices(len(self)))]
-        if not -len(self) <= position < len(self):
-            raise IndexError(f"sample {position} of {len(self)}")
-        position %= len(self)
-        number = int(np.searchsorted(self.starts, position, side="right")) - 1
-        return self.tables[number].sample(position - int(self.starts[number]))
 
 
 class _Numbers:
@@ -130,7 +61,7 @@ Row = tuple[int, int, int, int]
 """Numbers of key and ending, offset and length; of a link, `LINK` and the link's number stand for the last two."""
 
 
-def _index(shard: Path) -> tuple[_ShardTable, list[str]]:
+def index_shard(shard: AnyPath) -> tuple[ShardTable, list[str]]:
     """The samples of a shard, and what is wrong with it."""
     numbers, links, rows, damages = _Numbers(), list[MemberLink](), list[Row](), list[str]()
     try:
@@ -168,7 +99,7 @@ def _follow(links: Sequence[MemberLink], rows: list[Row], numbers: _Numbers) -> 
     return damages
 
 
-def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray) -> _ShardTable:
+def _grouped(shard: AnyPath, keys: np.ndarray, endings: list[str], rows: np.ndarray) -> ShardTable:
     """Group members into samples by their keys.
 
     Where a key has a member twice, as in archives joined by `tar -A`, each run of neighbouring members with that key is
@@ -181,7 +112,7 @@ def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray
     order = np.argsort(first)  # samples are in the order of the shard
     members = rows.copy()
     members[:, 0] = np.argsort(order)[number]
-    return _ShardTable(shard, keys[of[first[order]]], endings, members[np.lexsort((members[:, 1], members[:, 0]))])
+    return ShardTable(shard, keys[of[first[order]]], endings, members[np.lexsort((members[:, 1], members[:, 0]))])
 
 
 def _doubles(rows: np.ndarray) -> np.ndarray:
@@ -190,7 +121,7 @@ def _doubles(rows: np.ndarray) -> np.ndarray:
     return np.unique(parts[1:][(parts[1:] == parts[:-1]).all(axis=1)], axis=0)
 
 
-def _without_doubles(table: _ShardTable) -> tuple[_ShardTable, list[str]]:
+def _without_doubles(table: ShardTable) -> tuple[ShardTable, list[str]]:
     """Leave out samples that have a member twice: which image belongs to which text is not known."""
     double = _doubles(table.members)
     if not len(double):
@@ -202,5 +133,5 @@ def _without_doubles(table: _ShardTable) -> tuple[_ShardTable, list[str]]:
     kept = np.setdiff1d(np.arange(len(table)), lost)
     rows = table.members[~np.isin(table.members[:, 0], lost)]
     rows[:, 0] = np.searchsorted(kept, rows[:, 0])
-    left = _ShardTable(table.shard, table.keys[kept], table.endings, rows)
+    left = ShardTable(table.shard, table.keys[kept], table.endings, rows)
     return left, [f"{table.shard}: left out, having a member twice: {samples}"]

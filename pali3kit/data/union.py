@@ -71,6 +71,8 @@ class UnionSource(SourceBase):
     @cached_property
     def _pretraining(self) -> np.ndarray:
         """The numbers of the images that pretraining may learn from; all images where no part has texts or labels."""
+        if windows := [name for name, part in self.parts.items() if part.by_windows]:
+            raise DataError(f"part '{windows[0]}' has a window: a union shuffles all its images; pretrain on it alone")
         wanted = [supervises(part, "texts") or supervises(part, "labels") for part in self.sources.values()]
         places = np.arange(self.size("train"))
         found = places[np.repeat(wanted, [part.size("train") for part in self.parts.values()])]

@@ -23,6 +23,7 @@ class Facts(TypedDict, total=False):
     elementwise: bool
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    local: tuple[str, ...]
     test_options: tuple[str, ...]
     needs: tuple[str, ...]
     extra: str
@@ -48,6 +49,7 @@ class RegistryEntry:
         elementwise: whether an optimizer updates each number on its own, so that it may be sharded; None if unknown.
         files: the options that name files or folders.
         folders: the options that name folders.
+        local: the options of a source whose files and folders must be on this machine; others may be behind URLs.
         test_options: the options of a source of files any of which gives it test images.
         needs: packages that it needs.
         extra: the extra that has them; "" for the one that is called like the component.
@@ -68,6 +70,7 @@ class RegistryEntry:
     elementwise: bool | None = None
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    local: tuple[str, ...] = ()
     test_options: tuple[str, ...] = ("test",)
     needs: tuple[str, ...] = ()
     extra: str = ""

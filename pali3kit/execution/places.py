@@ -9,13 +9,18 @@ import os
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pali3kit.config.paths import PACKAGE, protocol
+from pali3kit.config.urls import without_secrets
 from pali3kit.durable import sha256_of
 from pali3kit.errors import StageError, first_line
 from pali3kit.execution.manifest import DIGESTS, MANIFEST, Manifest, find_damage, read_manifest, validate
 from pali3kit.plan.step import Step
+from pali3kit.storage.systems import open_system
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 SHIPPED = Path(__file__).parents[1] / "shipped"
 REPORTED = frozenset({"metrics.json", "predictions.jsonl", "curve.csv", "skipped.txt"})
@@ -128,18 +133,9 @@ class RemotePlace:
         (folder / MANIFEST).write_bytes(data)
 
     @cached_property
-    def _opened(self) -> tuple[Any, str]:
+    def _opened(self) -> tuple[AbstractFileSystem, str]:
         """The file system of fsspec, and the path of the store in it."""
-        from fsspec.core import url_to_fs
-
-        options: dict[str, Any] = {}
-        if protocol(self.name) in ("http", "https"):
-            from aiohttp import ClientTimeout
-
-            # Its default, five minutes for a whole file, is too short for large ones and too long for a dead server.
-            options["client_kwargs"] = {"timeout": ClientTimeout(sock_connect=30.0, sock_read=60.0)}
-        system, root = url_to_fs(self.name, **options)
-        return system, root.rstrip("/")
+        return open_system(self.name)
 
     def __getstate__(self) -> dict[str, object]:
         return {"name": self.name, "_manifests": self._manifests}  # a connection stays in its process
@@ -156,7 +152,7 @@ class RemotePlace:
             except FileNotFoundError:
                 self._manifests[step.digest] = None
             except Exception as error:  # each file system has exceptions of its own
-                raise self._unreachable(error) from error
+                raise self._unreachable(error) from None
         return self._manifests[step.digest]
 
     def _download(self, name: str, file: Path, progress: Callable[[int], None]) -> None:
@@ -169,12 +165,13 @@ class RemotePlace:
         except FileNotFoundError as error:
             raise ValueError(f"{self.name.rstrip('/')}/{name} is missing") from error
         except Exception as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(error) from None
 
     def _unreachable(self, error: Exception) -> StageError:
+        told = without_secrets(f"{type(error).__name__}: {first_line(error)}")
         return StageError(
-            f"{self.name} cannot be read ({type(error).__name__}: {first_line(error)}): run the same command again, or"
-            " take it out of runtime.read_from to make what it holds."
+            f"{without_secrets(self.name)} cannot be read ({told}):"
+            " run the same command again, or take it out of runtime.read_from to make what it holds."
         )
 
 

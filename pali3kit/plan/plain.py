@@ -15,7 +15,7 @@ NEUTRAL: dict[str, Json] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "ul2.epsilon": 1e-6,
     "prefix": "appendix", "z_loss": 0.0, "linear.frame_positions": "none",
-    "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None,
+    "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None, "pairs.window": 0,
     "parquet.columns": None,
     "records.max_images": 16,
     "transfer.num_validations": 0, "vqa.any_order": False, "vqa.with_val": False, "world.english": 0.75,

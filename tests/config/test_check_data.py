@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -285,3 +286,25 @@ def test_it_has_the_tasks_that_it_tells_of(shapes: None) -> None:
 def test_an_option_for_test_images_that_is_left_empty_is_told(shapes: None) -> None:
     with pytest.raises(ConfigError, match=r"measured on test images: name them, data\.source\.test"):
         load("x.yaml", [*VQA, "data.source={name: shapes, test: null}"])
+
+
+def test_urls_are_judged_and_not_opened(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    good = captions(path="https://nowhere.invalid/a.tsv", images="s3://lab/images", test="memory://a.tsv")
+    assert list(check_data(cell(good, evaluate=["loss"]))) == []
+    told = list(check_data(cell(captions(path="htps://lab.org/a.tsv", images="gs://lab/images"), evaluate=["loss"])))
+    assert told == [
+        ("data.source.path", "data.source.path: unknown protocol 'htps' of 'htps://lab.org/a.tsv'."
+                             " Did you mean 'https'?"),
+        ("data.source.images", "data.source.images: 'gs://lab/images' cannot be opened without gcsfs: pip install"
+                               " 'pali3kit[gs]'."),
+    ]  # fmt: skip
+    local = expressions(path="s3://lab/refer", images="s3://lab/images", test=None)
+    assert [text for _, text in check_data(cell(local, evaluate=["loss"]))] == [
+        "data.source.path should be on this machine, not behind a URL: copy 's3://lab/refer' to it."
+    ]
+    a_set = Component(name="dtd", options={"path": "s3://lab/dtd"})
+    assert [key for key, _ in check_files("x", a_set, LABELLED.describe("dtd"), globs=False)] == ["x.path"]
+    shards = Component(name="pairs", options={"path": "https://me:pw@lab.org/{000..127}.tar"})
+    [(key, text)] = list(check_data(cell(shards, evaluate=["loss"])))
+    assert key == "data.source.path" and "has a user name or credentials" in text and "pw" not in text

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from file_server import FileServer, serving
 from PIL import Image
+
+from pali3kit.storage import systems
 
 
 @pytest.fixture
@@ -19,3 +22,12 @@ def image() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A server of files, and a cache of the test's own."""
+    monkeypatch.setenv("PALI3KIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(systems, "PAUSES", ())
+    with serving() as files:
+        yield files

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pali3kit.data.pairs import PairSource, _expand
+from pali3kit.data.pairs import PairSource
+from pali3kit.data.shard_names import expand_shards
 from pali3kit.errors import DataError
 
 
@@ -75,11 +76,15 @@ def test_damaged_shards_are_named(tmp_path: Path) -> None:
 
 def test_shards_by_range_and_by_pattern(tmp_path: Path) -> None:
     path = two(tmp_path)
-    assert _expand(path) == _expand(str(tmp_path / "s-*.tar")) == [tmp_path / "s-00.tar", tmp_path / "s-01.tar"]
+    assert (
+        expand_shards(path)
+        == expand_shards(str(tmp_path / "s-*.tar"))
+        == [tmp_path / "s-00.tar", tmp_path / "s-01.tar"]
+    )
     with pytest.raises(DataError, match=r"8 of 10 shards of .* are not there: .*s-02\.tar"):
-        _expand(str(tmp_path / "s-{00..09}.tar"))
+        expand_shards(str(tmp_path / "s-{00..09}.tar"))
     with pytest.raises(DataError, match="there is no shard"):
-        _expand(str(tmp_path / "t-*.tar"))
+        expand_shards(str(tmp_path / "t-*.tar"))
 
 
 def test_planning_reads_no_shard(tmp_path: Path) -> None:
@@ -146,7 +151,7 @@ def test_labels_with_a_mark_and_ranges_without_end(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="are no numbers below 4"):
         pairs.labels(1)
     with pytest.raises(DataError, match="names more than 1000000 shards"):
-        _expand(str(tmp_path / "{0..99999999999}.tar"))
+        expand_shards(str(tmp_path / "{0..99999999999}.tar"))
 
 
 @pytest.mark.parametrize("written", ["1_0", "\u0663", "2.0", "", "-1", "9" * 5000, "4"])
@@ -157,7 +162,7 @@ def test_labels_are_written_in_digits(written: str, tmp_path: Path) -> None:
 
 
 def test_a_shard_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
-    assert _expand(str(shard(tmp_path / "a[1].tar", {}))) == [tmp_path / "a[1].tar"]
+    assert expand_shards(str(shard(tmp_path / "a[1].tar", {}))) == [tmp_path / "a[1].tar"]
 
 
 def test_shards_that_are_no_files_are_damages(tmp_path: Path) -> None:
@@ -175,7 +180,7 @@ def test_shards_that_are_no_files_are_damages(tmp_path: Path) -> None:
 
 
 def test_a_member_larger_than_any_image_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pali3kit.data.shards.MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr("pali3kit.data.sample.MAX_FILE_BYTES", 1000)
     source = PairSource(str(shard(tmp_path / "a.tar", {"0.jpg": bytes(1001), "0.txt": b"a cat"})))
     with pytest.raises(DataError, match=r"sample 0: its \.jpg is larger than 0\.001 MB"):
         source.pairs.image_bytes(0)

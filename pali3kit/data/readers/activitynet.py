@@ -94,6 +94,7 @@ class _Questions(VideoReader):
     annotations=("captions",),
     files=("path", "test"),
     folders=("videos", "test_videos"),
+    local=("videos", "test_videos"),
 )
 def _create_captions(
     path: str,
@@ -121,6 +122,7 @@ def _create_captions(
     annotations=("questions",),
     files=("path", "answers", "test", "test_answers"),
     folders=("videos", "test_videos"),
+    local=("videos", "test_videos"),
 )
 def _create_questions(
     path: str,

@@ -131,6 +131,7 @@ def _letters(file: Path) -> Sequence[Letter]:
     annotations=("questions",),
     files=("test",),
     folders=("path",),
+    local=("path",),
 )
 def _create(path: str, test: str, masked: bool = True, image_size: int = 0) -> AnnotatedSource:
     """The registry's `ai2d`: the folder with `questions`, `annotations` and `images`; `test` lists test diagrams.

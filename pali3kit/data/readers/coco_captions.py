@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, nonblank, read_json, read_json_lines
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import image_in, require_path
+from pali3kit.data.reader import image_folder, image_in, require_path
 from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
 from pali3kit.data.readers.published_ocr import PublishedOcr
 from pali3kit.data.readers.rotations import Rotations
@@ -70,7 +70,7 @@ class CocoCaptionsReader(SkippingFiles):
         self.ocr = PublishedOcr(ocr) if ocr else None
         others = [*([self.rotations.path] if self.rotations else []), *(self.ocr.files if self.ocr else [])]
         super().__init__(require_path(path), *translated, *others)
-        self.path, self.image_folder, self.split = self.files[0], require_path(images, "folder"), split
+        self.path, self.image_folder, self.split = self.files[0], image_folder(images), split
         self.translated: Sequence[Path] = translated
         self.hidden = False  # known once the file is read
 

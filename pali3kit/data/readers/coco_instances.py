@@ -13,7 +13,7 @@ import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, mapping, nonblank, numbers, read_json, shown, typed
-from pali3kit.data.reader import Files, image_in, require_path
+from pali3kit.data.reader import Files, image_folder, image_in, require_path
 from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
 from pali3kit.data.readers.refs import find_sets, held_out_images, read_refs
 from pali3kit.data.readers.skipped import SkippedEntries
@@ -112,7 +112,7 @@ class _CocoInstancesReader(Files):
 
     def __init__(self, path: str, images: str, without: str | None = None) -> None:
         super().__init__(require_path(path), *(find_sets(without).values() if without else ()))
-        self.image_folder, self.without = require_path(images, "folder"), without
+        self.image_folder, self.without = image_folder(images), without
 
     @property
     def damages(self) -> Sequence[str]:
@@ -219,6 +219,7 @@ def _counts(counts: object) -> list[int]:
     annotations=("things", "masks"),
     files=("path", "test"),
     folders=("images", "without", "test_images"),
+    local=("without",),
 )
 def _create(
     path: str,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, read_json, typed
-from pali3kit.data.reader import image_in, require_path
+from pali3kit.data.reader import image_folder, image_in, require_path
 from pali3kit.data.readers.coco import MAX_SIDE, TYPES, Id, by_id, coco_files, read_id, read_image_size, with_image
 from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.record import Record, Word
@@ -45,7 +45,7 @@ class _OcrReader(SkippingFiles):
 
     def __init__(self, path: str, images: str, split: str | None = None) -> None:
         super().__init__(require_path(path))
-        self.path, self.image_folder, self.split = self.files[0], require_path(images, "folder"), split
+        self.path, self.image_folder, self.split = self.files[0], image_folder(images), split
 
     @cached_property
     def entries(self) -> list[_Entry | DataError]:

@@ -6,14 +6,13 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, image_in, require_path
+from pali3kit.data.reader import Files, image_folder, image_in, require_path
 from pali3kit.data.readers.coco_instances import to_pixel_box
 from pali3kit.data.readers.skipped import SkippedEntries
 from pali3kit.data.record import Record, Thing
@@ -21,6 +20,7 @@ from pali3kit.data.table import DelimitedTable
 from pali3kit.errors import DataError, choose, nearest
 from pali3kit.images.decode import Size, decode_image, in_proportion, read_size
 from pali3kit.registry import SOURCE
+from pali3kit.storage.remote import AnyPath
 from pali3kit.text.plain import read_text, split_lines
 
 BOX = ("XMin", "YMin", "XMax", "YMax")
@@ -42,8 +42,8 @@ class _OpenImagesReader(Files):
 
     def __init__(self, path: str, images: str, classes: str, masks: str | None = None) -> None:
         super().__init__(require_path(path), require_path(classes))
-        self.path, self.image_folder = self.files[0], require_path(images, "folder")
-        self.masks = require_path(masks, "folder") if masks else None
+        self.path, self.image_folder = self.files[0], image_folder(images)
+        self.masks = image_folder(masks) if masks else None
         self.rows = DelimitedTable(Lines([self.path]), ",")
         self.skipped = SkippedEntries()
 
@@ -142,11 +142,11 @@ class _OpenImagesReader(Files):
         return to_pixel_box((left * width, top * height, (right - left) * width, (bottom - top) * height), size, where)
 
 
-def _read_mask(folder: Path, name: str, size: Size) -> np.ndarray:
+def _read_mask(folder: AnyPath, name: str, size: Size) -> np.ndarray:
     """A bool mask `[H,W]` from a black-and-white PNG, which may be smaller or larger than the image."""
-    mask = decode_image(image_in(folder, name)(), str(folder / name)).convert("L")
+    mask = decode_image(image_in(folder, name)(), f"{folder}/{name}").convert("L")
     if not in_proportion((mask.height, mask.width), size):
-        raise DataError(f"{folder / name}: a mask of {mask.height}x{mask.width} for an image of {size[0]}x{size[1]}")
+        raise DataError(f"{folder}/{name}: a mask of {mask.height}x{mask.width} for an image of {size[0]}x{size[1]}")
     return np.asarray(mask.resize((size[1], size[0]), Image.Resampling.NEAREST)) > 127
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pali3kit.data.fields import shown
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import Files, image_in, require_path
+from pali3kit.data.reader import Files, image_folder, image_in
 from pali3kit.errors import DataError, choose
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class ParquetFiles(Files):
 
     def __init__(self, path: str, images: str | None, columns: Mapping[str, str] | None, known: Sequence[str]) -> None:
         super().__init__(*find_files(path, ".parquet"))
-        self.image_folder = require_path(images, "folder") if images else None
+        self.image_folder = image_folder(images) if images else None
         self.columns = columns or {}
         for name in self.columns:
             if name not in ("image", *known):

@@ -111,7 +111,11 @@ def _png(document: PdfDocument, page: int, pixels: int) -> bytes:
 
 
 @SOURCE.register(
-    "pdf", "rendered pages of a folder of PDFs, with their text", annotations=("words",), files=("path", "test")
+    "pdf",
+    "rendered pages of a folder of PDFs, with their text",
+    annotations=("words",),
+    files=("path", "test"),
+    local=("path", "test"),
 )
 def _create(
     path: str, pages: int = 20, pixels: int = 1024, words: int = WORDS, test: str | None = None, image_size: int = 0

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import image_in, require_path
+from pali3kit.data.reader import image_folder, image_in, require_path
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid
 from pali3kit.data.record import Asked, Record
 from pali3kit.data.table import DelimitedTable
@@ -36,7 +36,7 @@ class _PeopleReader(SkippingFiles):
 
     def __init__(self, path: str, images: str, *others: str) -> None:
         super().__init__(require_path(path), *map(require_path, others))
-        self.path, self.folder = self.files[0], require_path(images, "folder")
+        self.path, self.folder = self.files[0], image_folder(images)
 
     @cached_property
     def entries(self) -> list[_Person]:

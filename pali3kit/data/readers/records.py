@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pali3kit.config.available_tasks import SUPERVISES, TASKS_OF, Supervision, task_family
+from pali3kit.config.paths import protocol
 from pali3kit.data.annotated import WORDS, AnnotatedSource, ranges_of
 from pali3kit.data.fields import json_of, mapping
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, Subset, require_path
+from pali3kit.data.reader import Files, Subset, image_folder, require_path
 from pali3kit.data.readers.records_fields import Entry, LineParser, count_annotations, single_record, things_of
 from pali3kit.data.record import Record
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
+from pali3kit.storage.remote import AnyPath, RemotePath
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -71,7 +73,8 @@ class RecordsReader(Files):
     ) -> None:
         super().__init__(require_path(path))
         self.path = self.files[0]
-        self.image_folder = self.path.parent if images is None else require_path(images, "folder")
+        beside = RemotePath(path).parent if protocol(path) else self.path.parent
+        self.image_folder: AnyPath = beside if images is None else image_folder(images)
         self.language, self.split, self.single, self.held_out = language, split, single, held_out
         self.lines = Lines(self.files)
         self.parser = LineParser(self.image_folder, language, max_images)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from pali3kit.data.record import Asked, Record, Thing, Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError, choose
 from pali3kit.images.decode import Size, decode_mask, read_size
+from pali3kit.storage.remote import AnyPath
 
 ANNOTATIONS = ("caption", "captions", "questions", "things", "words", "labels")
 FIELDS = {
@@ -41,7 +41,7 @@ class LineParser:
         max_images: the most images of a record.
     """
 
-    def __init__(self, folder: Path, language: str, max_images: int) -> None:
+    def __init__(self, folder: AnyPath, language: str, max_images: int) -> None:
         self.folder, self.language, self.max_images = folder, language, max_images
 
     def record(self, entry: Entry, where: str) -> Record:
@@ -248,10 +248,10 @@ def _box(entry: Entry, size: Size | None, where: str) -> Box:
     return to_pixel_box(numbers(field(entry, "bbox", list, where), 4, f"{where}: 'bbox'"), size, where)
 
 
-def _read_file(folder: Path, name: str, size: Size, where: str) -> np.ndarray:
+def _read_file(folder: AnyPath, name: str, size: Size, where: str) -> np.ndarray:
     """A bool mask `[H,W]` from a PNG. Raises DataError where it has not the size of its image."""
     try:
-        mask = decode_mask(image_in(folder, name)(), str(folder / name))
+        mask = decode_mask(image_in(folder, name)(), f"{folder}/{name}")
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
     if mask.shape != size:

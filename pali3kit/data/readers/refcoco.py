@@ -12,7 +12,7 @@ import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field
-from pali3kit.data.reader import image_in, require_path
+from pali3kit.data.reader import image_folder, image_in, require_path
 from pali3kit.data.readers.coco import Id, coco_files, read_id
 from pali3kit.data.readers.coco_instances import Instances
 from pali3kit.data.readers.refs import SETS, find_sets, held_out_images, read_refs
@@ -52,7 +52,7 @@ class _RefCocoReader(SkippingFiles):
     languages = ()
 
     def __init__(self, path: str, images: str, split: str, instances: str | None = None) -> None:
-        self.folder, self.image_folder, self.split = require_path(path, "folder"), require_path(images, "folder"), split
+        self.folder, self.image_folder, self.split = require_path(path, "folder"), image_folder(images), split
         self.sets = find_sets(path)
         own = {set_name: file.parent / "instances.json" for set_name, file in self.sets.items()}
         self.instances = dict.fromkeys(self.sets, require_path(instances)) if instances else own
@@ -183,6 +183,7 @@ class _SetTask:
     annotations=("masks", "expressions"),
     files=("path", "instances", "test"),
     folders=("images",),
+    local=("path", "test"),
 )
 def _create(
     path: str,

@@ -143,6 +143,7 @@ def _bounds(file: Path, node: str) -> tuple[float, ...]:
     annotations=("captions",),
     files=("path", "train", "test"),
     folders=("images",),
+    local=("images",),
 )
 def _create(path: str, images: str, train: str, test: str | None = None, image_size: int = 0) -> AnnotatedSource:
     """The registry's `rico_captions`: the file `train` has the screens to train on, `test` those to test on."""

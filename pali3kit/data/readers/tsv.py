@@ -8,12 +8,13 @@ from functools import cached_property
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, image_in, require_path
+from pali3kit.data.reader import Files, image_folder, image_in, require_path
 from pali3kit.data.readers.downloads import Downloads
 from pali3kit.data.record import Record
 from pali3kit.data.table import DelimitedTable
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
+from pali3kit.storage.remote import RemotePath
 
 CAPTIONS = ("caption", "title", "text")
 ADDRESSES = ("filepath", "image_path", "file_name", "filename", "path", "image", "url")  # paths are preferred to urls
@@ -37,7 +38,7 @@ class _TsvReader(Files):
 
     def __init__(self, path: str, images: str, language: str = "en") -> None:
         super().__init__(require_path(path))
-        self.path, self.image_folder = self.files[0], require_path(images, "folder")
+        self.path, self.image_folder = self.files[0], image_folder(images)
         self.language = language
         self.lines = Lines(self.files)
 
@@ -96,7 +97,11 @@ class _TsvReader(Files):
     @cached_property
     def _downloads(self) -> Downloads | None:
         """The downloaded images; None if addresses are paths."""
-        return Downloads(self.image_folder, self._count) if "://" in self._first_address() else None
+        if "://" not in self._first_address():
+            return None
+        if isinstance(self.image_folder, RemotePath):
+            raise DataError(f"{self.image_folder}: images of urls are found by their names: copy it to this machine")
+        return Downloads(self.image_folder, self._count)
 
     def _first_address(self) -> str:
         """The address of the first readable row. Raises the error of row 0 if there is none."""
@@ -126,7 +131,7 @@ class _TsvReader(Files):
         else:
             download = self._downloads[number]
             caption, file = self._downloads.caption(number, self._row), download.name + download.ending
-            name = str(self.image_folder / file) if download.has_sidecar else self._where(download.row)
+            name = f"{self.image_folder}/{file}" if download.has_sidecar else self._where(download.row)
         if not caption:
             raise DataError(f"{name}: its caption is empty")
         return Record(name, image_in(self.image_folder, file), captions={self.language: (caption,)})

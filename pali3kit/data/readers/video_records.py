@@ -64,6 +64,7 @@ class _VideoRecordsReader(RecordsReader):
     annotations=("captions", "questions"),
     files=("path", "test"),
     folders=("videos", "test_videos"),
+    local=("videos", "test_videos"),
     test_options=("test", "test_split"),
 )
 def _create(

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json
-from pali3kit.data.reader import image_in, require_path
+from pali3kit.data.reader import image_folder, image_in
 from pali3kit.data.readers.coco import Id, by_id, named_files
 from pali3kit.data.readers.published_ocr import PublishedOcr
 from pali3kit.data.readers.rotations import Rotations
@@ -88,7 +88,7 @@ class _VqaReader(SkippingFiles):
         self.rotations, self.ocr = Rotations(rotations) if rotations else None, PublishedOcr(ocr) if ocr else None
         others = [*([self.rotations.path] if self.rotations else []), *(self.ocr.files if self.ocr else [])]
         super().__init__(*self.groups, *self._annotations, *others)
-        self.path, self.image_folder, self.language = self.files[0], require_path(images, "folder"), language
+        self.path, self.image_folder, self.language = self.files[0], image_folder(images), language
         self.split, self.hold_out, self.with_val, self.any_order = split, hold_out, with_val, any_order
         self.minival = False
         self.val: _VqaReader | None = None

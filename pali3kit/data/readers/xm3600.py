@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.reader import Files, image_in, require_path
+from pali3kit.data.reader import Files, image_folder, image_in
 from pali3kit.data.readers.coco_captions import CocoCaptionsReader
 from pali3kit.data.record import Record
 from pali3kit.data.sets.layout import find_file
@@ -18,7 +18,7 @@ class _Xm3600Reader(Files):
 
     def __init__(self, path: str, images: str) -> None:
         super().__init__(find_file(path, "captions.jsonl"))
-        self.images = require_path(images, "folder")
+        self.images = image_folder(images)
 
     @cached_property
     def _set(self) -> Xm3600:

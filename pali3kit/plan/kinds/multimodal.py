@@ -20,6 +20,7 @@ from pali3kit.config.budgets import (
     trains_stage_1,
 )
 from pali3kit.config.memory import check_memory
+from pali3kit.config.paths import protocol
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal, Resolution
 from pali3kit.config.vocabulary import Vocabulary
@@ -76,10 +77,11 @@ def _check(cell: Experiment) -> Iterator[KeyProblem]:
 
 def _enough_images(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that a file of `records` has as many images as are asked for: more train images would be the same again,
-    those held out for validation too. Other sources may be endless, or take long to count.
+    those held out for validation too. Other sources may be endless, or take long to count; what is behind a URL is not
+    read to be checked.
     """
     source = cell.data.source
-    if source.name != "records":
+    if source.name != "records" or any(isinstance(path, str) and protocol(path) for path in source.options.values()):
         return
     for split, asked in (("train", cell.data.train), ("test", cell.data.test)):
         with suppress(DataError):  # a file that cannot be read is refused elsewhere

@@ -1,0 +1,53 @@
+"""The shards that a pattern names, on this machine or behind a URL."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from glob import glob
+from pathlib import Path
+
+from pali3kit.config.paths import protocol
+from pali3kit.errors import DataError
+from pali3kit.storage.patterns import absent_files, remote_files
+from pali3kit.storage.remote import AnyPath, RemotePath
+
+MOST_SHARDS = 1_000_000
+_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+
+
+def expand_shards(path: str) -> Sequence[AnyPath]:
+    """The shards that `shards/{000..127}.tar`, `shards/*.tar` or `s3://lab/0.tar` names, in order.
+
+    Raises DataError where one is missing, StorageError where a server does not answer.
+    """
+    path = os.path.expanduser(path)
+    match = _RANGE.search(path)
+    if match is None:
+        return remote_files(path, ".tar") if protocol(path) else _found(path)
+    first, last = match.groups()
+    if int(last) - int(first) >= MOST_SHARDS:
+        raise DataError(f"{path} names more than {MOST_SHARDS} shards")
+    numbers = [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
+    names = [path[: match.start()] + number + path[match.end() :] for number in numbers]
+    if not names:
+        raise DataError(f"{path} names no shard: its range runs backwards")
+    lost: Sequence[AnyPath]
+    shards: Sequence[AnyPath]
+    if protocol(path):
+        remote = [RemotePath(name) for name in names]
+        shards, lost = remote, absent_files(remote)
+    else:
+        local = [Path(name) for name in names]
+        shards, lost = local, [shard for shard in local if not shard.exists()]
+    if lost:
+        raise DataError(f"{len(lost)} of {len(shards)} shards of {path} are not there: {', '.join(map(str, lost[:3]))}")
+    return shards
+
+
+def _found(path: str) -> list[Path]:
+    shards = [Path(path)] if os.path.isfile(path) else [Path(found) for found in sorted(glob(path))]
+    if not shards:
+        raise DataError(f"there is no shard {path}")
+    return shards

@@ -1,0 +1,27 @@
+"""The files that a URL names."""
+
+from __future__ import annotations
+
+import pytest
+from file_server import FileServer
+
+from pali3kit.errors import DataError
+from pali3kit.storage.patterns import absent_files, remote_files
+from pali3kit.storage.remote import RemotePath
+
+
+def test_a_file_a_pattern_and_a_folder(server: FileServer) -> None:
+    for name in ("/s/b.tar", "/s/a.tar", "/s/deep/c.tar", "/s/notes.txt"):
+        server.files[name] = b"x"
+    url = server.url
+
+    def names(path: str) -> list[str]:
+        return [str(found).removeprefix(url) for found in remote_files(f"{url}{path}", ".tar")]
+
+    assert names("/s/a.tar") == ["/s/a.tar"] and names("/s/*.tar") == ["/s/a.tar", "/s/b.tar"]
+    assert names("/s") == ["/s/a.tar", "/s/b.tar", "/s/deep/c.tar"] and names("/s/notes.txt") == ["/s/notes.txt"]
+    for path in ("/s/none.tar", "/s/x*.tar", "/empty"):
+        with pytest.raises(DataError, match=f"there is no file {url}/"):
+            names(path)
+    lost = absent_files([RemotePath(f"{url}/s/{name}.tar") for name in "abc"])
+    assert [each.name for each in lost] == ["c.tar"]
