@@ -55,12 +55,12 @@ NEEDED = {
 
 
 def test_what_is_imported_is_declared() -> None:
-    assert sorted(NEEDED - declared("hf", "parquet", "pdf", "ocr", "sets", "video", "wups", "demo", "dev")) == []
+    assert sorted(NEEDED - declared("hf", "parquet", "pdf", "ocr", "sets", "slurm", "video", "wups", "demo", "dev")) == []
 
 
 def test_what_is_declared_is_imported() -> None:
     """The extra `dev` is left out: its tools are run, not imported."""
-    assert sorted(declared("hf", "parquet", "pdf", "ocr", "sets", "video", "wups") - NEEDED - UNIMPORTED.keys()) == []
+    assert sorted(declared("hf", "parquet", "pdf", "ocr", "sets", "slurm", "video", "wups") - NEEDED - UNIMPORTED.keys()) == []
 
 
 def test_no_reason_outlives_its_need() -> None:

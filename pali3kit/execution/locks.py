@@ -1,8 +1,8 @@
 """Exclusive locks by files: `flock`, or where a file system refuses it, a lease.
 
-A `flock` is released when its process dies. A lease is a file that exists: its owner creates it with `O_EXCL` and touches
-it at intervals; after `LEASE_SECONDS` without a touch another process takes it over. Times are those of the file system, so
-that clocks of machines may differ.
+A `flock` is released when its process dies. A lease is a file that exists: its owner creates it with `O_EXCL` and
+touches it at intervals; after `LEASE_SECONDS` without a touch another process takes it over. Times are those of the
+file system, so that clocks of machines may differ.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _create(file: Path, token: str) -> bool:
 
 
 def _take_over(file: Path, token: str) -> bool:
-    """Replace a lease that was left behind. Of several processes that try, one may: it holds a second file meanwhile."""
+    """Replace a lease that was left behind. Of several processes one may: it holds a second file meanwhile."""
     if not _is_left(file):
         return False
     guard = file.with_suffix(".takeover")

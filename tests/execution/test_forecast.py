@@ -11,15 +11,13 @@ from fakes import Loose
 from safetensors.numpy import save_file
 
 from pali3kit.config.load import load
-from pali3kit.config.runtime import Runtime
 from pali3kit.execution import forecast
-from pali3kit.execution.estimates import Estimate, Forecast
+from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _states
 from pali3kit.execution.needs import find_needs
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
-from pali3kit.training.context import MemoryProfile
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -71,10 +69,11 @@ def test_disk_space_is_reported_with_what_is_free(bench, monkeypatch):
     monkeypatch.setattr(forecast, "disk_usage", lambda path: SimpleNamespace(free=1 << 31))
     root = bench.root / "store"
     what = "features of frozen encoders and the corpus will take"
-    assert forecast._disk_needed(3 << 28, root) == f"{what} 0.75 GiB in {root}"
+    assert forecast._disk_needed(3 << 28, root) == (f"{what} 0.75 GiB in {root}", "")
     assert forecast._disk_needed(3 << 30, root) == (
-        f"[yellow]{what} 3 GiB in {root}, where 2 are free: lower data.train or stages.language.examples, or store no"
-        " features with data.cache=false"
+        f"{what} 3 GiB in {root}, where 2 are free: lower data.train or stages.language.examples, or store no"
+        " features with data.cache=false",
+        "yellow",
     )
 
 
@@ -84,30 +83,6 @@ def test_every_image_takes_disk_space(bench):
     known = Forecast(store, 1)
     known.calibrated = {known._key(step): {"seconds": 0.1, "disk": 1024}}
     assert known.estimate(step).disk == 64 * 1024
-
-
-@pytest.mark.parametrize(("label", "share"), [("vision classif", 100), ("features/train classif", 400)])
-def test_only_a_model_that_trains_is_sharded(label, share):
-    experiment = load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
-    (step,) = [n for n in build(experiment).steps if n.label == label]
-    estimate = Estimate(1.0, "", profile=MemoryProfile(0, state=400))
-    assert forecast._bytes(step, estimate, Runtime(devices=4, strategy="fsdp")) == share
-
-
-def test_shards_with_microbatches_keep_whole_gradients():
-    """100 parameters: 4 bytes of a sum of gradients and 4 of gathered weights each, beside the shared state."""
-    experiment = load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
-    step = next(n for n in build(experiment).steps if n.kind == "multimodal")
-    rows = step.config.training.batch_size // 2
-    estimate = Estimate(1.0, "", profile=MemoryProfile(100, state=1600, activations=10, tokens=50))
-
-    def needed(**keys):
-        return forecast._bytes(step, estimate, Runtime(devices=2, **keys))
-
-    assert needed(strategy="fsdp") == 800 + rows * 10
-    assert needed(strategy="fsdp", max_tokens_per_microbatch=50) == 800 + 800 + 10
-    assert needed(strategy="fsdp", max_tokens_per_microbatch=50 * rows) == 800 + rows * 10
-    assert needed(strategy="ddp", max_tokens_per_microbatch=50) == 1600 + 10
 
 
 def test_simulated_schedules():
