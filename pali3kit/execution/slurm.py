@@ -6,7 +6,6 @@ a step is `pali3kit step`, by as many tasks as the step has ranks.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -32,12 +31,12 @@ from pali3kit.execution.launched import EXIT_CODES
 from pali3kit.execution.listing import step_command
 from pali3kit.execution.messages import Busy
 from pali3kit.execution.needs import find_needs
+from pali3kit.execution.process_setup import environment
 from pali3kit.execution.store import LOCK_RETRY_SECONDS, Store
 from pali3kit.plan.graph import build
 from pali3kit.training.stopping import TERMINATED
 
 if TYPE_CHECKING:
-    from submitit import SlurmExecutor
     from submitit.core.utils import DelayedSubmission
 
 _TIMEOUTS = 1000  # after so many a job is not queued again
@@ -86,35 +85,29 @@ def _submit(
     job: Job, folder: Path, name: str, runtime: Runtime, ranks: tuple[int, int], dependency: Mapping[str, str]
 ) -> str:
     """Submit a job for so many nodes and tasks on each; return its number."""
+    from submitit import SlurmExecutor
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     (nodes, tasks), asked = ranks, runtime.slurm
-    executor = _executor(folder / "slurm")
+    executor = SlurmExecutor(folder / "slurm", max_num_timeout=_TIMEOUTS)
     executor.update_parameters(
         job_name=name,
         nodes=nodes,
         ntasks_per_node=tasks,
         time=ceil(asked.hours * 60),
-        signal_delay_s=ceil(runtime.grace_seconds + _MARGIN_SECONDS),
         **({"cpus_per_task": asked.cpus_per_task} if asked.cpus_per_task else {}),
         **({"gpus_per_node": tasks} if runtime.hardware else {}),
         setup=list(asked.setup),
         additional_parameters={
-            "requeue": True, **{key: value or True for key, value in asked.options.items()}, **dependency,
+            "requeue": True, "signal": f"USR1@{ceil(runtime.grace_seconds + _MARGIN_SECONDS)}",
+            **{key: value or True for key, value in asked.options.items()}, **dependency,
         },
     )  # fmt: skip
     try:
-        return str(executor.submit(job).job_id)
+        with environment({"SUBMITIT_PREEMPT_SIGNAL": "USR1"}):  # which the job has too
+            return str(executor.submit(job).job_id)
     except (FailedJobError, FailedSubmissionError) as error:
         raise StageError(f"SLURM refused the job of {name}: {' '.join(str(error).split())}") from error
-
-
-def _executor(folder: Path) -> SlurmExecutor:
-    """submitit's, with SIGUSR1 before the end of a job's time: our stages write a checkpoint then."""
-    os.environ["SUBMITIT_PREEMPT_SIGNAL"] = "USR1"  # it is read when submitit is imported, here and in the job
-    from submitit import SlurmExecutor
-
-    return SlurmExecutor(folder, max_num_timeout=_TIMEOUTS)
 
 
 class Job:
