@@ -107,7 +107,7 @@ class Forecast:
             rows: dict[Step, int] = {}
             for step, message in self._answers(pool, unknown.values(), Worker.profile_on_meta, cores()):
                 rows[step] = message.rows if isinstance(message, Profiled) else 0
-                self._note(step, message, say)
+                self._note(step, message, say, timed)
             fitting = [step for step in unknown.values() if rows[step] and timed]
             measured = self._answers(pool, fitting, lambda worker, step: worker.calibrate(step, rows[step]), workers)
             for step, message in measured:
@@ -164,13 +164,13 @@ class Forecast:
                 worker.stop()
                 pool.remove(worker)
 
-    def _note(self, step: Step, message: Message, say: Callable[[str], None]) -> None:
+    def _note(self, step: Step, message: Message, say: Callable[[str], None], timed: bool = True) -> None:
         if isinstance(message, Profiled):
             if message.profile is not None:
                 self._keep(step, {"profile": asdict(message.profile)})
             if message.problem:
                 say(f"{step.label} could not be profiled on the meta device: {message.problem}")
-            elif message.profile is not None and not message.rows:
+            elif message.profile is not None and not message.rows and timed:
                 say(f"{step.label} is too large to be measured here: {_demand(message.profile)}")
         elif isinstance(message, Calibrated):
             if message.cost is not None:
