@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -8,9 +9,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fakes import Loose
+from rich.console import Console
 from safetensors.numpy import save_file
 
 from pali3kit.config.load import load
+from pali3kit.errors import StageError
 from pali3kit.execution import forecast
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _states
@@ -18,6 +21,7 @@ from pali3kit.execution.needs import find_needs
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
+from pali3kit.training.context import MemoryProfile
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -103,3 +107,20 @@ def test_parameters_are_counted_from_the_header(tmp_path):
     assert _count_parameters(tmp_path / "none.safetensors") is None
     (tmp_path / "bad.safetensors").write_text("no weights at all")
     assert _count_parameters(tmp_path / "bad.safetensors") is None
+
+
+def test_a_plan_for_an_accelerator_measures_nothing_and_refuses_what_does_not_fit(experiment, monkeypatch):
+    """Every step has 1e15 FLOPs an example: 100 examples of training, thrice, at 40% of 989 TFLOP/s."""
+    monkeypatch.setattr(Forecast, "calibrate", lambda *_, timed, **__: asked.append(timed))
+    monkeypatch.setattr(Forecast, "_calibrated", lambda *_: (None, MemoryProfile(10, state=2 << 30, flops=10**15)))
+    asked: list[bool] = []
+    experiment.runtime.hardware = "h100"
+    console = Console(width=200, record=True, file=io.StringIO())
+    forecast.plan(experiment, console)
+    told = console.export_text()
+    assert asked == [False] and not (Path(experiment.runtime.store) / "calibration.json").exists()
+    assert re.search(r"multimodal siglip +will run +100 .* 3.0e\+17 +1 x 1 +2 +13 min +its shapes", told)
+    assert "26 of 26 stages to run on h100 at 40% of 989 TFLOP/s, " in told
+    experiment.runtime.memory = 1.0
+    with pytest.raises(StageError, match=r"multimodal siglip \(2 GiB\).*: more than the 1 GiB of a device"):
+        forecast.plan(experiment, console)
