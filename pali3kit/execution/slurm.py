@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 _TIMEOUTS = 1000  # after so many a job is not queued again
 _MARGIN_SECONDS = 30.0  # beyond `runtime.grace_seconds`, to queue a job again
-_REPORT_MINUTES = 60
 _POLL_SECONDS = 0.2
 _STOPPED = (TERMINATED, -signal.SIGTERM, -signal.SIGUSR1)
 
@@ -75,8 +74,8 @@ def submit(experiment: Experiment, console: Console | None = None) -> int:
         needs = f", after {', '.join(after)}" if after else ""
         console.print(f"job {job}: {step.label}{needs}", highlight=False, markup=False, soft_wrap=True)
     report = Job([sys.executable, "-m", "pali3kit.run", "report", str(folder)])
-    after = {"dependency": f"afterany:{':'.join(jobs.values())}"} if jobs else {}
-    job = _submit(report, folder, f"{experiment.name}: report", Runtime(slurm=experiment.runtime.slurm), (1, 1), after)
+    last = {"dependency": f"afterany:{':'.join(jobs.values())}"} if jobs else {}
+    job = _submit(report, folder, f"{experiment.name}: report", Runtime(slurm=experiment.runtime.slurm), (1, 1), last)
     console.print(f"job {job}: the report, {folder / 'report.html'}; logs: {folder / 'slurm'}", soft_wrap=True)
     return 0
 
