@@ -40,7 +40,7 @@ def _check(call: Call) -> int:
 def _plan(call: Call) -> int:
     experiment = load(find_experiment(call.arguments[0]), call.settings)
     if "json" in call.options:
-        from pali3kit.execution.listing import list_steps
+        from pali3kit.execution.step_list import list_steps
 
         print(json.dumps(list_steps(experiment, call.arguments[0], call.settings), indent=1))
         return 0

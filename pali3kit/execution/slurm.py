@@ -28,10 +28,10 @@ from pali3kit.errors import StageError
 from pali3kit.execution.demand import ranks_of
 from pali3kit.execution.known_runs import record_run
 from pali3kit.execution.launched import EXIT_CODES
-from pali3kit.execution.listing import step_command
 from pali3kit.execution.messages import Busy
 from pali3kit.execution.needs import find_needs
 from pali3kit.execution.process_setup import environment
+from pali3kit.execution.step_list import step_command
 from pali3kit.execution.store import LOCK_RETRY_SECONDS, Store
 from pali3kit.plan.graph import build
 from pali3kit.training.stopping import TERMINATED

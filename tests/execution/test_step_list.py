@@ -10,7 +10,7 @@ from pali3kit.commands import experiments
 from pali3kit.config.saved import EXPERIMENT, to_yaml
 from pali3kit.errors import StageError
 from pali3kit.execution import estimates
-from pali3kit.execution.listing import list_steps
+from pali3kit.execution.step_list import list_steps
 from pali3kit.run import main
 from pali3kit.training.context import MemoryProfile
 
