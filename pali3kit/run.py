@@ -29,8 +29,9 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
 
   FILE | NAME          run an experiment, a YAML file or one that ships: all of its stages that are not done yet
   check FILE | NAME    list all problems of an experiment, without running anything
-  plan FILE | NAME     show the stages: which are done, which will run and why, how long it should take
+  plan FILE | NAME     show the stages: which are done, which will run and why, how long it should take; --json
   step FILE LABEL      make one stage that `plan` shows, as one rank of torchrun, srun, a PyTorchJob, or alone
+  submit FILE | NAME   make the stages that are not done as jobs of SLURM, each after those that it needs
   report WHAT          write a report again: of a run folder, an outcomes.json, or of what is done of an experiment
   verify [WHAT]        verify all artifacts of a store (default: runs/store), a run folder or a FILE, byte by byte
   runs [FOLDER]        the runs in a folder (default: runs): what, when, how long, how big, complete or not

@@ -7,11 +7,14 @@
     python fakes.py ROOT from=PLACE     looks for artifacts in PLACE too
 
 Files in ROOT/control steer it: `pause-<kind>` holds a stage of that kind in its middle, `fail-<label>` makes a stage
-fail, `die-<label>` kills its process. Every start of a stage is noted in ROOT/control/started.
+fail, `die-<label>` kills its process, `no-flock` is a file system without it. Every start of a stage is noted in
+ROOT/control/started.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -159,8 +162,14 @@ def experiment(root: Path, **changes) -> Experiment:
     return Experiment(**{**sections, **changes})
 
 
+def refuse_flock(descriptor: int, operation: int) -> None:
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+
 if __name__ in ("__main__", "__mp_main__"):  # a program of its own, and its workers; the tests use a fixture
     install()
+    if (Path(sys.argv[1]) / "control" / "no-flock").exists():
+        fcntl.flock = refuse_flock
 
 if __name__ == "__main__":
     from pali3kit.execution import estimates

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 DISTRIBUTIONS = {"open_clip": "open-clip-torch", "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 """The distributions of modules that have another name than theirs."""
 STUBS = {"_typeshed"}  # for type checkers alone
+EXTRAS = ("hf", "parquet", "pdf", "ocr", "sets", "slurm", "video", "wups")
 UNIMPORTED = {
     "protobuf": "transformers opens SentencePiece files with it",
     "onnxruntime": "rapidocr runs its models with it",
@@ -55,12 +56,12 @@ NEEDED = {
 
 
 def test_what_is_imported_is_declared() -> None:
-    assert sorted(NEEDED - declared("hf", "parquet", "pdf", "ocr", "sets", "video", "wups", "demo", "dev")) == []
+    assert sorted(NEEDED - declared(*EXTRAS, "demo", "dev")) == []
 
 
 def test_what_is_declared_is_imported() -> None:
     """The extra `dev` is left out: its tools are run, not imported."""
-    assert sorted(declared("hf", "parquet", "pdf", "ocr", "sets", "video", "wups") - NEEDED - UNIMPORTED.keys()) == []
+    assert sorted(declared(*EXTRAS) - NEEDED - UNIMPORTED.keys()) == []
 
 
 def test_no_reason_outlives_its_need() -> None:

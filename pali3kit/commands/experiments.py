@@ -1,7 +1,8 @@
-"""Commands on experiments and their runs: run, check, plan, step, report, verify, copy."""
+"""Commands on experiments and their runs: run, check, plan, step, submit, report, verify, copy."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK
@@ -37,10 +38,22 @@ def _check(call: Call) -> int:
 
 def _plan(call: Call) -> int:
     experiment = load(find_experiment(call.arguments[0]), call.settings)
+    if "json" in call.options:
+        from pali3kit.execution.step_list import list_steps
+
+        print(json.dumps(list_steps(experiment, call.arguments[0], call.settings), indent=1))
+        return 0
     from pali3kit.execution.forecast import plan
 
     plan(experiment)
     return 0
+
+
+def _submit(call: Call) -> int:
+    experiment = load(find_experiment(call.arguments[0]), call.settings)
+    from pali3kit.execution.slurm import submit
+
+    return submit(experiment)
 
 
 def _step(call: Call) -> int:
@@ -137,7 +150,10 @@ def _copy(call: Call) -> int:
 EXPERIMENT_COMMANDS = {
     "run": Command(_run, "FILE | NAME [key=value ...]", settings="experiment"),
     "check": Command(_check, "check FILE | NAME [key=value ...]", settings="experiment"),
-    "plan": Command(_plan, "plan FILE | NAME [key=value ...]", settings="experiment", prints=True),
+    "plan": Command(
+        _plan, "plan FILE | NAME [--json] [key=value ...]", settings="experiment", flags=("json",), prints=True
+    ),
+    "submit": Command(_submit, "submit FILE | NAME [key=value ...]", settings="experiment"),
     "step": Command(
         _step, "step FILE | NAME | RUN_FOLDER LABEL [key=value ...]", arguments=(2, 2), settings="experiment"
     ),

@@ -12,6 +12,8 @@ from pali3kit.config.typed import Builder
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError
 
+_WEIGHTS = frozenset({"pretrained", "weights", "allow"})  # the options of an encoder that ask for published weights
+
 
 def points(experiment: Experiment) -> list[dict[str, object]]:
     """Return the grid's points in the order of its axes, the last one fastest; without a grid, one empty point."""
@@ -32,7 +34,23 @@ def resolve(experiment: Experiment, point: Mapping[str, object]) -> Experiment:
 
 
 def place(tree: Node, values: Mapping[str, Node]) -> Node:
-    """Set the dotted keys of `values` in a tree; the values keep their own places in the YAML file."""
+    """Set the dotted keys of `values` in a tree; the values keep their own places in the YAML file.
+
+    Where `pretrain` is among them and `random`, the image encoder is without its published weights: the control of
+    those cells that have them.
+    """
     for key, node in values.items():
         tree = merge(Experiment, tree, nest(Experiment, key, node))
+    if (arm := values.get("pretrain")) is not None and arm.value == "random":
+        return _without_weights(tree)
     return tree
+
+
+def _without_weights(tree: Node) -> Node:
+    vision = tree.at("model", "vision")
+    if vision is None or not isinstance(vision.value, dict):
+        return tree
+    options = {key: node for key, node in vision.value.items() if key not in _WEIGHTS}
+    model = tree.value["model"]
+    bare = Node({**model.value, "vision": Node(options, vision.where)}, model.where)
+    return Node({**tree.value, "model": bare}, tree.where)

@@ -32,12 +32,12 @@ def check_memory(cell: Experiment, stage: str, optimizer: Optimizer, *trained: M
     parameters = sum(_COUNTS[model](cell) for model in trained)
     runtime = cell.runtime.of(stage)
     need = _least_bytes(parameters, optimizer.name) / GIBI
-    if 0 < runtime.memory < (each := need / runtime.shards):
+    if 0 < (memory := runtime.device_memory) < (each := need / runtime.shards):
         text = (
             f"{parameters:,} parameters with {optimizer.name} need at least {each:.1f} GiB on each device of"
-            f" {runtime.memory:g} GiB"
+            f" {memory:g} GiB"
         )
-        ranks = _least_divisor(getattr(cell.stages, stage).batch_size, need / runtime.memory)
+        ranks = _least_divisor(getattr(cell.stages, stage).batch_size, need / memory)
         shared = f"runtime.stages.{stage}: {{devices: {ranks}, strategy: fsdp}}"
         yield f"stages.{stage}", text + (f": let {ranks} ranks share them ({shared})." if ranks else ".")
 

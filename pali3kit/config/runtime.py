@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pali3kit.config.component import Component
+from pali3kit.config.hardware import ACCELERATORS, Hardware
 from pali3kit.config.paths import PACKAGE, PLACE
 
 Strategy = Literal["ddp", "fsdp"]
@@ -26,6 +27,24 @@ class StageRuntime:
     precision: Precision | None = None
     gradient_checkpointing: bool | None = None
     max_tokens_per_microbatch: int | None = None
+
+
+@dataclass(kw_only=True)
+class Slurm:
+    """The jobs of `submit`, one for each stage.
+
+    Keys:
+        hours: the time limit of a job. One that reaches it writes a checkpoint and is queued again.
+        cpus_per_task: cores of each rank; 0 leaves them to the cluster.
+        options: further options of sbatch by their long names: `{partition: gpu, account: lab}`; those without a value
+            have an empty one.
+        setup: lines of shell before the stage: `[module load cuda]`.
+    """
+
+    hours: float = 24.0
+    cpus_per_task: int = 0
+    options: dict[str, str] = field(default_factory=dict)
+    setup: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -62,7 +81,12 @@ class Runtime:
             encoder of PaLI, or of a window of the language model's pretraining. Larger batches are split into
             microbatches, whose gradients are accumulated so that every target token has the same weight. 0 is no limit.
             Without gradients it bounds batches of images and answers; 0 is 65,536.
-        memory: the memory of a device in GiB; stages that cannot fit are refused. 0 checks nothing.
+        memory: the memory of a device in GiB; stages that cannot fit are refused. 0 is that of `hardware`, and without
+            one checks nothing.
+        hardware: the accelerator for which `plan` tells time and memory, and which jobs of SLURM ask for one of each
+            rank. Without one `plan` tells the time on this machine.
+        utilization: the share of its FLOP/s that `plan` counts on.
+        slurm: the jobs of `submit`.
         verify: how existing artifacts are verified: `full`, all files by their digests, or `usual`, files above 1 GiB
             by size and time alone.
         logger: a logger of learning curves, to watch trainings with while they run.
@@ -91,6 +115,9 @@ class Runtime:
     gradient_checkpointing: bool = False
     max_tokens_per_microbatch: int = 0
     memory: float = 0.0
+    hardware: Hardware | None = None
+    utilization: float = 0.4
+    slurm: Slurm = field(default_factory=Slurm)
     verify: Verify = "usual"
     logger: Component | None = field(default=None, metadata={"registry": "logger"})
     callbacks: dict[str, Component] = field(default_factory=dict, metadata={"registry": "callback"})
@@ -107,6 +134,11 @@ class Runtime:
         """The dotted key that sets `name` for a kind of stage."""
         own = getattr(self.stages.get(kind, StageRuntime()), name) is not None
         return f"runtime.stages.{kind}.{name}" if own else f"runtime.{name}"
+
+    @property
+    def device_memory(self) -> float:
+        """The memory of a device in GiB; 0 if it is not known."""
+        return self.memory or (ACCELERATORS[self.hardware].memory if self.hardware else 0.0)
 
     @property
     def world_size(self) -> int:

@@ -91,13 +91,15 @@ class Forecast:
             for step, seconds in estimates.items()
         }
 
-    def calibrate(self, steps: Iterable[Step], workers: int, say: Callable[[str], None]) -> None:
+    def calibrate(self, steps: Iterable[Step], workers: int, say: Callable[[str], None], timed: bool = True) -> None:
         """Calibrate the steps without an exact estimate, or with one from a busier machine, once per shape.
 
         All are first profiled on the meta device, on all cores. Those that fit this machine are then timed, `workers`
-        at a time: they share the machine as they will when running.
+        at a time: they share the machine as they will when running. Without `timed` only the profiles are found, and
+        not kept for later plans, which would take them for all that can be known here.
         """
-        unknown = {cost_shape(step): step for step in steps if self._is_unknown(step)}
+        is_asked = self._is_unknown if timed else self._has_no_profile
+        unknown = {cost_shape(step): step for step in steps if is_asked(step)}
         if not unknown:
             return
         pool: list[Worker] = []
@@ -105,8 +107,8 @@ class Forecast:
             rows: dict[Step, int] = {}
             for step, message in self._answers(pool, unknown.values(), Worker.profile_on_meta, cores()):
                 rows[step] = message.rows if isinstance(message, Profiled) else 0
-                self._note(step, message, say)
-            fitting = [step for step in unknown.values() if rows[step]]
+                self._note(step, message, say, timed)
+            fitting = [step for step in unknown.values() if rows[step] and timed]
             measured = self._answers(pool, fitting, lambda worker, step: worker.calibrate(step, rows[step]), workers)
             for step, message in measured:
                 self._note(step, message, say)
@@ -116,6 +118,8 @@ class Forecast:
         finally:
             for worker in pool:
                 worker.stop()
+        if not timed:
+            return
         try:
             _write(self.file, self.calibrated)
         except OSError as error:  # this plan still uses what was measured
@@ -127,6 +131,9 @@ class Forecast:
         return origin in ("rough", "unknown") or (
             origin == "calibrated" and self._is_busy(then) and self.load < then / 2
         )
+
+    def _has_no_profile(self, step: Step) -> bool:
+        return self._calibrated(step)[1] is None
 
     @staticmethod
     def _is_busy(processes: float) -> bool:
@@ -157,13 +164,13 @@ class Forecast:
                 worker.stop()
                 pool.remove(worker)
 
-    def _note(self, step: Step, message: Message, say: Callable[[str], None]) -> None:
+    def _note(self, step: Step, message: Message, say: Callable[[str], None], timed: bool = True) -> None:
         if isinstance(message, Profiled):
             if message.profile is not None:
                 self._keep(step, {"profile": asdict(message.profile)})
             if message.problem:
                 say(f"{step.label} could not be profiled on the meta device: {message.problem}")
-            elif message.profile is not None and not message.rows:
+            elif message.profile is not None and not message.rows and timed:
                 say(f"{step.label} is too large to be measured here: {_demand(message.profile)}")
         elif isinstance(message, Calibrated):
             if message.cost is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from shutil import disk_usage
@@ -14,11 +16,12 @@ from rich.markup import escape
 from rich.table import Table
 from safetensors import SafetensorError, safe_open
 
-from pali3kit.catalogue import STAGE
 from pali3kit.config.attention import describe_attention
+from pali3kit.config.hardware import ACCELERATORS
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.schema import Experiment
-from pali3kit.errors import counted
+from pali3kit.errors import StageError, counted
+from pali3kit.execution.demand import GIBI, device_bytes, device_seconds, ranks_of, total_flops
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import divide_cores, processor
 from pali3kit.execution.needs import Needs, find_needs, sources
@@ -30,15 +33,16 @@ from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step, critical_path
 
 STARTUP_SECONDS = 5.0  # to import torch and lightning in all workers, on two idle cores
-GIBI = 1 << 30
-FP32 = 4  # bytes
 PAGE_WIDTH = 160  # columns, without a terminal
 
 
 def plan(experiment: Experiment, console: Console | None = None) -> float:
     """Print the steps of an experiment, why each will run, and a forecast; return the forecast's seconds.
 
-    Steps of shapes that never ran here are calibrated first, which takes a few seconds each.
+    Steps of shapes that never ran here are calibrated first, which takes a few seconds each. With `runtime.hardware`
+    nothing is measured: time and memory are those of that accelerator.
+
+    Raises StageError where a step does not fit the accelerator, after all is printed.
     """
     console = console or _console()
     graph, store = build(experiment), Store.of(experiment.runtime)
@@ -47,40 +51,76 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         needs = find_needs(graph, store)
     missing = needs.make
     forecast = Forecast(store, threads)
+    runtime = experiment.runtime
     with console.status("measuring this machine"):
-        forecast.calibrate(missing, workers, lambda text: console.print(escape(text), style="yellow"))
-    estimates = {step.digest: forecast.estimate(step) for step in graph.steps}
+        say = partial(console.print, style="yellow", markup=False)
+        forecast.calibrate(missing, workers, say, timed=runtime.hardware is None)
+    estimates = {step.digest: estimate_on(forecast, step, runtime) for step in graph.steps}
     absent = {step.digest for step in missing}
     reasons = Reasons(store)
     why = {step.digest: reasons.why(step) for step in missing}
-    console.print(_table(graph.steps, needs, why, estimates, store, experiment.runtime))
+    console.print(_table(graph.steps, needs, why, estimates, store, runtime))
     seconds = {digest: estimates[digest].seconds or 0.0 for digest in absent}
-    total = _simulate(missing, seconds, workers) + (STARTUP_SECONDS if missing else 0.0)
+    at_once = len(missing) if runtime.hardware else workers
+    total = _simulate(missing, seconds, at_once) + (STARTUP_SECONDS if missing else 0.0)
     unknown = sum(estimates[digest].seconds is None for digest in absent)
     console.print(
-        f"{len(missing)} of {counted(len(graph.steps), 'stage')} to run on {workers} x {threads} threads of "
-        + f"{processor()}: "
-        + ("at least " if unknown else "about ")
+        f"{len(missing)} of {counted(len(graph.steps), 'stage')} to run on "
+        + (_cluster(missing, estimates, runtime) or f"{workers} x {threads} threads of {processor()}")
+        + (": at least " if unknown else ": about ")
         + _as_time(total)
         + (f" ({counted(unknown, 'stage')} cannot be forecast)" if unknown else ""),
         highlight=False,
         soft_wrap=True,
     )
-    if where := sources(needs, store):
-        console.print(f"of the others {where}", highlight=False, soft_wrap=True, markup=False)
-    for line in store.passed_over:
-        console.print(escape(f"{line}: passed over"), style="yellow", highlight=False, soft_wrap=True)
-    if attention := describe_attention(experiment):
-        console.print(attention, highlight=False, soft_wrap=True)
-    if size := sum(estimates[digest].disk for digest in absent):
-        console.print(_disk_needed(size, store.root), highlight=False, soft_wrap=True)
-    for step in split_by_nodes(missing, experiment)[1]:
-        nodes = experiment.runtime.of(step.kind).nodes
-        text = f"{step.label} needs {nodes} nodes: a run prints the commands that launch it"
-        console.print(escape(text), style="yellow", highlight=False, soft_wrap=True)
-    if lines := _too_large(missing, estimates, experiment.runtime):
-        console.print("\n".join(lines), style="yellow", highlight=False, soft_wrap=True)
+    for line, style in _notes(experiment, needs, store, estimates):
+        console.print(escape(line), style=style, highlight=False, soft_wrap=True)
+    if (line := too_large(missing, estimates, runtime)) and runtime.hardware:
+        raise StageError(line)
     return total
+
+
+def _notes(
+    experiment: Experiment, needs: Needs, store: Store, estimates: Mapping[str, Estimate]
+) -> Iterator[tuple[str, str]]:
+    """What is to be known about a plan beside its table, and the style of each line."""
+    if where := sources(needs, store):
+        yield f"of the others {where}", ""
+    for line in store.passed_over:
+        yield f"{line}: passed over", "yellow"
+    if attention := describe_attention(experiment):
+        yield attention, ""
+    if size := sum(estimates[step.digest].disk for step in needs.make):
+        yield _disk_needed(size, store.root)
+    for step in split_by_nodes(needs.make, experiment)[1]:
+        nodes = experiment.runtime.of(step.kind).nodes
+        yield f"{step.label} needs {nodes} nodes: a run prints the commands that launch it", "yellow"
+    line = too_large(needs.make, estimates, experiment.runtime)
+    if line and not experiment.runtime.hardware:
+        yield line, "yellow"
+
+
+def estimate_on(forecast: Forecast, step: Step, runtime: Runtime) -> Estimate:
+    """The cost of a step on this machine, or on `runtime.hardware`."""
+    estimate, own = forecast.estimate(step), runtime.of(step.kind)
+    if runtime.hardware is None:
+        return estimate
+    seconds = device_seconds(step, estimate, own)
+    each = None if seconds is None else seconds / prod(ranks_of(step, own))
+    return replace(estimate, seconds=each, origin="its shapes" if estimate.profile else "unknown")
+
+
+def _cluster(missing: list[Step], estimates: Mapping[str, Estimate], runtime: Runtime) -> str:
+    """The accelerator, and what it has to do, all devices together; "" without one."""
+    if runtime.hardware is None:
+        return ""
+    chip = ACCELERATORS[runtime.hardware]
+    work = sum(total_flops(step, estimates[step.digest]) for step in missing)
+    hours = sum(device_seconds(step, estimates[step.digest], runtime.of(step.kind)) or 0.0 for step in missing) / 3600
+    return (
+        f"{runtime.hardware} at {runtime.utilization:.0%} of {chip.tflops:g} TFLOP/s, {work:.2g} FLOPs in {hours:,.0f}"
+        " hours of one device, each stage once its parents are made"
+    )
 
 
 def _simulate(steps: Iterable[Step], seconds: Mapping[str, float], workers: int) -> float:
@@ -120,58 +160,42 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=PAGE_WIDTH)
 
 
-def _disk_needed(size: int, root: Path) -> str:
-    """The disk space that the features of frozen encoders and the corpus will take, and whether that much is free."""
+def _disk_needed(size: int, root: Path) -> tuple[str, str]:
+    """The disk space that the features of frozen encoders and the corpus will take, and whether that much is free, with
+    the style of this line.
+    """
     there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
     free = disk_usage(there).free
-    text = f"features of frozen encoders and the corpus will take {size / GIBI:.3g} GiB in {escape(str(root))}"
+    text = f"features of frozen encoders and the corpus will take {size / GIBI:.3g} GiB in {root}"
     if size <= free:
-        return text
+        return text, ""
     return (
-        f"[yellow]{text}, where {free / GIBI:.3g} are free: lower data.train or stages.language.examples, or store no"
-        " features with data.cache=false"
+        f"{text}, where {free / GIBI:.3g} are free: lower data.train or stages.language.examples, or store no"
+        " features with data.cache=false",
+        "yellow",
     )
 
 
-def _too_large(steps: list[Step], estimates: dict[str, Estimate], runtime: Runtime) -> list[str]:
-    """A warning about steps that do not fit `runtime.memory`, with the options that reduce memory."""
-    needs = {step.label: _bytes(step, estimates[step.digest], runtime.of(step.kind)) or 0 for step in steps}
-    large = [label for label, need in needs.items() if 0 < runtime.memory * GIBI < need]
+def too_large(steps: list[Step], estimates: Mapping[str, Estimate], runtime: Runtime) -> str:
+    """What is wrong with steps that do not fit the memory of a device, with the options that reduce memory; or ""."""
+    needs = {step.label: device_bytes(step, estimates[step.digest], runtime.of(step.kind)) or 0 for step in steps}
+    most = runtime.device_memory * GIBI
+    large = [f"{label} ({_gibibytes(need)} GiB)" for label, need in needs.items() if 0 < most < need]
     if not large:
-        return []
-    return [
-        f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. To save memory: "
+        return ""
+    return (
+        f"{', '.join(large)}: more than the {runtime.device_memory:g} GiB of a device. To save memory: "
         f"runtime.gradient_checkpointing=true,"
         " a lower runtime.max_tokens_per_microbatch, runtime.devices with runtime.strategy=fsdp (or these keys in "
         "runtime.stages, for one kind of stage), an optimizer with smaller moments."
-    ]
-
-
-def _bytes(step: Step, estimate: Estimate, runtime: Runtime) -> int | None:
-    """The fp32 bytes of one device: its share of parameters, gradients and optimizer state, and the activations of one
-    microbatch. `runtime` is that of the step's kind. None if unknown.
-
-    With shards and several microbatches, a device also keeps all gathered matrices and its own sum of their gradients.
-    """
-    profile = estimate.profile
-    if profile is None:
-        return None
-    kind, training = STAGE.find(step.kind), getattr(step.config, "training", None)
-    ranks, shards = (runtime.world_size, runtime.shards) if kind.distributed else (1, 1)
-    rows = fitting = training.batch_size // ranks if training is not None else 0
-    if runtime.max_tokens_per_microbatch and kind.microbatched:
-        fitting = min(rows, max(1, runtime.max_tokens_per_microbatch // max(1, profile.tokens)))
-    state = profile.state // (shards if training is not None else 1)
-    whole = 2 * FP32 * profile.parameters if shards > 1 and fitting < rows else 0
-    recomputes = runtime.gradient_checkpointing and kind.gradient_checkpointing
-    return state + whole + fitting * (profile.recomputed if recomputes else profile.activations)
+    )
 
 
 def _as_time(seconds: float) -> str:
     """A duration in seconds, minutes or hours."""
     if seconds < 100:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:,.1f} h"
 
 
 def _table(
@@ -185,7 +209,7 @@ def _table(
     states = _states(needs, store)
     done = {step.digest for step in needs.done}
     table = Table("stage", "state", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("units", "parameters", "tokens", "FLOPs", "GiB", "time"):
+    for name in ("units", "parameters", "tokens", "FLOPs", *(["ranks"] if runtime.hardware else []), "GiB", "time"):
         table.add_column(name, justify="right")
     table.add_column("known from")
     table.add_column("why")
@@ -201,8 +225,9 @@ def _table(
             _count(units(step)),
             _count(parameters),
             _count(estimate.tokens),
-            _flops(step, estimate),
-            _gibibytes(_bytes(step, estimate, runtime.of(step.kind))),
+            f"{work:.1e}" if (work := total_flops(step, estimate)) else "-",
+            *(["{} x {}".format(*ranks_of(step, runtime.of(step.kind)))] if runtime.hardware else []),
+            _gibibytes(device_bytes(step, estimate, runtime.of(step.kind))),
             ("?" if seconds is None else _as_time(seconds)) if is_done or runs else "-",
             "its manifest" if is_done else estimate.origin if runs else "-",
             escape(why.get(step.digest, place)),
@@ -229,12 +254,6 @@ def _count_parameters(weights: Path) -> int | None:
             return sum(int(prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118
     except (OSError, SafetensorError):
         return None
-
-
-def _flops(step: Step, estimate: Estimate) -> str:
-    """The FLOPs of the whole stage; a training step takes three times those of a forward pass."""
-    flops = estimate.profile.flops if estimate.profile else 0
-    return f"{(3 if 'training' in step.plain else 1) * flops * units(step):.1e}" if flops else "-"
 
 
 def _gibibytes(size: int | None) -> str:

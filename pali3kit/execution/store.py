@@ -4,19 +4,17 @@
     <store>/work/<kind>-<digest12>/    owned by the process that holds <kind>-<digest12>.lock; kept if it is killed
 
 A step is done when its folder, here or in a folder of `runtime.read_from`, has a manifest with the full digest, and
-every file listed there has the recorded size and sha256. Locks are released when their process dies (`flock`). POSIX
-only.
+every file listed there has the recorded size and sha256. Locks are those of `locks`. POSIX only.
 """
 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import yaml
@@ -26,6 +24,7 @@ from pali3kit.config.runtime import Runtime
 from pali3kit.durable import remove, sync
 from pali3kit.errors import StageError
 from pali3kit.execution.host import cores
+from pali3kit.execution.locks import exclusive
 from pali3kit.execution.manifest import (
     MANIFEST,
     Manifest,
@@ -251,27 +250,9 @@ class Store:
         """Try to lock `step` for this process; yields False if another process holds the lock."""
         return self.lock_artifact(step.name)
 
-    @contextmanager
-    def lock_artifact(self, name: str) -> Iterator[bool]:
+    def lock_artifact(self, name: str) -> AbstractContextManager[bool]:
         """Likewise, by the name of an artifact's folder."""
-        file = (self.root / "work" / name).with_suffix(".lock")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            if not _is_same(descriptor, file):  # its last owner removed it between our open and our lock
-                yield False
-                return
-            try:
-                yield True
-            finally:
-                file.unlink(missing_ok=True)
-        finally:
-            os.close(descriptor)
+        return exclusive((self.root / "work" / name).with_suffix(".lock"))
 
 
 def _files(folder: Path) -> list[Path]:
@@ -282,10 +263,3 @@ def _files(folder: Path) -> list[Path]:
 def _is_disk_full(error: BaseException) -> bool:
     """Whether an error, of any library, means that the disk is full."""
     return getattr(error, "errno", None) in _FULL or "No space left on device" in str(error)
-
-
-def _is_same(descriptor: int, file: Path) -> bool:
-    try:
-        return os.fstat(descriptor).st_ino == file.stat().st_ino
-    except FileNotFoundError:
-        return False

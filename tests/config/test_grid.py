@@ -94,3 +94,13 @@ def test_an_axis_that_is_no_list_is_told(trial: Path) -> None:
     assert str(error.value) == (
         "command line: grid.pretrain=siglip: grid.pretrain should be a list, not the text 'siglip'."
     )
+
+
+@pytest.mark.parametrize(("arm", "kept"), [("random", set()), ("pretrained", {"pretrained"})])
+def test_the_random_cells_of_a_grid_have_encoders_without_weights(trial: Path, arm: str, kept: set[str]) -> None:
+    vision = "model.vision={name: timm/vit_tiny_patch16_224, pretrained: true}"
+    experiment = load("x.yaml", ["grid={pretrain: [random, pretrained]}", "baseline={}", vision])
+    cell = resolve(experiment, {"pretrain": arm})
+    assert {key for key, value in cell.model.vision.options.items() if value} & {"pretrained", "weights"} == kept
+    with pytest.raises(ConfigError, match="timm/vit_tiny_patch16_224 is pretrained, not random"):
+        load("x.yaml", ["grid={}", "baseline={}", "pretrain=random", vision])

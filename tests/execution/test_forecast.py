@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -8,12 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from fakes import Loose
+from rich.console import Console
 from safetensors.numpy import save_file
 
 from pali3kit.config.load import load
-from pali3kit.config.runtime import Runtime
+from pali3kit.errors import StageError
 from pali3kit.execution import forecast
-from pali3kit.execution.estimates import Estimate, Forecast
+from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _states
 from pali3kit.execution.needs import find_needs
 from pali3kit.execution.store import Store
@@ -71,10 +73,11 @@ def test_disk_space_is_reported_with_what_is_free(bench, monkeypatch):
     monkeypatch.setattr(forecast, "disk_usage", lambda path: SimpleNamespace(free=1 << 31))
     root = bench.root / "store"
     what = "features of frozen encoders and the corpus will take"
-    assert forecast._disk_needed(3 << 28, root) == f"{what} 0.75 GiB in {root}"
+    assert forecast._disk_needed(3 << 28, root) == (f"{what} 0.75 GiB in {root}", "")
     assert forecast._disk_needed(3 << 30, root) == (
-        f"[yellow]{what} 3 GiB in {root}, where 2 are free: lower data.train or stages.language.examples, or store no"
-        " features with data.cache=false"
+        f"{what} 3 GiB in {root}, where 2 are free: lower data.train or stages.language.examples, or store no"
+        " features with data.cache=false",
+        "yellow",
     )
 
 
@@ -84,30 +87,6 @@ def test_every_image_takes_disk_space(bench):
     known = Forecast(store, 1)
     known.calibrated = {known._key(step): {"seconds": 0.1, "disk": 1024}}
     assert known.estimate(step).disk == 64 * 1024
-
-
-@pytest.mark.parametrize(("label", "share"), [("vision classif", 100), ("features/train classif", 400)])
-def test_only_a_model_that_trains_is_sharded(label, share):
-    experiment = load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
-    (step,) = [n for n in build(experiment).steps if n.label == label]
-    estimate = Estimate(1.0, "", profile=MemoryProfile(0, state=400))
-    assert forecast._bytes(step, estimate, Runtime(devices=4, strategy="fsdp")) == share
-
-
-def test_shards_with_microbatches_keep_whole_gradients():
-    """100 parameters: 4 bytes of a sum of gradients and 4 of gathered weights each, beside the shared state."""
-    experiment = load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
-    step = next(n for n in build(experiment).steps if n.kind == "multimodal")
-    rows = step.config.training.batch_size // 2
-    estimate = Estimate(1.0, "", profile=MemoryProfile(100, state=1600, activations=10, tokens=50))
-
-    def needed(**keys):
-        return forecast._bytes(step, estimate, Runtime(devices=2, **keys))
-
-    assert needed(strategy="fsdp") == 800 + rows * 10
-    assert needed(strategy="fsdp", max_tokens_per_microbatch=50) == 800 + 800 + 10
-    assert needed(strategy="fsdp", max_tokens_per_microbatch=50 * rows) == 800 + rows * 10
-    assert needed(strategy="ddp", max_tokens_per_microbatch=50) == 1600 + 10
 
 
 def test_simulated_schedules():
@@ -128,3 +107,20 @@ def test_parameters_are_counted_from_the_header(tmp_path):
     assert _count_parameters(tmp_path / "none.safetensors") is None
     (tmp_path / "bad.safetensors").write_text("no weights at all")
     assert _count_parameters(tmp_path / "bad.safetensors") is None
+
+
+def test_a_plan_for_an_accelerator_measures_nothing_and_refuses_what_does_not_fit(experiment, monkeypatch):
+    """Every step has 1e15 FLOPs an example: 100 examples of training, thrice, at 40% of 989 TFLOP/s."""
+    monkeypatch.setattr(Forecast, "calibrate", lambda *_, timed, **__: asked.append(timed))
+    monkeypatch.setattr(Forecast, "_calibrated", lambda *_: (None, MemoryProfile(10, state=2 << 30, flops=10**15)))
+    asked: list[bool] = []
+    experiment.runtime.hardware = "h100"
+    console = Console(width=200, record=True, file=io.StringIO())
+    forecast.plan(experiment, console)
+    told = console.export_text()
+    assert asked == [False] and not (Path(experiment.runtime.store) / "calibration.json").exists()
+    assert re.search(r"multimodal siglip +will run +100 .* 3.0e\+17 +1 x 1 +2 +13 min +its shapes", told)
+    assert "26 of 26 stages to run on h100 at 40% of 989 TFLOP/s, " in told
+    experiment.runtime.memory = 1.0
+    with pytest.raises(StageError, match=r"multimodal siglip \(2 GiB\).*: more than the 1 GiB of a device"):
+        forecast.plan(experiment, console)

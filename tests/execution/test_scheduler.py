@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 
+import pytest
+
 
 def test_a_failed_stage_blocks_only_what_needs_it(finished, bench):
     (bench.control / "fail-vision-siglip").touch()
@@ -29,7 +31,10 @@ def test_a_killed_worker_is_a_failed_stage_and_the_others_go_on(bench):
     assert len(bench.artifacts()) == 15
 
 
-def test_two_runs_at_once_never_make_a_stage_twice(finished, bench):
+@pytest.mark.parametrize("lock", ["flock", "lease"])
+def test_two_runs_at_once_never_make_a_stage_twice(lock, finished, bench):
+    if lock == "lease":
+        (bench.control / "no-flock").touch()
     for kind in ("tokenizer", "multimodal"):
         (bench.control / f"pause-{kind}").touch()
     first = bench.start()
@@ -40,6 +45,7 @@ def test_two_runs_at_once_never_make_a_stage_twice(finished, bench):
     while "another run is making it" not in log.read_text():
         assert time.monotonic() < until
         time.sleep(0.02)
+    assert any(bench.root.glob("store/work/tokenizer-*.lease")) == (lock == "lease")
     for kind in ("tokenizer", "multimodal"):
         (bench.control / f"pause-{kind}").unlink()
     for process in (first, second):

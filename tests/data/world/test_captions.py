@@ -95,5 +95,5 @@ def test_counts_are_words_and_substances_are_not_counted():
     assert captions._counted("popcorn", 2) == "popcorn"
 
 
-def test_listing():
+def test_step_list():
     assert [captions._join_with_and(list("abc")[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]

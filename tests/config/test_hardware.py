@@ -1,0 +1,32 @@
+"""Accelerators, and what they do to the checks of memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from pali3kit.config.hardware import ACCELERATORS, Hardware
+from pali3kit.config.load import load
+from pali3kit.config.runtime import Runtime
+from pali3kit.errors import ConfigError
+
+
+def test_each_name_has_its_figures_and_their_source() -> None:
+    assert {*get_args(Hardware)} == ACCELERATORS.keys()
+    for name, chip in ACCELERATORS.items():
+        assert 16 < chip.memory < 200 and 50 < chip.tflops < 3000 and chip.source.startswith("NVIDIA "), name
+
+
+def test_memory_is_that_of_the_accelerator_unless_it_is_given() -> None:
+    assert Runtime().device_memory == 0.0
+    assert Runtime(hardware="h100").device_memory == 79.0
+    assert Runtime(hardware="h100", memory=40.0).device_memory == 40.0
+
+
+def test_an_unknown_accelerator_is_refused_with_the_nearest(trial: Path) -> None:
+    with pytest.raises(ConfigError, match=r"runtime\.hardware cannot be 'h101'\. Did you mean 'h100'\?"):
+        load("x.yaml", ["runtime.hardware=h101"])
+    with pytest.raises(ConfigError, match=r"runtime\.utilization should be more than 0"):
+        load("x.yaml", ["runtime.utilization=0"])
