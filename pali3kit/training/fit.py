@@ -71,7 +71,7 @@ def fit(
     if context.writes:
         recorder.write_curve(context.folder / "curve.csv")
     if profiler is not None:
-        context.say(f"{context.logged.label}: profile in {profiler.dirpath}")
+        context.say(f"profile in {profiler.dirpath}")
 
 
 def count_steps(training: Training) -> int:

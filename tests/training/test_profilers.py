@@ -29,7 +29,7 @@ def test_a_training_is_profiled(tmp_path: Path, name: str, told: str) -> None:
     )
     fit(module(), batch, BUDGET, context)
     folder = tmp_path / "profiles" / "transfer-caption-siglip-0a1b2c3d4e5f"
-    assert said == [f"transfer/caption siglip: profile in {folder}"]
+    assert said == [f"profile in {folder}"]
     [file] = folder.glob("fit-profile*.txt")
     assert told in file.read_text()
     traces = list(folder.glob("*.pt.trace.json"))
