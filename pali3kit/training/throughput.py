@@ -29,7 +29,8 @@ class Throughput(Callback):
     `mfu`, the share of 0 to 1 of that peak.
 
     FLOPs are those of the model's matrix products, forward and backward, counted in the first step. With gradient
-    checkpointing, which computes more than the model needs, they and `mfu` are absent.
+    checkpointing, which computes more than the model needs, they and `mfu` are absent. Kernels whose FLOPs torch does
+    not know, as some of xformers', are not counted: then `mfu` is a lower bound.
 
     Args:
         every: how many batches one value is the mean of; with microbatches each of them is a batch.
