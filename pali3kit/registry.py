@@ -30,6 +30,7 @@ from pali3kit.errors import RegistryError, choose, nearest
 if TYPE_CHECKING:
     from lightning.pytorch.callbacks import Callback
     from lightning.pytorch.loggers import Logger
+    from lightning.pytorch.profilers import Profiler
     from torch.optim import Optimizer
     from typing_extensions import Unpack
 
@@ -238,11 +239,12 @@ OPTIMIZER: Registry[Optimizer] = Registry(
 
 LOGGER: Registry[Logger] = Registry("logger", packages=("pali3kit.training",), given=("logged",))
 CALLBACK: Registry[Callback] = Registry("callback", packages=("pali3kit.training",))
+PROFILER: Registry[Profiler] = Registry("profiler", packages=("pali3kit.training",), given=("logged",))
 
 KINDS: dict[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (
         VISION, PROJECTOR, LANGUAGE, MASK_TOKENIZER, TEXT_TOWER, SOURCE, METRIC, OPTIMIZER,
-        LABELLED, CAPTIONED, DUAL_ENCODER, LOGGER, CALLBACK, TEXT_SCORER,
+        LABELLED, CAPTIONED, DUAL_ENCODER, LOGGER, CALLBACK, PROFILER, TEXT_SCORER,
     )
 }  # fmt: skip

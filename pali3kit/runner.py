@@ -196,8 +196,14 @@ def _conclude(
         failed, blocked = len(outcome.failed), len(outcome.blocked)
         count = f"{counted(failed, 'stage')} failed, {blocked} more depend on {'it' if failed == 1 else 'them'}"
         display.say(f"{count}; the same command tries again", style="bold red")
-    display.say(f"results: {folder / 'report.html'} (also .md, .csv, .tex, .json; outcomes.json); log: {folder / LOG}")
+    display.say(f"results: {folder / 'report.html'} ({_beside(folder)}); log: {folder / LOG}")
     return 1 if outcome.failed else 0
+
+
+def _beside(folder: Path) -> str:
+    """The names of the other files of a report."""
+    names = sorted(file.name for file in folder.iterdir() if file.is_file() and file.suffix != ".txt")
+    return "also " + ", ".join(name for name in names if name != "report.html")
 
 
 @contextmanager

@@ -56,7 +56,7 @@ NEEDED = {
 
 
 def test_what_is_imported_is_declared() -> None:
-    assert sorted(NEEDED - declared(*EXTRAS, "demo", "dev")) == []
+    assert sorted(NEEDED - declared(*EXTRAS, "demo", "lmms-eval", "dev")) == []
 
 
 def test_what_is_declared_is_imported() -> None:

@@ -103,7 +103,7 @@ def test_a_folder_that_is_no_run_does_not_hide_an_experiment(
         (["step", TABLE_1], "usage: python -m pali3kit.run step FILE | NAME | RUN_FOLDER LABEL [key=value ...]"),
         (["list", "visoin"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["list", "a=1"], "usage: python -m pali3kit.run list [KIND]"),
-        (["show", "vision"], "usage: python -m pali3kit.run show KIND/NAME"),
+        (["show", "vision"], "'vision' is a kind: show vision/NAME; `list vision` has the names."),
         (["show", "world"], "'world' needs its kind: 'source/world'."),
         (["show", "visoin/vit"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["show", "vision/vti"], "unknown vision 'vti'. Did you mean 'vit'?"),

@@ -213,7 +213,8 @@ def test_a_run_does_not_depend_on_its_output(finished, bench, redirected):
     assert done.returncode == 0, done.stdout + done.stderr
     assert bench.report() == finished.report()
     log = (bench.root / "runs" / "fake" / "log.txt").read_text()
-    assert "[26/26]" in log and "results: " in log
+    beside = "experiment.yaml, outcomes.json, report.csv, report.json, report.md, report.tex, timings.json"
+    assert "[26/26]" in log and f"report.html (also {beside}); log: " in log
 
 
 def test_damage_is_noticed_named_and_repaired(finished, bench):

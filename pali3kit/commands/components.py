@@ -50,7 +50,7 @@ def _show(call: Call) -> int:
         meant = [f"'{each}/{kind}'" for each, one in CATALOGUES.items() if not slash and kind in one.names()]
         raise UsageError(f"'{kind}' needs its kind: {' or '.join(meant)}." if meant else _unknown_kind(kind))
     if not slash:
-        raise UsageError(f"usage: python -m pali3kit.run {COMPONENT_COMMANDS['show'].usage}")
+        raise UsageError(f"'{kind}' is a kind: show {kind}/NAME; `list {kind}` has the names.")
     if renamed := new_name(kind, name):
         raise UsageError(f"unknown {kind} '{name}'.{renamed}")
     print(describe_component(kind, CATALOGUES[kind].describe(name)))

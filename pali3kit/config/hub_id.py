@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import EXPERIMENT
 from pali3kit.errors import WeightsError, nearest
 
@@ -17,8 +18,12 @@ def is_hub_id(name: str) -> bool:
 
 
 def may_be_on_hub(place: str) -> bool:
-    """Whether a place that is no folder may be on the hub: it is named so, and there is no folder OWNER here."""
-    return is_hub_id(place) and not Path(place).parent.is_dir()
+    """Whether a place that is no folder may be on the hub: it is named so, and there is no folder OWNER here.
+
+    `runs/NAME` is a run that is not here, whatever the working folder: the hub would be asked for minutes in vain.
+    """
+    owner = Path(place).parent
+    return is_hub_id(place) and owner != Path(Runtime.runs) and not owner.is_dir()
 
 
 def require_on_hub(place: str) -> None:

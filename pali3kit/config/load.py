@@ -172,7 +172,7 @@ def _read_file(path: Path, problems: list[Problem]) -> Node | None:
 def _sibling(path: Path) -> str:
     if os.path.exists(path):
         return ""
-    if by_name := [name for name, file in shipped_experiments().items() if file.name == path.name]:
+    if by_name := [name for name, file in shipped_experiments().items() if file.stem == path.stem]:
         return f" One of this name comes with pali3kit: '{by_name[0]}'."
     if not os.path.isdir(path.parent):
         return ""

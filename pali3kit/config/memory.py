@@ -10,6 +10,7 @@ from pali3kit.config.budgets import KeyProblem
 from pali3kit.config.component import Optimizer
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import LanguageShape, VitShape
+from pali3kit.config.vit_size import block_parameters, vit_parameters
 from pali3kit.errors import ConfigError
 from pali3kit.registry import OPTIMIZER
 
@@ -52,7 +53,7 @@ def _least_divisor(number: int, least: float) -> int:
 def _vision(cell: Experiment) -> int:
     """Parameters of our own encoder; 0 where they are not known before it is built."""
     shape = _shape(cell)
-    return _vit_parameters(shape, cell.model.image_size) if shape is not None and shape.patch > 0 else 0
+    return vit_parameters(shape, cell.model.image_size) if shape is not None and shape.patch > 0 else 0
 
 
 def _shape(cell: Experiment) -> VitShape | None:
@@ -89,26 +90,12 @@ def _text(cell: Experiment) -> int:
 _COUNTS: dict[Model, Callable[[Experiment], int]] = {"vision": _vision, "language": _language, "text": _text}
 
 
-def _vit_parameters(shape: VitShape, image_size: int) -> int:
-    """Parameters of a ViT without its head: patches, positions, blocks and the last norm."""
-    width, mlp = shape.width, shape.mlp
-    patches = (3 * shape.patch**2 + 1) * width
-    positions = (image_size // shape.patch) ** 2 * width
-    return patches + positions + _blocks(width, shape.depth, mlp)
-
-
 def _text_tower_parameters(
     vocabulary: int, length: int, out: int, width: int, depth: int, mlp: int, bottleneck: int | None = None
 ) -> int:
     """Parameters of a `siglip_text`: token embedding, its projection, positions, blocks with the last norm, head."""
     table = vocabulary * width if bottleneck is None else bottleneck * (vocabulary + width)
-    return table + length * width + _blocks(width, depth, mlp) + (width + 1) * out
-
-
-def _blocks(width: int, depth: int, mlp: int) -> int:
-    """Parameters of transformer blocks and the last norm."""
-    block = 4 * (width**2 + width) + (width + 1) * mlp + (mlp + 1) * width + 4 * width
-    return depth * block + 2 * width
+    return table + length * width + block_parameters(width, depth, mlp) + (width + 1) * out
 
 
 def _language_parameters(shape: LanguageShape, vocabulary: int, gated: bool, tied: bool, buckets: int) -> int:

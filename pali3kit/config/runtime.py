@@ -91,6 +91,7 @@ class Runtime:
             by size and time alone.
         logger: a logger of learning curves, to watch trainings with while they run.
         callbacks: further callbacks of Lightning's for all trainings, by any names.
+        profiler: a profiler of Lightning's of all trainings, for each stage in a folder of its own.
         runs: the folder of reports.
         store: the folder of artifacts.
         read_from: where artifacts that are not in `store` are looked for, in this order, before they are made:
@@ -121,6 +122,7 @@ class Runtime:
     verify: Verify = "usual"
     logger: Component | None = field(default=None, metadata={"registry": "logger"})
     callbacks: dict[str, Component] = field(default_factory=dict, metadata={"registry": "callback"})
+    profiler: Component | None = field(default=None, metadata={"registry": "profiler"})
     runs: str = field(default="runs", metadata=PLACE)
     store: str = field(default="runs/store", metadata=PLACE)
     read_from: list[str] = field(default_factory=lambda: [PACKAGE], metadata=PLACE)

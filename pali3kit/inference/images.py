@@ -53,7 +53,7 @@ class UserImage:
         if isinstance(image, Image.Image):
             pixels = np.asarray(upright_rgb(image, where))
         elif isinstance(image, str | os.PathLike):
-            pixels = _of_file(Path(image), where)
+            pixels = _of_file(Path(os.path.expanduser(image)), where)
         elif isinstance(image, Tensor):
             pixels = _of_tensor(image, where)
         elif isinstance(image, VideoFrame):

@@ -40,13 +40,14 @@ def load_pali(
         WeightsError: there is no such folder or repository, or the folder is damaged.
         ConfigError: the grid has no such cell, or several.
     """
+    place = os.path.expanduser(place)
     folder = Path(place)
     if (folder / EXPERIMENT).is_file():
         return PaLI(RunCheckpoints(RunCell.of(folder, seed, point)), device, dtype)
     if (folder / LOG).is_file():
         raise DataError(f"the run of {place} is not finished: it has no {EXPERIMENT}. Run its experiment again.")
     if not folder.is_dir():
-        require_on_hub(os.fspath(place))
+        require_on_hub(place)
     if seed is not None or point:
         names = ", ".join([*(["seed"] if seed is not None else []), *point])
         raise ConfigError([f"{names}: only a run folder has cells to choose from, and {place} has no {EXPERIMENT}."])

@@ -206,7 +206,7 @@ class PaLI:
         max_shard_size: int | str = "5GB",
     ) -> None:
         """Write all checkpoints, or those named, as one folder that nothing else is needed for (`inference.saved`)."""
-        save(self.checkpoints, Path(folder), checkpoints, max_shard_size)
+        save(self.checkpoints, Path(os.path.expanduser(folder)), checkpoints, max_shard_size)
 
     @classmethod
     def from_pretrained(
@@ -223,7 +223,7 @@ class PaLI:
         `revision` and `token` are the hub's (`inference.hub.download`). Raises WeightsError for neither of the two, and
         where a folder called `owner` is here: then the folder was meant.
         """
-        folder = Path(name)
+        folder = Path(os.path.expanduser(name))
         if not folder.is_dir():
             folder = download(os.fspath(name), revision=revision, token=token)
         return cls(open_saved(folder), device, dtype)

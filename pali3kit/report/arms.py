@@ -20,6 +20,7 @@ ARM_NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "pret
 TEXT_TOWER_LABELS = {"lit": "LiT-tuned", "own": ""}  # by the value of evaluation.text_tower
 OCR_LABELS = {"none": "no OCR", "published": "published OCR"}  # by the value of data.ocr.words
 METRICS_FILE, PREDICTIONS_FILE, CURVE_FILE = "metrics.json", "predictions.jsonl", "curve.csv"
+CONFIG_FILE = "config.json"
 RERUN_HINT = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
 ONLY_ARM = "ours"  # the label of the only point of an empty grid
@@ -65,6 +66,14 @@ class ArtifactReader:
         """The training steps and losses of a step; empty where it trains nothing or is not published."""
         folder = self.folder(step)
         return _read_curve(folder) if folder else ()
+
+    def config(self, step: Step) -> dict[str, object]:
+        """What an artifact tells of its models; empty where it tells nothing or is not published."""
+        file = (self.folder(step) or Path()) / CONFIG_FILE
+        if self.folder(step) is None or not file.exists():
+            return {}
+        with _damage_as_data_error(file):
+            return dict(json.loads(file.read_bytes()))
 
     def skipped(self, step: Step) -> int:
         """How many samples a step could not read."""
@@ -112,12 +121,7 @@ class Arm:
         for steps in self.steps.values():
             for seed, step in steps.items():
                 by_seed.setdefault(seed, []).append(step)
-        return {
-            seed: one.digest
-            for seed, steps in by_seed.items()
-            for one in ancestry(steps)
-            if one.kind == "vision" or one.plain.get("part") == "vision"  # of a saved PaLI
-        }
+        return {seed: one.digest for seed, steps in by_seed.items() for one in ancestry(steps) if is_encoder(one)}
 
 
 def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
@@ -140,6 +144,11 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
         return order.index(arm.baseline or arm.label), bool(arm.baseline), arm.point.get("pretrain") == CONTROL
 
     return sorted(arms, key=sort_key)
+
+
+def is_encoder(step: Step) -> bool:
+    """Whether a step makes an image encoder, or copies that of a saved PaLI."""
+    return step.kind == "vision" or step.plain.get("part") == "vision"
 
 
 def label_of(point: Mapping[str, object]) -> str:

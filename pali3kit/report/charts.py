@@ -13,6 +13,7 @@ from pali3kit.report.model import Curve, FigureData, Report, ResultTable, Row
 from pali3kit.report.table import number
 
 SERIES = 6
+DASHES = 4  # styles of lines, for seeds
 WIDTH, LEFT, RIGHT = 860, 210, 20
 BAR, GROUP, TOP = 20, 14, 30
 GAP = 14  # between a title and the chart
@@ -89,15 +90,21 @@ def _difference(
         yield f'<path class="paper" d="M{x} {centre - 6:.1f}l6 6l-6 6l-6 -6z"><title>{tip}{mark}</title></path>'
 
 
+def curve_seeds(report: Report) -> list[int]:
+    """The seeds of the learning curves, in the order of the dashes of their lines."""
+    return sorted({curve.seed for curve in report.curves})
+
+
 def curve_panels(report: Report) -> Iterable[Markup]:
-    """One small chart per kind of training: loss over steps, one line per arm and seed."""
+    """One small chart per kind of training: loss over steps, one line per arm and seed, its dashes by the seed."""
     colours = series([row.label for row in report.tables[0].rows] if report.tables else [])
     panels: dict[str, list[Curve]] = {}
+    seeds = curve_seeds(report)
     for curve in report.curves:
         if len(curve.points) > 1:
             panels.setdefault(curve.panel, []).append(curve)
     for name, curves in panels.items():
-        yield _panel(name, curves, colours)
+        yield _panel(name, curves, colours, seeds)
 
 
 def figure_chart(figure: FigureData, colours: Mapping[str, str]) -> Markup:
@@ -148,7 +155,7 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
     return [round(index * step, 10) for index in range(first, max(last, first + 1) + 1)]
 
 
-def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> Markup:
+def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str], seeds: Sequence[int]) -> Markup:
     left, top, right, bottom = 40, 26, 10, 22
     losses = [loss for curve in curves for _, loss in curve.points]
     steps = [step for curve in curves for step, _ in curve.points]
@@ -171,7 +178,8 @@ def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> Marku
         path = "M" + "L".join(place(step, loss) for step, loss in curve.points)
         tip = f"{curve.label}, seed {curve.seed}: {curve.points[-1][1]:.3f} at the end"
         kind = colours.get(curve.label, "shared")
-        parts.append(f'<g class="{kind}"><title>{escape(tip)}</title><path class="curve" d="{path}"/></g>')
+        dash = f"seed{seeds.index(curve.seed) % DASHES}"
+        parts.append(f'<g class="{kind} {dash}"><title>{escape(tip)}</title><path class="curve" d="{path}"/></g>')
     return svg_element(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
 
 

@@ -28,6 +28,7 @@ from pali3kit.report.arms import (
 )
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
 from pali3kit.report.coverage import uncovered
+from pali3kit.report.encoder_size import encoder_sizes
 from pali3kit.report.means import mean_columns, mean_scores
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
@@ -134,7 +135,8 @@ def _table(
                 which, baseline = (str(_value(published.axis, point, experiment)) for point in points)
                 cell = _beside(cell, published, which, baseline, column.key)
             cells[column.name] = cell
-        rows.append(Row(arm.label, arm.point, arm.baseline, cells, arm.encoders()))
+        sizes = encoder_sizes(arm, suffix, artifacts)
+        rows.append(Row(arm.label, arm.point, arm.baseline, cells, arm.encoders(), sizes))
     return ResultTable(after, columns, tuple(rows))
 
 

@@ -23,8 +23,9 @@ from pali3kit.config.written import written
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 from pali3kit.report.axis_chart import axis_chart
-from pali3kit.report.charts import curve_panels, delta_chart, figure_chart, series
+from pali3kit.report.charts import DASHES, curve_panels, curve_seeds, delta_chart, figure_chart, series
 from pali3kit.report.correlation import NOTE, correlation_table
+from pali3kit.report.encoder_size import size_columns, size_sentence
 from pali3kit.report.model import Report, Timings
 from pali3kit.report.paper import LEGEND, PublishedNumber
 from pali3kit.report.slice_text import slice_grids
@@ -71,6 +72,7 @@ def page(report: Report, timings: Timings, images: _Images | None = None) -> str
         along=[(table, axis_chart(report, table), correlation_table(table)) for table in report.tables],
         differences=[(title, chart) for title, chart in charts if chart],
         panels=list(curve_panels(report)),
+        curve_seeds=curve_seeds(report),
         shared=any(curve.label == "shared" for curve in report.curves),
         gallery=[(title, list(examples)) for title, examples in groupby(report.gallery, lambda each: each.title)],
         details={detail.column: _details(report, detail.column, labels) for detail in report.details},
@@ -157,10 +159,13 @@ _TEMPLATES.filters |= {
 }
 _TEMPLATES.globals |= {
     "CORRELATION": NOTE,
+    "DASHES": DASHES,
     "LEGEND": LEGEND,
     "RIGHT_FROM": RIGHT_FROM,
     "lines": lines,
     "number": number,
+    "size_columns": size_columns,
+    "size_sentence": size_sentence,
     "figure_chart": figure_chart,
     "published_number": _published_number,
 }

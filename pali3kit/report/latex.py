@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from textwrap import wrap
 
+from pali3kit.report.encoder_size import size_columns, size_sentence
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultTable
 from pali3kit.report.paper import DAGGER
@@ -21,23 +22,25 @@ def to_latex(report: Report) -> str:
     for table in report.tables:
         label = re.sub(r"[^a-z0-9-]+", "-", f"{report.name}-{table.after}".lower())
         title = f"{report.name}: {table.title.lower()}, {describe_setting(report)}."
-        title = " ".join([title, *(note for note in report.notes if note.startswith(DAGGER))])
+        daggers = [note for note in report.notes if note.startswith(DAGGER)]
+        title = " ".join(filter(None, [title, size_sentence(table), *daggers]))
         caption = "\n".join([f"\\caption{{{_tex(title)}}}", f"\\label{{tab:{label}}}", *map(_comment, report.notes)])
         blocks.append(f"\\begin{{table}}\n\\centering\n{_tabular(report, table)}\n{caption}\n\\end{{table}}")
     return "\n\n".join(blocks) + "\n"
 
 
 def _tabular(report: Report, table: ResultTable) -> str:
-    columns = table.columns
-    header = " & ".join(["", *(_stacked(column.title) for column in columns)]) + " \\\\"
-    rows = [header, _row("", *(column.metric for column in columns))]
+    columns, block = table.columns, size_columns(table)
+    titles = [title for title, _ in block] + [column.title for column in columns]
+    units = [unit for _, unit in block] + [column.metric for column in columns]
+    rows = [" & ".join(["", *map(_stacked, titles)]) + " \\\\", _row("", *units)]
     if any(counts := [_samples(table, column.name) for column in columns]):
-        rows.append(_row("test samples", *counts))
+        rows.append(_row("test samples", *([""] * len(block)), *counts))
     rows.append("\\midrule")
     for line in lines(report, table):
-        rows += ["\\midrule"] * line.opens + [_row(line.label, *line.cells)]
+        rows += ["\\midrule"] * line.opens + [_row(line.label, *line.sizes, *line.cells)]
     body = "\n".join(["\\toprule", *rows, "\\bottomrule"])
-    spec = "l" + "r" * len(columns)
+    spec = "l" + "r" * len(titles)
     return f"\\resizebox{{\\linewidth}}{{!}}{{%\n\\begin{{tabular}}{{{spec}}}\n{body}\n\\end{{tabular}}}}"
 
 

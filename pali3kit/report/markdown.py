@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pali3kit.report.axes import NumericAxis
 from pali3kit.report.correlation import NOTE, correlation_table
+from pali3kit.report.encoder_size import size_columns, size_sentence
 from pali3kit.report.escaping import escape_markdown
 from pali3kit.report.model import Report, ResultTable
 from pali3kit.report.slice_text import slice_grids
@@ -16,9 +17,11 @@ def to_markdown(report: Report, charts: Sequence[str] = ()) -> str:
     """The report's tables and notes as Markdown. `charts` are the files beside it, one for each table or none ("")."""
     blocks = [f"# {escape_markdown(report.name)}", escape_markdown(describe_setting(report))]
     for index, table in enumerate(report.tables):
-        header = ["", *(column.title for column in table.columns)]
-        body = [[line.label, *line.cells] for line in lines(report, table)]
+        sizes = [f"{title}, {unit}" for title, unit in size_columns(table)]
+        header = ["", *sizes, *(column.title for column in table.columns)]
+        body = [[line.label, *line.sizes, *line.cells] for line in lines(report, table)]
         blocks += [f"## {escape_markdown(table.title)}", markdown_grid(header, body)]
+        blocks += filter(None, [escape_markdown(size_sentence(table))])
         blocks += _along(table, charts[index] if charts else "")
     for grid in slice_grids(report):
         blocks += [f"### {escape_markdown(grid.title)}", markdown_grid(grid.header, grid.rows)]

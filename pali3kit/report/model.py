@@ -40,10 +40,22 @@ class ResultCell:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderSize:
+    """How large an image encoder is, without pooling: `flops` of the forward pass of a square image of `pixels`, to
+    `tokens`. None where it is not known.
+    """
+
+    pixels: int
+    parameters: int | None = None
+    tokens: int | None = None
+    flops: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row.
 
-    `encoders` are the digests of its image encoders by seed.
+    `encoders` are the digests of its image encoders by seed, `encoder_sizes` their size at each resolution in use.
     """
 
     label: str
@@ -51,6 +63,7 @@ class Row:
     baseline: str
     cells: Mapping[str, ResultCell]
     encoders: Mapping[int, str] = field(default_factory=dict)
+    encoder_sizes: tuple[EncoderSize, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from pali3kit.errors import counted
 from pali3kit.report.arms import ONLY_ARM, label_of
+from pali3kit.report.encoder_size import size_cells, size_columns
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
 from pali3kit.report.paper import PaperTable, PublishedNumber
@@ -27,27 +28,29 @@ OURS = "pali3kit"
 @dataclass(frozen=True, slots=True)
 class _Line:
     """One printed line. `kind`: heading (a group of systems), ours, paper, verdict or control; one text per column of
-    the table. `opens`: a rule goes above it.
+    the table. `opens`: a rule goes above it. `sizes`: one text per column of the encoder's size, where it is shown.
     """
 
     kind: str
     label: str
     cells: tuple[str, ...]
     opens: bool = False
+    sizes: tuple[str, ...] = ()
 
 
 def lines(report: Report, table: ResultTable) -> list[_Line]:
     """The paper's systems, our rows (baselines as absolute values, their partners as differences), the paper's arms,
     verdicts and the control. Below systems, all our rows are absolute values: they are compared with the systems.
     """
-    rows = table.rows
+    rows, block = table.rows, size_columns(table)
     result = _systems(report.published, table) if report.published else []
     among_systems = bool(result)
     if any(line.kind == "heading" for line in result):
         result.append(_heading(table, "This run"))
     for row in rows:
         shown = replace(row, baseline="") if among_systems else row
-        result.append(_line(table, shown, "ours", _name(shown, among_systems), _ours))
+        line = _line(table, shown, "ours", _name(shown, among_systems), _ours)
+        result.append(replace(line, sizes=size_cells(row) if block else ()))
     if report.published is not None:
         result += [
             _line(table, row, "paper", _paper_name(report.published, row), _paper)
@@ -64,7 +67,11 @@ def lines(report: Report, table: ResultTable) -> list[_Line]:
         _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _has_control(row)
     ]
     above = ["heading", *(line.kind for line in result)]
-    return [replace(line, opens=kind not in ("heading", line.kind)) for kind, line in zip(above, result, strict=False)]
+    blank = ("",) * len(block)
+    return [
+        replace(line, opens=kind not in ("heading", line.kind), sizes=line.sizes or blank)
+        for kind, line in zip(above, result, strict=False)
+    ]
 
 
 def _systems(published: PaperTable, table: ResultTable) -> list[_Line]:

@@ -48,6 +48,7 @@ class Execution:
             answers (0: `evals.batches.TOKENS`).
         logger: a logger of learning curves (`training.loggers`).
         callbacks: further callbacks of trainings (registry `callback`), by any names.
+        profiler: a profiler of trainings (`training.profilers`).
         rank: of this process.
     """
 
@@ -65,6 +66,7 @@ class Execution:
     max_tokens_per_microbatch: int = 0
     logger: Component | None = None
     callbacks: Mapping[str, Component] = field(default_factory=dict)
+    profiler: Component | None = None
     rank: int = 0
 
     @classmethod

@@ -16,6 +16,7 @@ from pali3kit.training.context import StageContext
 from pali3kit.training.loader import MakeBatch, loading
 from pali3kit.training.loggers import open_logger
 from pali3kit.training.modules import StageModule
+from pali3kit.training.profilers import build_profiler
 from pali3kit.training.recorder import Recorder
 from pali3kit.training.trainer import build_trainer
 
@@ -50,6 +51,7 @@ def fit(
     """
     steps = count_steps(training)
     L.seed_everything(context.seed, verbose=False)
+    profiler = build_profiler(context.execution.profiler if context.writes else None, context.logged)
     with (
         warnings.catch_warnings(),
         closing(TrainingCheckpoints(context)) as checkpoints,
@@ -61,11 +63,14 @@ def fit(
         further = [CALLBACK.build(each.name, **each.options) for each in context.execution.callbacks.values()]
         # Must be the last callback: it checkpoints the state that the other callbacks update in this step.
         callbacks = [*further, *recorders, recorder]
-        trainer = build_trainer(callbacks, steps, training.optimizer.clip_norm, context.execution, microbatches, curves)
+        clip = training.optimizer.clip_norm
+        trainer = build_trainer(callbacks, steps, clip, context.execution, microbatches, curves, profiler)
         with loading(make, start, steps, context.execution.num_workers) as loader:
             trainer.fit(module, loader)
     if context.writes:
         recorder.write_curve(context.folder / "curve.csv")
+    if profiler is not None:
+        context.say(f"profile in {profiler.dirpath}")
 
 
 def count_steps(training: Training) -> int:

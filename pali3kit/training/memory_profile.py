@@ -137,12 +137,12 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
 def _run(model: nn.Module, loss: Callable[[], object], layers: Sequence[nn.Module] = ()) -> tuple[_SavedTensors, int]:
     """The tensors that autograd saves for the backward pass, and the FLOPs of the forward pass."""
     saved = _SavedTensors(model.parameters(), layers)
-    with _FlopCounter() as counter, _MetaOperations() as attention, saved:
+    with FlopCounter() as counter, _MetaOperations() as attention, saved:
         loss()
     return saved, counter.flops + attention.flops
 
 
-class _FlopCounter(TorchDispatchMode):
+class FlopCounter(TorchDispatchMode):
     """Counts FLOPs of matrix products like `torch.utils.flop_counter`, which also decomposes all other operations."""
 
     def __init__(self) -> None:

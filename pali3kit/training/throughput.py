@@ -1,19 +1,36 @@
-"""How fast a training is, and how long it waits for data, as logged values."""
+"""How fast a training is, how long it waits for data and how much of its device it uses, as logged values."""
 
 from __future__ import annotations
 
 import time
+from statistics import mean
 
 import lightning as L
+import torch
+from lightning.fabric.utilities.throughput import Throughput as Rates
+from lightning.fabric.utilities.throughput import get_available_flops
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from pali3kit.registry import CALLBACK
+from pali3kit.training.memory_profile import FlopCounter
+
+_LOGGED = {
+    "device/batches_per_sec": "batches_per_second",
+    "device/flops_per_sec": "flops_per_second",
+    "device/mfu": "mfu",
+}
 
 
-@CALLBACK.register("throughput", "logs batches per second, and the share of the time that is waited for data")
+@CALLBACK.register("throughput", "logs batches per second, the share of waiting for data, and MFU on known GPUs")
 class Throughput(Callback):
-    """Logs `batches_per_second` of this rank and `waiting_for_data`, a share of 0 to 1, to `runtime.logger`.
+    """Logs to `runtime.logger`, of this rank, `batches_per_second`; `waiting_for_data`, the share of 0 to 1 of the time
+    between batches, in which checkpoints are written too; and on GPUs whose peak Lightning knows `flops_per_second` and
+    `mfu`, the share of 0 to 1 of that peak.
+
+    FLOPs are those of the model's matrix products, forward and backward, counted in the first step. With gradient
+    checkpointing, which computes more than the model needs, they and `mfu` are absent. Kernels whose FLOPs torch does
+    not know, as some of xformers', are not counted: then `mfu` is a lower bound.
 
     Args:
         every: how many batches one value is the mean of; with microbatches each of them is a batch.
@@ -21,25 +38,56 @@ class Throughput(Callback):
 
     def __init__(self, every: int = 10) -> None:
         self.every = every
-        self.begun = self.ended = 0.0
-        self.waited = 0.0
+        self.rates = Rates(window_size=every + 1)
+        self.begun = self.ended = self.waited = 0.0
+        self.batches, self.counts = 0, False
+        self.counted: list[int] = []
+        self.counter: FlopCounter | None = None
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        precision = torch.bfloat16 if trainer.precision == "bf16-mixed" else torch.float32
+        recomputes = any(getattr(module, "gradient_checkpointing", False) for module in pl_module.modules())
+        available = None if recomputes else get_available_flops(trainer.strategy.root_device, precision)
+        self.rates = Rates(available, window_size=self.every + 1)
+        self.batches, self.counts, self.counted = 0, available is not None, []
+        self.rates.update(time=0.0, batches=0, samples=0, flops=0 if self.counts else None)
         self.begun = self.ended = time.monotonic()
+        self.waited = 0.0
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: object, batch_idx: int
     ) -> None:
         self.waited += time.monotonic() - self.ended
+        if self.counts and len(self.counted) < trainer.accumulate_grad_batches:
+            self.counter = FlopCounter()
+            self.counter.__enter__()
+
+    def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._stop_counting()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
     ) -> None:
+        if trainer.strategy.root_device.type == "cuda":
+            torch.cuda.synchronize()  # else the next callback that reads a loss would wait, not this batch
         self.ended = time.monotonic()
-        if (batch_idx + 1) % self.every:
+        self.batches += 1
+        flops = round(mean(self.counted)) if self.counted else None
+        self.rates.update(time=self.ended - self.begun, batches=self.batches, samples=self.batches, flops=flops)
+        if self.batches % self.every:
             return
-        passed = self.ended - self.begun
-        values = {"batches_per_second": self.every / passed, "waiting_for_data": self.waited / passed}
+        found = self.rates.compute()
+        values = {ours: float(found[theirs]) for theirs, ours in _LOGGED.items() if theirs in found}
+        values["waiting_for_data"] = self.waited * values["batches_per_second"] / self.every
         for logger in trainer.loggers:
             logger.log_metrics(values, trainer.global_step)
-        self.begun, self.waited = self.ended, 0.0
+        self.waited = 0.0
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self._stop_counting()
+
+    def _stop_counting(self) -> None:
+        if self.counter is not None:
+            self.counter.__exit__(None, None, None)
+            self.counted.append(self.counter.flops)
+            self.counter = None

@@ -10,6 +10,7 @@ import lightning as L
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
 from torch.distributed.fsdp import FSDPModule
 
@@ -25,6 +26,7 @@ def build_trainer(
     execution: Execution,
     microbatches: int,
     logger: Logger | None = None,
+    profiler: Profiler | None = None,
 ) -> L.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # else it advertises on the terminal of `step`
     device = chosen_device()
@@ -43,6 +45,7 @@ def build_trainer(
         accumulate_grad_batches=microbatches,
         callbacks=callbacks,
         logger=logger or False,
+        profiler=profiler,
         log_every_n_steps=0,
         enable_checkpointing=False,
         enable_progress_bar=False,

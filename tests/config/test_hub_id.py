@@ -34,3 +34,8 @@ def test_a_folder_of_the_owner_means_a_folder(place: str, may_be: bool) -> None:
 def test_the_nearest_folder_or_run() -> None:
     hint = " Did you mean 'runs/pali3'?"
     assert [nearest_folder(place) for place in ("run/pali3", "runs/pali", "google/t5")] == [hint, hint, ""]
+
+
+def test_a_run_is_never_asked_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("me")  # where there is no folder `runs`
+    assert may_be_on_hub("you/pali") and not may_be_on_hub("runs/pali4")

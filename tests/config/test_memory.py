@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from pali3kit.config.load import load
-from pali3kit.config.memory import _language_parameters, _least_bytes, _text_tower_parameters, _vit_parameters
+from pali3kit.config.memory import _language_parameters, _least_bytes, _text_tower_parameters
 from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES
+from pali3kit.config.vit_size import vit_parameters
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import ConfigError
 from pali3kit.language.ul2 import UL2
@@ -90,7 +91,7 @@ def test_vit(size: str, side: int) -> None:
     with torch.device("meta"):
         model = ViT(side, size)
     counted = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("head."))
-    assert _vit_parameters(VIT_SHAPES[size], side) == counted
+    assert vit_parameters(VIT_SHAPES[size], side) == counted
 
 
 @pytest.mark.parametrize("size", ["tiny", "base", "3B", "20B"])

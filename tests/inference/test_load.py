@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+from random_pali import MemoryCheckpoints
 
 import pali3kit as pk
 from pali3kit.errors import ConfigError, DataError, WeightsError
@@ -20,6 +22,14 @@ def test_a_run_is_loaded_by_its_folder(run_folder: Path) -> None:
     assert isinstance(pali.ask(np.zeros((9, 9, 3), np.uint8), "what is it?"), str)
     with pytest.raises(ConfigError, match=r"has pretrain siglip alone, not classif\."):
         pk.load(str(run_folder), pretrain="classif")
+
+
+def test_paths_may_begin_with_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Image.new("RGB", (9, 9)).save(tmp_path / "black.png")
+    PaLI(MemoryCheckpoints(tmp_path / "memory"), device="cpu").save_pretrained("~/saved", checkpoints=["vqav2"])
+    for pali in (pk.load("~/saved", device="cpu"), PaLI.from_pretrained("~/saved", device="cpu")):
+        assert isinstance(pali.ask("~/black.png", "what is it?"), str)
 
 
 def test_evaluations_and_training_are_not_imported() -> None:

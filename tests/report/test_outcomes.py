@@ -88,7 +88,7 @@ def test_it_is_small_and_has_a_line_for_each_row_and_each_stage(report, file):
 
 def test_numbers_that_have_their_defaults_are_left_out(report):
     (row, *_) = outcomes_of(report)["tables"][0]["rows"]
-    assert set(row) == {"label", "point", "baseline", "cells", "encoders"}
+    assert set(row) == {"label", "point", "baseline", "cells", "encoders", "encoder_sizes"}
     assert set(row["cells"]["doodles/coco"]) == {"status", "per_seed", "ours", "paper", "control"}
 
 
