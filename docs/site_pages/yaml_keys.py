@@ -53,9 +53,9 @@ def _inner(declared: TypeForm) -> list[type]:
 
 
 def _told(kind: type) -> dict[str, str]:
-    """What the docstring says of each key."""
-    text = cleandoc(kind.__doc__ or "")
-    entries = [(names.split(", "), " ".join(told.split())) for names, told in ENTRY.findall(text)]
+    """What the docstrings of a section and of those that it extends say of each key."""
+    texts = [cleandoc(each.__doc__ or "") for each in reversed(kind.__mro__) if each is not object]
+    entries = [(names.split(", "), " ".join(told.split())) for text in texts for names, told in ENTRY.findall(text)]
     return {name: told for names, told in entries for name in names}
 
 
