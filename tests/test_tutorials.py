@@ -72,6 +72,6 @@ def test_every_tutorial_has_a_page_with_a_download_and_leads_to_the_next() -> No
     for number, (name, text) in enumerate(made.items(), 1):
         cells = nbformat.reads(text, as_version=4).cells
         assert f"<{Path(name).name}>" in cells[1].source
-        assert re.match(rf"# {number} \S", cells[0].source)
+        assert re.match(rf"# {Path(name).stem.partition('-')[0]} \S", cells[0].source)
         following = "".join(cell.source for cell in cells if "**Next:**" in cell.source)
         assert number == len(made) or f"({sorted(made)[number].removeprefix('notebooks/')})" in following
