@@ -1,4 +1,4 @@
-"""The checks of a change: `nox` runs tests, lint and types; `nox -s docs` and `nox -s bench` run on request."""
+"""The checks of a change: `nox` runs tests, lint and types; tutorials, docs, packages and bench run on request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def install(session: nox.Session) -> None:
     """Install the package for development, and the references of metrics, without their dependencies."""
     if not (HEAVY / "pyvenv.cfg").exists():
         session.run(sys.executable, "-m", "venv", str(HEAVY), external=True)
-    run(session, "python", "-m", "pip", "install", "--quiet", "-e", ".[dev]")
+    run(session, "python", "-m", "pip", "install", "--quiet", "-e", ".[dev,docs]")
     run(session, "python", "-m", "pip", "install", "--quiet", "--no-deps", *REFERENCES)
 
 
@@ -58,10 +58,24 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-def docs(session: nox.Session) -> None:
-    """Run the examples of the documents and check their links."""
+def tutorials(session: nox.Session) -> None:
+    """Run the tutorials; the site then has their outputs."""
     install(session)
-    run(session, "pytest", "tests/test_docs.py", "tests/test_experiments.py")
+    run(session, "pytest", "-m", "slow", "tests/test_tutorials.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the site into build/docs, offline; a warning, such as a link that leads nowhere, is an error."""
+    install(session)
+    run(session, "sphinx-build", "--fail-on-warning", "--keep-going", "-q", "docs", "build/docs")
+
+
+@nox.session(venv_backend="none")
+def packages(session: nox.Session) -> None:
+    """Build wheel and sdist, check their contents, and run the wheel from a bare folder."""
+    install(session)
+    run(session, "pytest", "-m", "slow", "tests/test_packages.py")
 
 
 @nox.session(venv_backend="none")

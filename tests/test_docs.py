@@ -31,7 +31,8 @@ from pali3kit.registry import SOURCE
 from pali3kit.run import main
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/tutorials/*.md")])
+MADE = ("reference/", "notebooks/")  # pages that only the site has: docs/index.md lists them
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -43,11 +44,12 @@ LINKS = [
     (file, link)
     for file in DOCUMENTS
     for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
-    if "://" not in link
+    if "://" not in link and not link.startswith(MADE)
 ]
+SHOWN = README + (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
 COMMANDS = [
     shlex.split(line, comments=True)[3:]
-    for text in fences(README, "sh")
+    for text in fences(SHOWN, "sh")
     for line in re.split(r"\n|&&", text)
     if line.strip().startswith("python -m pali3kit.run")
 ]
@@ -59,13 +61,13 @@ def test_links_lead_somewhere(file: Path, link: str) -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_commands_of_the_readme_check(
+def test_commands_of_the_readme_and_of_the_first_guide_check(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
     code = main(["check", *(word for word in words if word not in ("plan", "check"))])
     told = capsys.readouterr()
-    assert code == 0 or told.err in fences(README, "text")
+    assert code == 0 or told.err in fences(SHOWN, "text")
 
 
 @pytest.fixture
@@ -78,11 +80,12 @@ def trained(run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("trained")
 def test_code_of_the_readme_runs() -> None:
-    names: dict[str, object] = {}
-    exec(compile("\n".join(fences(README, "python")), "README.md", "exec"), names)
+    exec(compile("\n".join(fences(README, "python")), "README.md", "exec"), {})
     assert Path("regions.png").exists()
-    assert tuple(names["tokens"].shape) == (2, 64, 128)  # type: ignore[attr-defined]
-    assert len(names["answers"]) == 2  # type: ignore[arg-type]
+
+
+def test_the_readme_is_short() -> None:
+    assert README.count("\n") <= 120
 
 
 GUIDES = [

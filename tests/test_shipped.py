@@ -5,10 +5,7 @@ trains on this machine as it did on the one that made it.
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import subprocess
-import sys
 import tarfile
 import zipfile
 from importlib import import_module
@@ -97,27 +94,6 @@ def test_wheels_contain_what_ships(tmp_path: Path) -> None:
     [built] = sdist.SdistBuilder(str(tmp_path)).build(directory=str(tmp_path / "dist"), versions=["standard"])
     with tarfile.open(built) as archive:
         assert {*files, *experiments} <= {name.partition("/")[2] for name in archive.getnames()}
-
-
-@pytest.mark.slow
-def test_an_installed_wheel_has_the_experiments(tmp_path: Path) -> None:
-    """Install the wheel of this checkout into an empty folder; list, check and copy from another one."""
-    wheel = pytest.importorskip("hatchling.builders.wheel", reason="hatchling, which builds wheels, is not installed")
-    [built] = wheel.WheelBuilder(str(ROOT)).build(directory=str(tmp_path / "dist"), versions=["standard"])
-    site, empty = tmp_path / "site", tmp_path / "empty"
-    empty.mkdir()
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, built], check=True)
-
-    def answer(*words: str) -> str:
-        command = [sys.executable, "-m", "pali3kit", *words]
-        environment = {**os.environ, "PYTHONPATH": str(site)}
-        return subprocess.run(command, cwd=empty, env=environment, capture_output=True, text=True, check=True).stdout
-
-    assert "\n  public/siglip_b16     SigLIP B/16 at 224 px" in answer("list", "experiments")
-    assert answer("check", "ablate_classif").startswith("ablate_classif: nothing wrong. 2 cells")
-    assert answer("copy", "ablate_classif").endswith("pali3kit run ablate_classif.yaml\n")
-    assert {path.name for path in empty.rglob("*.yaml")} >= {"ablate_classif.yaml", "smoke.yaml"}
-    assert "nothing wrong" in answer("check", "ablate_classif.yaml", "scale=smoke")
 
 
 class _EnoughSteps(Exception):

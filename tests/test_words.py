@@ -130,7 +130,7 @@ def prose(text: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def misworded(words: Mapping[str, str]) -> Iterator[str]:
     pattern = re.compile("|".join(rf"\b(?:{word})\b" for word in words))
-    pages = [*CHECKOUT.glob("*.md"), *(CHECKOUT / "docs").glob("*.md")]
+    pages = [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md"), *CHECKOUT.glob("docs/tutorials/*.md")]
     texts = {page.relative_to(CHECKOUT).as_posix(): page.read_text(encoding="utf-8") for page in sorted(pages)}
     lines = [(path, enumerate(text.splitlines(), 1)) for path, text in texts.items() if path not in EXEMPT]
     lines += [(path, prose(text, tree)) for path, text, tree in sources() if pattern.search(text)]
