@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from pali3kit.config.load import load
 from pali3kit.config.urls import url_problem, without_secrets
+from pali3kit.errors import ConfigError
+
+EXPERIMENT = Path(__file__).parents[2] / "experiments" / "pretrain_siglip.yaml"
 
 
 @pytest.mark.parametrize("url", ["https://lab.org/{000..127}.tar", "memory://x/*.tar", "s3://lab/0?.tar", "file:///x"])
