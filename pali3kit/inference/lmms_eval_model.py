@@ -59,13 +59,13 @@ class LmmsEvalPaLI(lmms):  # type: ignore[misc]  # lmms-eval has no types
         device: str | None = None,
         batch_size: int | str | None = None,
         max_batch_size: int | None = None,
-        **cell: object,
+        **cell: Any,
     ) -> None:
         super().__init__()
         if ask not in _TASKS:
             raise ConfigError([f"ask: unknown kind of request '{ask}'.{choose(str(ask), _TASKS)}"])
         seed = cell.pop("seed", None)
-        self.pali = load_pali(pretrained, seed=None if seed is None else int(str(seed)), device=device, **cell)
+        self.pali = load_pali(pretrained, seed=None if seed is None else int(seed), device=device, **cell)
         self.kind, self.lines, self.language, self.checkpoint = ask, int(lines), language, checkpoint
 
     def generate_until(self, requests: Sequence[Instance]) -> list[str]:

@@ -82,7 +82,12 @@ class PaLI:
 
     @overload
     def ask(
-        self, image: ImageInputs, question: Sequence[str], *, language: str = "en", checkpoint: str | None = None
+        self,
+        image: ImageInputs | Sequence[ImageInputs],
+        question: Sequence[str],
+        *,
+        language: str = "en",
+        checkpoint: str | None = None,
     ) -> list[str]: ...
 
     def ask(

@@ -69,8 +69,8 @@ class ArtifactReader:
 
     def config(self, step: Step) -> dict[str, object]:
         """What an artifact tells of its models; empty where it tells nothing or is not published."""
-        file = (self.folder(step) or Path()) / CONFIG_FILE
-        if self.folder(step) is None or not file.exists():
+        folder = self.folder(step)
+        if folder is None or not (file := folder / CONFIG_FILE).exists():
             return {}
         with _damage_as_data_error(file):
             return dict(json.loads(file.read_bytes()))

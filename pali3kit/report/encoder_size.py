@@ -70,7 +70,8 @@ def size_sentence(table: ResultTable) -> str:
     sizes = {row.encoder_sizes for row in table.rows} - {()}
     if len(sizes) != 1:
         return ""
-    parameters, pixels, tokens, flops = (_range(*sizes, value) for value in (_parameters, _pixels, _tokens, _flops))
+    [size] = sizes
+    parameters, pixels, tokens, flops = (_range(size, value) for value in (_parameters, _pixels, _tokens, _flops))
     return f"Image encoder: {parameters} parameters; images of {pixels} pixels, {tokens} tokens, {flops} FLOPs forward."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from statistics import mean
 
 import lightning as L
@@ -43,6 +44,7 @@ class Throughput(Callback):
         self.batches, self.counts = 0, False
         self.counted: list[int] = []
         self.counter: FlopCounter | None = None
+        self.counting = ExitStack()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         precision = torch.bfloat16 if trainer.precision == "bf16-mixed" else torch.float32
@@ -59,8 +61,7 @@ class Throughput(Callback):
     ) -> None:
         self.waited += time.monotonic() - self.ended
         if self.counts and len(self.counted) < trainer.accumulate_grad_batches:
-            self.counter = FlopCounter()
-            self.counter.__enter__()
+            self.counter = self.counting.enter_context(FlopCounter())
 
     def on_after_backward(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._stop_counting()
@@ -88,6 +89,6 @@ class Throughput(Callback):
 
     def _stop_counting(self) -> None:
         if self.counter is not None:
-            self.counter.__exit__(None, None, None)
+            self.counting.close()
             self.counted.append(self.counter.flops)
             self.counter = None
