@@ -28,6 +28,7 @@ suppress_warnings = ["misc.highlighting_failure"]  # JSON Lines are no JSON, com
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4  # links to headings, with the anchors that GitHub gives them
 nb_execution_mode = "off"  # tests/test_tutorials.py runs them
+nb_merge_streams = True
 nb_ipywidgets_js: dict[str, object] = {}
 
 default_role = "code"  # docstrings have single backticks
