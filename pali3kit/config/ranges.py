@@ -29,9 +29,9 @@ class _Range:
         low = f"{'more than' if self.open_low else 'at least'} {self.low:.10g}"
         if self.high is None:
             return low
-        if not self.open_high:
+        if not self.open_low and not self.open_high:
             return f"between {self.low:.10g} and {self.high:.10g}"
-        return f"{low} and less than {self.high:.10g}"
+        return f"{low} and {'less than' if self.open_high else 'at most'} {self.high:.10g}"
 
 
 COUNT = _Range(1)

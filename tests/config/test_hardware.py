@@ -28,5 +28,5 @@ def test_memory_is_that_of_the_accelerator_unless_it_is_given() -> None:
 def test_an_unknown_accelerator_is_refused_with_the_nearest(trial: Path) -> None:
     with pytest.raises(ConfigError, match=r"runtime\.hardware cannot be 'h101'\. Did you mean 'h100'\?"):
         load("x.yaml", ["runtime.hardware=h101"])
-    with pytest.raises(ConfigError, match=r"runtime\.utilization should be more than 0"):
+    with pytest.raises(ConfigError, match=r"runtime\.utilization should be more than 0 and at most 1, not 0"):
         load("x.yaml", ["runtime.utilization=0"])
