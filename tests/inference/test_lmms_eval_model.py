@@ -27,7 +27,9 @@ else:
 
 CHECKOUT = Path(__file__).parents[2]
 GROUP = "lmms_eval.models"
-NEEDED = ("lmms_eval", "accelerate", "datasets", "evaluate", "loguru", "pyarrow", "sacrebleu", "tenacity")
+NEEDED = (
+    "lmms_eval", "accelerate", "datasets", "evaluate", "filelock._api", "loguru", "pyarrow", "sacrebleu", "tenacity",
+)  # fmt: skip
 QUESTIONS = ("what is it?", "a red fox?", "2 dogs?", "red and 2?", "is it a fox?")
 RIGHT = (0, 1, 2, 3, 10)  # of the ten people who answer a question, those who say what PaLI says
 
