@@ -27,7 +27,9 @@ else:
 
 CHECKOUT = Path(__file__).parents[2]
 GROUP = "lmms_eval.models"
-NEEDED = ("lmms_eval", "accelerate", "datasets", "evaluate", "loguru", "pyarrow", "sacrebleu", "tenacity")
+NEEDED = (
+    "lmms_eval", "accelerate", "datasets", "evaluate", "filelock._api", "loguru", "pyarrow", "sacrebleu", "tenacity",
+)  # fmt: skip
 QUESTIONS = ("what is it?", "a red fox?", "2 dogs?", "red and 2?", "is it a fox?")
 RIGHT = (0, 1, 2, 3, 10)  # of the ten people who answer a question, those who say what PaLI says
 
@@ -71,7 +73,7 @@ def stored_questions(folder: Path, pali: PaLI) -> float:
         said = pali.ask(image, question)
         answers = [said] * RIGHT[number] + ["something else"] * (10 - RIGHT[number])
         given = [{"answer": text, "answer_confidence": "yes", "answer_id": place} for place, text in enumerate(answers)]
-        picked = {"bytes": buffer.getvalue(), "path": None}
+        picked = {"bytes": buffer.getvalue(), "path": f"{number}.png"}  # null has another Arrow type than Image
         rows.append({"image": picked, "question": question, "question_id": number, "answers": given})
         predicted.append(said)
         known.append(answers)
