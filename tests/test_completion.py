@@ -19,7 +19,7 @@ from pali3kit.run import COMMANDS
         (["ask", "runs/x", "a.png", "data.r"], ""),
         (["list", "vi"], "vision"),
         (["show", "source/vq"], "source/vqa"),
-        (["check", "x.yaml", "runtime.p"], "runtime.parallel_stages= runtime.precision="),
+        (["check", "x.yaml", "runtime.p"], "runtime.parallel_stages= runtime.precision= runtime.profiler="),
         (["plan", "x.yaml", "zzz"], ""),
         (["report", "runtime.r"], ""),
     ],
