@@ -134,7 +134,7 @@ def experiment(root: Path, **changes) -> Experiment:
         "scale": "none",
         "model": Model(
             image_size=64,
-            vision=Component(name="vit", options={"width": 8, "patch": 8}),
+            vision=Component(name="vit", options={"width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8}),
             projector=Component(name="linear"),
             language=Component(
                 name="ul2",

@@ -42,7 +42,9 @@ class Reader(Protocol):
     """
 
     version: int
-    files: Sequence[Path]
+
+    @property
+    def files(self) -> Sequence[AnyPath]: ...
 
     @property
     def classes(self) -> tuple[str, ...]: ...

@@ -23,7 +23,7 @@ class _VideoParser(LineParser):
 
     def __init__(self, folder: Path, language: str, sampling: FrameSampling) -> None:
         super().__init__(folder, language, sampling.frames)
-        self.sampling = sampling
+        self.videos, self.sampling = folder, sampling
 
     def images(self, entry: Entry, where: str) -> Sequence[Callable[[], bytes]]:
         [path] = self.paths(entry, where)
@@ -31,7 +31,7 @@ class _VideoParser(LineParser):
             None if entry.get(name) is None else typed(entry[name], float, f"{where}: '{name}'")
             for name in ("start", "end")
         )
-        return Clip(self.folder, (path,), self.sampling, start, end).images()
+        return Clip(self.videos, (path,), self.sampling, start, end).images()
 
     def count(self, entry: Entry) -> int:
         return self.sampling.frames
@@ -55,6 +55,8 @@ class _VideoRecordsReader(RecordsReader):
     ) -> None:
         super().__init__(path, videos, language, split, single, held_out=held_out)
         self.version = RecordsReader.version + VERSION - 1  # raised with either
+        if not isinstance(self.image_folder, Path):
+            raise DataError(f"{path}: videos are read from this machine alone: name their folder (videos)")
         self.parser = _VideoParser(self.image_folder, language, sampling)
 
 
