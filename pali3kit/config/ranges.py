@@ -89,6 +89,7 @@ RANGES: dict[str, _Range] = {
     "devices": COUNT,
     "timeout_seconds": _Range(0, open_low=True),
     "num_workers": _Range(0),
+    "window": _Range(0),
     "max_tokens_per_microbatch": _Range(0),
     "memory": _Range(0),
     "utilization": _Range(0, 1, open_low=True),

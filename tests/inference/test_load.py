@@ -57,7 +57,7 @@ def test_a_folder_that_is_not_there_is_no_repository(run_folder: Path, monkeypat
     pk.load(run_folder.parent, device="cpu")  # a folder without an experiment
     assert opened == [
         ("nobody-has/this-folder", {"device": None, "dtype": None}),
-        (run_folder.parent, {"device": "cpu", "dtype": None}),
+        (str(run_folder.parent), {"device": "cpu", "dtype": None}),
     ]
 
 

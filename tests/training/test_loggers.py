@@ -125,7 +125,9 @@ def test_every_rank_has_a_logger_for_its_callbacks(tmp_path: Path, rank: int, mo
     class Built(Exception):
         pass
 
-    def build(callbacks: object, steps: int, clip: float, execution: object, count: int, logger: object) -> None:
+    def build(
+        callbacks: object, steps: int, clip: float, execution: object, count: int, logger: object, profiler: object
+    ) -> None:
         raise Built(type(logger).__name__)
 
     monkeypatch.setattr("pali3kit.training.fit.build_trainer", build)

@@ -19,8 +19,8 @@ from transformers import SiglipVisionConfig, T5Config
 from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.stages import LanguagePretraining, Transfer, VisionPretraining
+from pali3kit.execution.demand import device_bytes
 from pali3kit.execution.estimates import Estimate
-from pali3kit.execution.forecast import _bytes
 from pali3kit.execution.messages import Calibrated, Profiled
 from pali3kit.execution.worker import TIMED_FLOPS, _calibrate, _profile
 from pali3kit.language.ul2 import UL2
@@ -207,7 +207,7 @@ def test_a_plan_of_a_component_with_weights_knows_that_it_does_not_fit(monkeypat
     monkeypatch.setattr(memory_profile, "available_memory", lambda: 8_000_000_000)
     message = _profile(step, 1)
     assert isinstance(message, Profiled) and message.rows == 0 and message.profile is not None
-    need = _bytes(step, Estimate(None, "its shapes", profile=message.profile), Runtime(memory=8.0))
+    need = device_bytes(step, Estimate(None, "its shapes", profile=message.profile), Runtime(memory=8.0))
     assert need is not None and need > 8 << 30
 
 
