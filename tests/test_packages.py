@@ -96,7 +96,7 @@ def test_the_wheel_runs_in_a_bare_folder(wheel: Path, tmp_path: Path) -> None:
         environment = {**os.environ, "PYTHONPATH": str(site)}
         return subprocess.run(command, cwd=empty, env=environment, capture_output=True, text=True, check=True).stdout
 
-    assert "\n  public/siglip_b16     SigLIP B/16 at 224 px" in answer("list", "experiments")
+    assert "public/siglip_b16 SigLIP B/16 at 224 px" in " ".join(answer("list", "experiments").split())
     assert answer("check", "ablate_classif").startswith("ablate_classif: nothing wrong. 2 cells")
     assert answer("copy", "ablate_classif").endswith("pali3kit run ablate_classif.yaml\n")
     assert {path.name for path in empty.rglob("*.yaml")} >= {"ablate_classif.yaml", "smoke.yaml"}
