@@ -45,6 +45,10 @@ class StorageError(Pali3Error):
     """Files behind a URL cannot be read now; what is read from them is not left out, so that results stay the same."""
 
 
+class RefusedError(StorageError):
+    """A server refuses access. S3 refuses so too where a file is not there and the caller may not list its folder."""
+
+
 class WeightsError(Pali3Error):
     """Weights are missing, damaged, unsafe to load, or do not fit the module."""
 

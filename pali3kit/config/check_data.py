@@ -68,6 +68,11 @@ def _supervised(cell: Experiment) -> Iterator[tuple[str, str]]:
     if cell.pretrain == "siglip" and not supervises(source, "texts"):
         has = ", ".join(dict.fromkeys([*_telling("captions"), *_telling("texts")]))
         yield key, f"pretrain 'siglip' needs texts beside images: '{name}' has none; {has} have."
+    if cell.pretrain in ("classif", "siglip"):
+        for part_name, part in source.parts.items():
+            if part.options.get("window"):
+                told = "a union shuffles all its images to pretrain an encoder: leave it out, or pretrain on this part"
+                yield f"{key}.parts.{part_name}.window", f"{told} alone (stages.vision.source)."
 
 
 def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool = True) -> Iterator[tuple[str, str]]:

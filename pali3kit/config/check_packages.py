@@ -36,6 +36,9 @@ def _components(section: object, above: str = "") -> Iterator[tuple[str, Registr
         key, value = f"{above}{key_of(each)}", getattr(section, each.name)
         if registry := each.metadata.get("registry"):
             named = {f"{key}.{name}": part for name, part in value.items()} if isinstance(value, dict) else {key: value}
-            yield from ((at, KINDS[registry], part) for at, part in named.items() if isinstance(part, Component))
+            for at, part in named.items():
+                if isinstance(part, Component):
+                    yield at, KINDS[registry], part
+                    yield from ((f"{at}.parts.{name}", KINDS[registry], one) for name, one in part.parts.items())
         else:
             yield from _components(value, f"{key}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -36,3 +37,13 @@ ACCELERATORS: Mapping[Hardware, Accelerator] = {
     "rtx4090": Accelerator(23, 165, "NVIDIA Ada white paper, Appendix A"),
     "rtx5090": Accelerator(31, 209, "NVIDIA RTX Blackwell white paper, Appendix A"),
 }
+
+_SLOWER = frozenset({"pcie", "nvl", "laptop"})
+"""Words in the names of accelerators with fewer FLOP/s than the one in the table."""
+
+
+def find_accelerator(device: str) -> Accelerator | None:
+    """The accelerator that a driver calls `device`, such as `NVIDIA GeForce RTX 4090`; None where it is not listed."""
+    words = re.findall(r"[a-z0-9]+", device.lower().replace("rtx ", "rtx"))
+    found = [chip for name, chip in ACCELERATORS.items() if name in words]
+    return found[0] if found and not _SLOWER.intersection(words) else None

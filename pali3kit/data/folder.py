@@ -12,7 +12,8 @@ from pali3kit.data.visible import hidden, walk
 from pali3kit.errors import DataError
 from pali3kit.images import decode
 from pali3kit.registry import SOURCE
-from pali3kit.storage.remote import AnyPath, RemotePath, lexical
+from pali3kit.storage.cache import origin
+from pali3kit.storage.remote import AnyPath, RemotePath
 from pali3kit.text.plain import one_line
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -96,7 +97,7 @@ def _below(root: AnyPath) -> Sequence[AnyPath]:
 
 
 def _relative(file: AnyPath, folder: AnyPath) -> PurePath:
-    return PurePosixPath(lexical(file)).relative_to(lexical(folder))
+    return PurePosixPath(origin(file)).relative_to(origin(folder))
 
 
 def _bytes(file: AnyPath) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -105,7 +106,7 @@ def size_and_version(shard: AnyPath) -> tuple[int, str]:
 
 def write_index(path: Path, tables: Iterable[tuple[ShardFacts, ShardTable]]) -> None:
     """Write the index of some shards, one after the other: no more than one table needs to be in memory."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.partial")
     endings: dict[str, int] = {}
     shards: list[ShardFacts] = []
     with ExitStack() as opened, removed_on_failure(partial):

@@ -16,7 +16,7 @@ import numpy as np
 from pali3kit.data.index_file import IndexFile, MappedTable, ShardFacts, size_and_version, write_index
 from pali3kit.data.sample import Sample
 from pali3kit.data.shards import ShardTable, index_shard
-from pali3kit.errors import DataError, StorageError
+from pali3kit.errors import DataError, RefusedError, StorageError
 from pali3kit.storage.cache import cache_folder, local_copy, locked
 from pali3kit.storage.remote import AnyPath, RemotePath, lexical
 from pali3kit.storage.systems import attempt, open_system
@@ -75,7 +75,7 @@ def _tables(shards: Sequence[AnyPath]) -> tuple[Sequence[ShardTable | MappedTabl
     if not shards:
         return [], []
     names, beside = _names(shards), _folder(shards) / INDEX
-    if beside.exists():
+    if _is_there(beside):
         file = local_copy(beside) if isinstance(beside, RemotePath) else beside
         return _opened(IndexFile(file), names, str(beside))
     if isinstance(beside, RemotePath):
@@ -84,6 +84,14 @@ def _tables(shards: Sequence[AnyPath]) -> tuple[Sequence[ShardTable | MappedTabl
     with ThreadPoolExecutor() as pool:  # headers lie far apart: most of it is waiting for storage
         read = list(pool.map(index_shard, shards))
     return [table for table, _ in read], [damage for _, damages in read for damage in damages]
+
+
+def _is_there(file: AnyPath) -> bool:
+    """Whether an index is there; a store that refuses to say so has none for this caller."""
+    try:
+        return file.exists()
+    except RefusedError:
+        return False
 
 
 def _opened(index: IndexFile, shards: Mapping[str, AnyPath], where: str) -> tuple[Sequence[MappedTable], list[str]]:

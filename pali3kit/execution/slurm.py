@@ -6,6 +6,7 @@ a step is `pali3kit step`, by as many tasks as the step has ranks.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import signal
 import subprocess
@@ -29,11 +30,12 @@ from pali3kit.execution.demand import ranks_of
 from pali3kit.execution.known_runs import record_run
 from pali3kit.execution.launched import EXIT_CODES
 from pali3kit.execution.messages import Busy
-from pali3kit.execution.needs import find_needs
+from pali3kit.execution.needs import gather
 from pali3kit.execution.process_setup import environment
 from pali3kit.execution.step_list import step_command
 from pali3kit.execution.store import LOCK_RETRY_SECONDS, Store
 from pali3kit.plan.graph import build
+from pali3kit.plan.step import Step
 from pali3kit.training.stopping import TERMINATED
 
 if TYPE_CHECKING:
@@ -61,23 +63,53 @@ def submit(experiment: Experiment, console: Console | None = None) -> int:
     folder = Path(experiment.runtime.runs).absolute() / experiment.name
     for refusal in record_run(store, folder, experiment):
         console.print(refusal, style="yellow", markup=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(folder / saved.EXPERIMENT, saved.to_yaml(experiment).encode())
+    place = _write_experiment(experiment, folder)
+    needs = gather(graph, store, lambda line: console.print(line, markup=False))
     jobs: dict[str, str] = {}
-    for step in find_needs(graph, store).make:
+    try:
+        _submit_steps(needs.make, experiment, place, jobs, console)
+        report = Job([sys.executable, "-m", "pali3kit.run", "report", str(folder)])
+        last = {"dependency": f"afterany:{':'.join(jobs.values())}"} if jobs else {}
+        alone = Runtime(slurm=experiment.runtime.slurm)
+        job = _submit(report, folder, f"{experiment.name}: report", alone, (1, 1), last)
+    except StageError:
+        if jobs:  # the same command would submit them again
+            subprocess.run(["scancel", *jobs.values()], check=False)
+        raise
+    told = f"job {job}: the report, {folder / 'report.html'}; logs: {folder / 'slurm'}"
+    console.print(told, markup=False, soft_wrap=True)
+    return 0
+
+
+def _write_experiment(experiment: Experiment, folder: Path) -> Path:
+    """Write the experiment to its run folder, and to a folder below it that no other experiment of this name changes.
+
+    Returns the latter, which jobs read when they start, perhaps days later.
+    """
+    content = saved.to_yaml(experiment).encode()
+    place, run = folder / "slurm" / hashlib.sha256(content).hexdigest()[:12], folder / saved.EXPERIMENT
+    place.mkdir(parents=True, exist_ok=True)
+    write_atomically(place / saved.EXPERIMENT, content)
+    if not run.is_file() or run.read_bytes() != content:
+        (folder / "report.json").unlink(missing_ok=True)  # of another experiment, whose artifacts `report` would want
+        write_atomically(run, content)
+    return place
+
+
+def _submit_steps(
+    steps: Sequence[Step], experiment: Experiment, place: Path, jobs: dict[str, str], console: Console
+) -> None:
+    """Submit a job for each step, parents first, and note their numbers by digest in `jobs`."""
+    folder = place.parent.parent
+    for step in steps:
         after = [jobs[parent.digest] for parent in step.parents.values() if parent.digest in jobs]
         own = experiment.runtime.of(step.kind)
         jobs[step.digest] = job = _submit(
-            Job(step_command(str(folder), step)), folder, f"{experiment.name}: {step.label}", own, ranks_of(step, own),
+            Job(step_command(str(place), step)), folder, f"{experiment.name}: {step.label}", own, ranks_of(step, own),
             {"dependency": f"afterok:{':'.join(after)}", "kill-on-invalid-dep": "yes"} if after else {},
         )  # fmt: skip
         needs = f", after {', '.join(after)}" if after else ""
         console.print(f"job {job}: {step.label}{needs}", highlight=False, markup=False, soft_wrap=True)
-    report = Job([sys.executable, "-m", "pali3kit.run", "report", str(folder)])
-    last = {"dependency": f"afterany:{':'.join(jobs.values())}"} if jobs else {}
-    job = _submit(report, folder, f"{experiment.name}: report", Runtime(slurm=experiment.runtime.slurm), (1, 1), last)
-    console.print(f"job {job}: the report, {folder / 'report.html'}; logs: {folder / 'slurm'}", soft_wrap=True)
-    return 0
 
 
 def _submit(

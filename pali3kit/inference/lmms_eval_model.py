@@ -14,7 +14,7 @@ from lmms_eval.api.model import lmms
 from pali3kit.errors import ConfigError, choose
 from pali3kit.inference.checkpoints import STAGE_1
 from pali3kit.inference.load import load_pali
-from pali3kit.text.prompts import for_answer
+from pali3kit.text.prompts import for_answer, for_caption
 
 if TYPE_CHECKING:
     from lmms_eval.api.instance import Instance
@@ -83,7 +83,8 @@ class LmmsEvalPaLI(lmms):  # type: ignore[misc]  # lmms-eval has no types
             target = request.args[1]
             text = (target if isinstance(target, str) else str(target(self._doc(request)))).strip()
             images, question = self._images(request), self._question(request)
-            prompt = question if self.kind == "prompt" else for_answer(question, self.language)
+            prompts = {"prompt": question, "caption": for_caption(self.language)}
+            prompt = prompts.get(self.kind) or for_answer(question, self.language)
             score = self.pali.score(images, prompt, [text], normalize=False, checkpoint=self.checkpoint or STAGE_1)
             results.append((score[0], self._answers([images], [question]) == [text]))
         return results

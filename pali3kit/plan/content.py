@@ -74,12 +74,13 @@ def all_languages_of(source: Component) -> frozenset[str]:
     return _all_languages(json.dumps(component_json(source)), os.getcwd())
 
 
-def attributes_of_test(source: Component, task: str, limit: int) -> Sequence[Mapping[str, str]] | None:
-    """The attributes of up to `limit` test examples of a source in files, which reads its annotations; None of others.
+def attributes_of_test(source: Component, task: str, count: int, limit: int) -> Sequence[Mapping[str, str]] | None:
+    """The attributes of up to `limit` examples of the first `count` test images of a source in files, which reads its
+    annotations; None of others.
 
     Raises DataError where the files cannot be read.
     """
-    return _attributes(json.dumps(component_json(source)), os.getcwd(), task, limit)
+    return _attributes(json.dumps(component_json(source)), os.getcwd(), task, count, limit)
 
 
 @cache
@@ -122,14 +123,14 @@ def _read_languages(source: Source) -> Iterator[str]:
 
 
 @cache
-def _attributes(source: str, folder: str, task: str, limit: int) -> tuple[Mapping[str, str], ...] | None:
+def _attributes(source: str, folder: str, task: str, count: int, limit: int) -> tuple[Mapping[str, str], ...] | None:
     from pali3kit.data.records import RecordSource
     from pali3kit.data.task import held_out
 
     built = _built(source)
     if not isinstance(built, RecordSource):
         return None
-    found = held_out(built.task(task, _BINS), "test", built.size("test"), limit, seed=0)
+    found = held_out(built.task(task, _BINS), "test", min(count, built.size("test")), limit, seed=0)
     return tuple(example.attributes for example in found)
 
 

@@ -71,7 +71,9 @@ def size_sentence(table: ResultTable) -> str:
     if len(sizes) != 1:
         return ""
     [size] = sizes
-    parameters, pixels, tokens, flops = (_range(size, value) for value in (_parameters, _pixels, _tokens, _flops))
+    parameters, pixels, tokens, flops = texts = [_range(size, each) for each in (_parameters, _pixels, _tokens, _flops)]
+    if "–" in texts:
+        return ""
     return f"Image encoder: {parameters} parameters; images of {pixels} pixels, {tokens} tokens, {flops} FLOPs forward."
 
 

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from pali3kit.config.written import written
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, StorageError
 from pali3kit.registry import SOURCE
 from pali3kit.report.axis_chart import axis_chart
 from pali3kit.report.charts import DASHES, curve_panels, curve_seeds, delta_chart, figure_chart, series
@@ -50,7 +50,7 @@ def _draw_images(report: Report) -> dict[tuple[str, int, int], Image.Image]:
             options["frames"] = frames[own]
         source: Any = SOURCE.build(options.pop("name"), image_size=size, **options)
         for index in sorted(index for each, index, width in wanted if (each, width) == (own, size)):
-            with suppress(DataError):  # deleted or damaged after the evaluation: its answers are shown without it
+            with suppress(DataError, StorageError):  # deleted or damaged since, or its server is busy: shown without it
                 found[own, index, size] = Image.fromarray(source.image("test", index))
     return found
 

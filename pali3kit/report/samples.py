@@ -45,7 +45,7 @@ def choose_examples(arms: Sequence[Arm], artifacts: ArtifactReader, sets: Evalua
             steps = [step for arm in arms for step in arm.steps.get(name, {}).values()]
             size = int(str(steps[0].plain["image_size"]))
             own = BENCHMARK.find(source).transfer if "published" in steps[0].plain else ""
-            frames = max(map(_frames, steps))
+            frames = max(_frames(step) for step in steps if artifacts.folder(step) is not None)
             for key in _spread(_common(rows), COUNT):
                 yield replace(_example(columns, key, rows, size), source=own, frames=frames)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import unquote
 
+from pali3kit.config.urls import WEB
 from pali3kit.durable import publish_file, removed_on_failure, write_atomically
 from pali3kit.errors import StorageError
 from pali3kit.storage.remote import AnyPath, RemotePath, lexical
@@ -44,11 +47,15 @@ def local_copy(remote: RemotePath) -> Path:
 
 
 def origin(path: AnyPath) -> str:
-    """`lexical` of a path, and of a copy that of its URL, so that names do not depend on where copies are."""
+    """`lexical` of a path, and of a copy that of its URL, so that names do not depend on where copies are.
+
+    Addresses of the web have names of files percent-encoded; here they are as on a disk.
+    """
     folder = cache_folder()
-    if isinstance(path, Path) and path.is_relative_to(folder):
-        return f"/{path.relative_to(folder)}"
-    return lexical(path)
+    if isinstance(path, Path) and not path.is_relative_to(folder):
+        return lexical(path)
+    name = f"/{path.relative_to(folder)}" if isinstance(path, Path) else lexical(path)
+    return unquote(name) if name.startswith(tuple(f"/{web}/" for web in WEB)) else name
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def locked(file: Path) -> Iterator[None]:
 
 def _fetch(remote: RemotePath, file: Path) -> None:
     system, path = open_system(remote.url)
-    partial = file.with_name(f"{file.name}.{os.getpid()}.partial")
+    partial = file.with_name(f"{file.name}.{platform.node()}.{os.getpid()}.partial")
     with removed_on_failure(partial):
         attempt(remote.url, lambda: system.get_file(path, str(partial)))
         if (found := partial.stat().st_size) != remote.size:

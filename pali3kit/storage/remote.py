@@ -91,6 +91,8 @@ class RemotePath:
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
         """`length` bytes from `start`, fewer at its end; without a length all of it."""
+        if length == 0:
+            return b""  # no range of HTTP has no bytes
         system, path = open_system(self.url)
 
         def once() -> bytes:
@@ -122,7 +124,9 @@ class RemotePath:
 
     def _listed(self, found: Mapping[str, Mapping[str, object]]) -> list[RemotePath]:
         system, _ = open_system(self.url)
-        files = {system.unstrip_protocol(name): info for name, info in found.items() if info.get("type") == "file"}
+        own = protocol(self.url)  # fsspec would call `s3a` by its first name, `s3`
+        names = {name: f"{own}://{system.unstrip_protocol(name).partition('://')[2]}" for name in found}
+        files = {names[name]: info for name, info in found.items() if info.get("type") == "file"}
         return [RemotePath(url, files[url]) for url in sorted(files)]
 
 

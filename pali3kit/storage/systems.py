@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pali3kit.config.paths import protocol
 from pali3kit.config.urls import WEB, url_problem, without_secrets
-from pali3kit.errors import DataError, Pali3Error, StorageError, first_line
+from pali3kit.errors import DataError, Pali3Error, RefusedError, StorageError, first_line
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -63,7 +63,7 @@ def attempt(url: str, call: Callable[[], T]) -> T:
             if isinstance(cause, FileNotFoundError) or _status(cause) in _GONE:
                 raise FileNotFoundError(f"there is no {without_secrets(url)}") from None
             if pause is None or not _may_pass(cause):
-                raise StorageError(_reason(url, cause)) from None
+                raise (RefusedError if _is_refused(cause) else StorageError)(_reason(url, cause)) from None
         time.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
@@ -88,11 +88,15 @@ def _may_pass(error: Exception) -> bool:
     return not isinstance(error, PermissionError | ImportError | ValueError | TypeError)
 
 
+def _is_refused(error: Exception) -> bool:
+    return isinstance(error, PermissionError) or _status(error) in _REFUSED
+
+
 def _reason(url: str, error: Exception) -> str:
     shown, told = without_secrets(url), without_secrets(first_line(error))
     if "range requests" in told:
         return f"{shown}: its server sends whole files alone, no ranges of bytes: copy the files to this machine."
-    if isinstance(error, PermissionError) or _status(error) in _REFUSED:
+    if _is_refused(error):
         return (
             f"{shown}: access is refused ({told}): set the credentials that fsspec reads. S3 also refuses to say that a"
             " file is not there."

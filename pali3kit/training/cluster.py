@@ -17,6 +17,7 @@ from lightning.fabric.plugins.environments.lsf import LSFEnvironment
 from lightning.fabric.plugins.environments.mpi import MPIEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
 
 from pali3kit.errors import StageError
 from pali3kit.training.context import Execution
@@ -53,6 +54,7 @@ def connected(cluster: ClusterEnvironment, execution: Execution, timeout: float)
     Raises StageError where the nodes have different numbers of ranks.
     """
     rank, ranks = cluster.global_rank(), cluster.world_size()
+    rank_zero_only.rank = rank  # type: ignore[attr-defined]  # Lightning does not find it under mpirun
     os.environ |= {"MASTER_ADDR": cluster.main_address, "MASTER_PORT": str(cluster.main_port)}
     cuda = torch.cuda.is_available()
     if cuda:

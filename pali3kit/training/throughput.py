@@ -9,10 +9,10 @@ from statistics import mean
 import lightning as L
 import torch
 from lightning.fabric.utilities.throughput import Throughput as Rates
-from lightning.fabric.utilities.throughput import get_available_flops
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
+from pali3kit.config.hardware import find_accelerator
 from pali3kit.registry import CALLBACK
 from pali3kit.training.memory_profile import FlopCounter
 
@@ -26,12 +26,13 @@ _LOGGED = {
 @CALLBACK.register("throughput", "logs batches per second, the share of waiting for data, and MFU on known GPUs")
 class Throughput(Callback):
     """Logs to `runtime.logger`, of this rank, `batches_per_second`; `waiting_for_data`, the share of 0 to 1 of the time
-    between batches, in which checkpoints are written too; and on GPUs whose peak Lightning knows `flops_per_second` and
-    `mfu`, the share of 0 to 1 of that peak.
+    between batches, in which checkpoints are written too; and in bf16 on the GPUs of `runtime.hardware`
+    `flops_per_second` and `mfu`, the share of 0 to 1 of their peak.
 
-    FLOPs are those of the model's matrix products, forward and backward, counted in the first step. With gradient
-    checkpointing, which computes more than the model needs, they and `mfu` are absent. Kernels whose FLOPs torch does
-    not know, as some of xformers', are not counted: then `mfu` is a lower bound.
+    FLOPs are those of the model's matrix products, forward and backward, counted in the first step. They and `mfu` are
+    absent with gradient checkpointing and `chunked` attention, which compute more than the model needs, and with `flex`
+    (or `auto`, which may choose it), whose compiled kernel cannot be counted. Kernels whose FLOPs torch does not know,
+    as some of xformers', are not counted: then `mfu` is a lower bound.
 
     Args:
         every: how many batches one value is the mean of; with microbatches each of them is a batch.
@@ -47,9 +48,8 @@ class Throughput(Callback):
         self.counting = ExitStack()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        precision = torch.bfloat16 if trainer.precision == "bf16-mixed" else torch.float32
-        recomputes = any(getattr(module, "gradient_checkpointing", False) for module in pl_module.modules())
-        available = None if recomputes else get_available_flops(trainer.strategy.root_device, precision)
+        countable = not any(map(_is_uncountable, pl_module.modules()))
+        available = _peak_flops(trainer.strategy.root_device, trainer.precision) if countable else None
         self.rates = Rates(available, window_size=self.every + 1)
         self.batches, self.counts, self.counted = 0, available is not None, []
         self.rates.update(time=0.0, batches=0, samples=0, flops=0 if self.counts else None)
@@ -92,3 +92,19 @@ class Throughput(Callback):
             self.counting.close()
             self.counted.append(self.counter.flops)
             self.counter = None
+
+
+def _is_uncountable(module: torch.nn.Module) -> bool:
+    """Whether a module computes something twice, or in a kernel that cannot be counted."""
+    flags = ("gradient_checkpointing", "grad_checkpointing")  # ours, and timm's and open_clip's
+    return any(getattr(module, flag, False) is True for flag in flags) or (
+        getattr(module, "attention", "") in ("auto", "chunked", "flex")
+    )
+
+
+def _peak_flops(device: torch.device, precision: str | int | None) -> float | None:
+    """FLOP/s of dense matrix products in bf16; None in another precision, or where they are not known."""
+    if device.type != "cuda" or precision != "bf16-mixed":
+        return None
+    found = find_accelerator(torch.cuda.get_device_name(device))
+    return found.tflops * 1e12 if found else None

@@ -308,3 +308,11 @@ def test_urls_are_judged_and_not_opened(cell: Cell, monkeypatch: pytest.MonkeyPa
     shards = Component(name="pairs", options={"path": "https://me:pw@lab.org/{000..127}.tar"})
     [(key, text)] = list(check_data(cell(shards, evaluate=["loss"])))
     assert key == "data.source.path" and "has a user name or credentials" in text and "pw" not in text
+
+
+def test_a_part_of_a_union_is_not_shuffled_by_windows(cell: Cell) -> None:
+    """Each sample would be refused, and a hundred of them end the stage."""
+    part = Component(name="pairs", options={"path": "s3://lab/a.tar", "window": 16})
+    union = Component(name="union", options={"parts": {"a": part}})
+    [problem] = [text for key, text in check_data(cell(union)) if key == "data.source.parts.a.window"]
+    assert problem.startswith("a union shuffles all its images to pretrain an encoder")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
+from urllib.parse import quote
 
 import fsspec
 import numpy as np
@@ -37,14 +38,14 @@ def roots(tmp_path: Path, server: FileServer) -> list[str]:
         "sets/vqa.json": gzip.compress(json.dumps({"data": questions}).encode()),
         "sets/texts/a.txt": b"one\ntwo\n", "sets/texts/b.txt": b"three\n",
         "sets/t.parquet": (tmp_path / "t.parquet").read_bytes(),
-        "sets/classes/ape/0.png": grey(0), "sets/classes/ape/0.txt": b"an ape", "sets/classes/bee/1.png": grey(1),
+        "sets/classes/ape/0.png": grey(0), "sets/classes/ape/0.txt": b"an ape", "sets/classes/honey bee/1.png": grey(1),
         "sets/classes/.hidden/2.png": grey(2),
         **{f"sets/{n}.png": grey(n) for n in range(4)},
     }  # fmt: skip
     for name, data in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
-        server.files[f"/{name}"] = data
+        server.files[f"/{quote(name)}"] = data
     memory = fsspec.filesystem("memory")
     memory.pipe({f"/{tmp_path.name}/{name}": data for name, data in files.items()})
     return [f"{tmp_path}/sets", f"{server.url}/sets", f"memory://{tmp_path.name}/sets"]

@@ -13,6 +13,7 @@ from pali3kit.data.shard_index import INDEX, ShardIndex, write_index_of
 from pali3kit.data.shard_names import expand_shards
 from pali3kit.errors import DataError, StorageError
 from pali3kit.storage.cache import cache_folder
+from pali3kit.storage.remote import RemotePath
 
 SHARDS = pair_shards(3, 4)
 
@@ -84,6 +85,13 @@ def test_an_index_behind_a_url_is_fetched(server: FileServer, tmp_path: Path) ->
     server.files["/t/1.tar"] += bytes(512)
     with pytest.raises(DataError, match=rf"{server.url}/t/{INDEX}: 1\.tar has changed since"):
         ShardIndex(expand_shards(f"{server.url}/t/*.tar"))
+
+
+def test_a_store_that_refuses_to_say_whether_there_is_an_index_has_none(server: FileServer) -> None:
+    """S3 answers 403, not 404, where the caller may not list."""
+    server.files |= {f"/v/{name}": data for name, data in SHARDS.items()}
+    server.broken[f"/v/{INDEX}"] = 403
+    assert len(ShardIndex([RemotePath(f"{server.url}/v/{name}") for name in SHARDS])) == 12
 
 
 def test_a_connection_that_breaks_leaves_no_sample_out(server: FileServer) -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from slurm_node import is_installed, node
 
 from pali3kit.config.load import load
 from pali3kit.config.runtime import Slurm, StageRuntime
+from pali3kit.config.saved import read_experiment
 from pali3kit.errors import StageError
 from pali3kit.execution import slurm
 from pali3kit.execution.slurm import Job, submit
@@ -32,6 +34,7 @@ SBATCH = """\
 #!/bin/sh
 if test -e {folder}/refuse; then echo "sbatch: error: invalid partition specified: gpu" >&2; exit 1; fi
 number=$(($(ls {folder} | wc -l) + 1))
+if test -e {folder}/full && test $number -gt 3; then echo "sbatch: error: too many jobs" >&2; exit 1; fi
 cp "$1" {folder}/$number.sh
 echo "Submitted batch job $number"
 """
@@ -45,6 +48,7 @@ def batches(tmp_path, monkeypatch):
     (programs / "sbatch").write_text(SBATCH.format(folder=folder))
     for name in ("srun", "scontrol"):
         (programs / name).write_text("#!/bin/sh\n")
+    (programs / "scancel").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/cancelled\n')
     for program in programs.iterdir():
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
@@ -104,6 +108,27 @@ def test_a_refusal_is_told(batches, experiment):
     (batches / "refuse").touch()
     with pytest.raises(StageError, match=r"SLURM refused the job of fake: vision classif: .*invalid partition.*gpu"):
         submitted(experiment)
+
+
+def test_a_refusal_midway_leaves_no_job(batches, experiment, tmp_path):
+    (batches / "full").touch()
+    with pytest.raises(StageError, match="too many jobs"):
+        submitted(experiment)
+    assert (tmp_path / "cancelled").read_text() == "2 3\n"
+
+
+def test_jobs_keep_their_experiment_when_another_one_of_this_name_is_submitted(batches, experiment):
+    submitted(experiment)
+    folder = Path(experiment.runtime.runs) / "fake"
+    (folder / "report.json").write_text("{}")
+    submitted(experiment)
+    assert (folder / "report.json").exists() and len(list(folder.glob("slurm/*/experiment.yaml"))) == 1
+    submitted(replace(experiment, seeds=[7]))
+    places = {place.parent: read_experiment(place.parent) for place in folder.glob("slurm/*/experiment.yaml")}
+    assert sorted(found.seeds for found in places.values()) == [experiment.seeds, [7]]
+    assert read_experiment(folder).seeds == [7] and not (folder / "report.json").exists()
+    jobs = [DelayedSubmission.load(file).function.command for file in (folder / "slurm").glob("*_submitted.pkl")]
+    assert {command[4] for command in jobs if command[3] == "step"} == set(map(str, places))
 
 
 @pytest.mark.parametrize(

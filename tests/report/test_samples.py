@@ -77,8 +77,10 @@ def test_rows_of_several_numbers_of_frames_show_the_most_frames_of_the_same_vide
     """Images of video v are numbered from v x frames; whoever reads one frame answers about the same videos."""
 
     class Answers:
+        most = 4
+
         def folder(self, step):
-            return tmp_path
+            return tmp_path if step.plain["source"]["frames"] <= self.most else None
 
         def predictions(self, step):
             frames = step.plain["source"]["frames"]
@@ -89,10 +91,14 @@ def test_rows_of_several_numbers_of_frames_show_the_most_frames_of_the_same_vide
 
     experiment = load("experiments/table5.yaml", ["grid.data.frames=[1,4]", "evaluate=[msrvtt_qa]"])
     arms = arms_of(build(experiment), experiment)
-    examples = list(choose_examples(arms, Answers(), _sets_of(arms, experiment)))
+    answers = Answers()
+    examples = list(choose_examples(arms, answers, _sets_of(arms, experiment)))
     assert [example.images for example in examples] == [tuple(range(4 * v, 4 * v + 4)) for v in (1, 3, 5, 7)]
     assert {(example.frames, example.source) for example in examples} == {(4, "msrvtt_qa")}
     assert [answer.text for answer in examples[0].answers] == ["1 frames of 1", "4 frames of 1"]
+    answers.most = 1  # the row of four frames failed
+    [one, *_] = choose_examples(arms, answers, _sets_of(arms, experiment))
+    assert (one.images, one.frames) == ((1,), 1)
 
 
 def test_frames_on_the_page_are_those_that_were_read(made_up):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import fsspec
 import pytest
 from file_server import FileServer
@@ -26,7 +28,7 @@ def test_ranges_are_asked_for(server: FileServer) -> None:
     path = RemotePath(f"{server.url}/a.bin")
     assert path.size == len(DATA) and path.version.startswith("ETag")
     assert path.read(300, 10) == DATA[300:310] and path.read(0, 5) == DATA[:5] and path.read() == DATA
-    assert path.read(len(DATA) - 3, 10) == DATA[-3:]
+    assert path.read(len(DATA) - 3, 10) == DATA[-3:] and path.read(300, 0) == b""
     assert server.gets[0] == ("/a.bin", "bytes=300-309")
     with path.open(1000) as file:
         file.seek(5000)
@@ -43,7 +45,8 @@ def test_a_server_without_ranges_is_refused_before_it_sends_a_file(server: FileS
         path.read(300, 10)
 
 
-def test_other_file_systems_answer_alike() -> None:
+def test_other_file_systems_answer_alike(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").touch()
     memory = fsspec.filesystem("memory")
     memory.pipe({"/lab/a.bin": DATA, "/lab/b/c.txt": b"text"})
     path = RemotePath("memory://lab/a.bin")
@@ -53,6 +56,7 @@ def test_other_file_systems_answer_alike() -> None:
     assert [str(found) for found in RemotePath("memory://lab").files()] == ["memory:///lab/a.bin",
                                                                            "memory:///lab/b/c.txt"]  # fmt: skip
     assert [found.name for found in RemotePath("memory://lab/*/*.txt").matches()] == ["c.txt"]
+    assert [str(found) for found in RemotePath(f"local://{tmp_path}").files()] == [f"local://{tmp_path}/a.txt"]
     absent = RemotePath("memory://lab/none")
     assert not absent.exists() and absent.files() == []
     with pytest.raises(FileNotFoundError):

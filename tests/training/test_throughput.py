@@ -36,7 +36,7 @@ def logged(folder: Path, trained: StageModule) -> list[dict[str, float]]:
 
 @pytest.fixture
 def known_peak(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "get_available_flops", lambda device, precision: PEAK)
+    monkeypatch.setattr(throughput, "_peak_flops", lambda device, precision: PEAK)
 
 
 def test_mfu_is_the_share_of_a_known_peak(tmp_path: Path, known_peak: None) -> None:
@@ -57,7 +57,7 @@ def test_on_a_cpu_and_with_gradient_checkpointing_there_is_no_mfu(
 ) -> None:
     names = {"step", "batches_per_second", "waiting_for_data"}
     assert [set(row) for row in logged(tmp_path / "cpu", module())] == [names] * 2
-    monkeypatch.setattr(throughput, "get_available_flops", lambda device, precision: PEAK)
+    monkeypatch.setattr(throughput, "_peak_flops", lambda device, precision: PEAK)
     recomputed = module()
     recomputed.model.vision.set_gradient_checkpointing(True)
     assert [set(row) for row in logged(tmp_path / "recomputed", recomputed)] == [names] * 2

@@ -88,6 +88,8 @@ class _ParquetReader(ParquetFiles):
     annotations=("captions",),
     files=("path", "test"),
     folders=("images", "test_images"),
+    needs=("pyarrow",),
+    extra="parquet",
 )
 def _create(
     path: str,

@@ -188,6 +188,8 @@ def _texts(cell: object) -> Iterator[str]:
     annotations=("questions",),
     files=("path", "test"),
     folders=("images", "test_images"),
+    needs=("pyarrow",),
+    extra="parquet",
 )
 def _create(
     path: str,

@@ -116,6 +116,7 @@ def _png(document: PdfDocument, page: int, pixels: int) -> bytes:
     annotations=("words",),
     files=("path", "test"),
     local=("path", "test"),
+    needs=("pypdfium2",),
 )
 def _create(
     path: str, pages: int = 20, pixels: int = 1024, words: int = WORDS, test: str | None = None, image_size: int = 0

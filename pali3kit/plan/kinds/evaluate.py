@@ -15,6 +15,7 @@ from pali3kit.config.missing_files import missing_files
 from pali3kit.config.parity import Parity, why_incomparable
 from pali3kit.config.root import measured_source, own_source_key, task_of
 from pali3kit.config.schema import Experiment
+from pali3kit.config.urls import is_remote
 from pali3kit.errors import DataError, RegistryError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import attributes_of_test, files_digest, languages_of
@@ -126,10 +127,11 @@ def _check_groups(cell: Experiment, benchmark: Benchmark) -> Iterator[KeyProblem
     """Check that the test examples are of both groups of `evaluation.parity`, where their files are there."""
     source, task = measured_source(cell, benchmark), task_of(cell, benchmark)
     entry = entry_of(source)
-    if entry is None or missing_files(source, entry):
+    if entry is None or missing_files(source, entry) or is_remote(source):
         return
     try:
-        told = attributes_of_test(source, task, cell.evaluation.limit)
+        count = image_set_of(cell, benchmark.name).test
+        told = attributes_of_test(source, task, count, cell.evaluation.limit)
     except (DataError, RegistryError) as error:
         yield own_source_key(cell, benchmark), f"benchmark '{benchmark.name}': {error}"
         return

@@ -20,9 +20,9 @@ from pali3kit.config.budgets import (
     trains_stage_1,
 )
 from pali3kit.config.memory import check_memory
-from pali3kit.config.paths import protocol
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal, Resolution
+from pali3kit.config.urls import is_remote
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
@@ -81,7 +81,7 @@ def _enough_images(cell: Experiment) -> Iterator[KeyProblem]:
     read to be checked.
     """
     source = cell.data.source
-    if source.name != "records" or any(isinstance(path, str) and protocol(path) for path in source.options.values()):
+    if source.name != "records" or is_remote(source):
         return
     for split, asked in (("train", cell.data.train), ("test", cell.data.test)):
         with suppress(DataError):  # a file that cannot be read is refused elsewhere

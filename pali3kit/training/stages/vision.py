@@ -74,7 +74,7 @@ def _size(vision: VisionEncoder) -> dict[str, Json]:
     """
     side, found = vision.image_spec.size, dict[str, Json]()
     if not isinstance(vision, ViT):
-        with suppress(RuntimeError):
+        with suppress(Exception):  # of a library or a plug-in, which may raise anything on the meta device
             trial, tokens = meta_copy(vision).eval(), prod(vision.native_grid)
             image = torch.empty(1, 3, side, side, device="meta")
             profile = profile_forward_on_meta(trial, lambda: trial(image), tokens, 1)

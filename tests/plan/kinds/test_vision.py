@@ -106,7 +106,8 @@ def test_texts_are_read_by_siglip_alone(experiment):
 
 def test_without_pretraining_there_is_no_data(experiment):
     assert vision(experiment, "random").plain == {
-        "pretrain": "random", "vision": {"name": "vit", "width": 8, "patch": 8}, "image_size": 64,
+        "pretrain": "random", "image_size": 64,
+        "vision": {"name": "vit", "width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8},
     }  # fmt: skip
 
 
