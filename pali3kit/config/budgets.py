@@ -42,6 +42,13 @@ def has_stage_2(cell: Experiment) -> bool:
     return wanted and bool(cell.stages.resolution.steps)
 
 
+def text_lengths(cell: Experiment, stage: Resolution | Transfer | None = None) -> tuple[int, int]:
+    """The largest lengths of prompts and targets, in tokens: those of a stage after stage 1, where it has its own."""
+    ours = cell.stages.multimodal
+    prompt, target = (stage.prompt_length, stage.target_length) if stage else (None, None)
+    return ours.prompt_length if prompt is None else prompt, ours.target_length if target is None else target
+
+
 def source_of_stage(cell: Experiment, stage: str) -> Component:
     """The source that the mixture of a stage, `multimodal` or `resolution`, is of."""
     own = cell.stages.resolution.source if stage == "resolution" else None

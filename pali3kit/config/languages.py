@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pali3kit.config.budgets import KeyProblem
+from pali3kit.config.budgets import KeyProblem, text_lengths
 from pali3kit.config.check_weights import check_exists, check_trained
 from pali3kit.config.component import Component
 from pali3kit.config.schema import Experiment
@@ -120,14 +120,14 @@ def _tokens(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Itera
 
 def _answers(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Iterator[KeyProblem]:
     """Check limits of some architectures: whether they attend to a whole prefix, and their number of positions."""
-    kind, lengths = str(config.get("model_type")), cell.stages.multimodal
+    kind, stages = str(config.get("model_type")), (None, cell.stages.resolution, cell.stages.transfer)
     if cell.model.language.name.startswith("hf/") and kind in BLIND:
         yield (
             "model.language",
             f"a '{kind}' cannot attend to a whole prefix: take an encoder-decoder, Gemma or Qwen.",
         )
     positions = config.get(POSITIONS.get(kind, ""))
-    asked = lengths.prompt_length + lengths.target_length
+    asked = max(sum(text_lengths(cell, stage)) for stage in stages)
     if isinstance(positions, int) and positions < asked:
         text = f"{folder} has {positions} positions; prompt and target alone take {asked}, and visual tokens are added."
         yield "model.language", text

@@ -125,6 +125,7 @@ class Resolution:
         increase_resolution: `false` keeps stage 1's image size in all steps: a control with as many examples.
         batch_size: examples in each optimizer step, over all devices.
         source: the images and their annotations; by default those of `data.source`.
+        prompt_length, target_length: as in stage 1, whose values they have by default.
         mixture: the weight of each task; by default that of stage 1.
         temperature: as in stage 1, whose value it does not take over.
         optimizer: the optimizer and its schedule.
@@ -134,6 +135,8 @@ class Resolution:
     increase_resolution: bool = True
     batch_size: int = 32
     source: Component | None = field(default=None, metadata={"registry": "source"})
+    prompt_length: int | None = None
+    target_length: int | None = None
     mixture: dict[str, float] = field(default_factory=dict)
     temperature: float = 1.0
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -166,6 +169,7 @@ class Transfer(Training):
         start: the model to start from: that of stage 1 (`multimodal`) or of stage 2 (`resolution`).
         image_size: the side of images in pixels, which chooses stage 2's checkpoint; by default that of its last step.
             At stage 1's size it starts from the model of stage 1.
+        prompt_length, target_length: as in stage 1, whose values they have by default; of evaluations too.
         label_smoothing: the share of probability that the targets of the loss spread over the whole vocabulary.
         num_validations: how often the model is validated during training, at even distances; the best weights are
             kept. With 0 it is not, and the last weights are kept.
@@ -175,6 +179,8 @@ class Transfer(Training):
 
     start: Literal["multimodal", "resolution"] = "multimodal"
     image_size: int | None = None
+    prompt_length: int | None = None
+    target_length: int | None = None
     label_smoothing: float = 0.0
     num_validations: int = 0
     validation_examples: int = 200

@@ -8,12 +8,13 @@ from typing import TypedDict
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import supervised_part, task_family, tasks_of
-from pali3kit.config.budgets import transfer_of
+from pali3kit.config.budgets import text_lengths, transfer_of
 from pali3kit.config.component import Component
 from pali3kit.config.external_ocr import Ocr
 from pali3kit.config.ocr import ocr_of, without_words
 from pali3kit.config.root import measured_source, source_of
 from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Resolution, Transfer
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import size_of_split, source_digest
@@ -124,16 +125,19 @@ def image_set_of(experiment: Experiment, benchmark: str = "") -> _SourceSplits:
     return images
 
 
-def text_fields(experiment: Experiment, image_size: int, benchmark: str = "") -> _TextFields:
-    multimodal, images = experiment.stages.multimodal, image_set_of(experiment, benchmark)
+def text_fields(
+    experiment: Experiment, image_size: int, benchmark: str = "", stage: Resolution | Transfer | None = None
+) -> _TextFields:
+    """The fields of `TextConfig`. `stage` has lengths of its own where they are not those of stage 1."""
+    images, (prompt, target) = image_set_of(experiment, benchmark), text_lengths(experiment, stage)
     ocr, source = ocr_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None, images.source
     if ocr and ocr.words == "published":
         source = measured_source(experiment, BENCHMARK.find(benchmark))
     return {
         **source_fields(source, image_size),
         "bins": experiment.tokenizer.bins,
-        "prompt_length": multimodal.prompt_length + (ocr.length if ocr else 0),
-        "target_length": multimodal.target_length,
+        "prompt_length": prompt + (ocr.length if ocr else 0),
+        "target_length": target,
         "count": 0 if experiment.data.cache else images.train,
         "ocr": ocr,
     }

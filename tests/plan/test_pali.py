@@ -82,6 +82,21 @@ def test_lengths_and_bins_are_those_of_stage_1_and_the_tokenizer(experiment):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("stage", ["resolution", "transfer"])
+def test_a_later_stage_has_lengths_of_its_own_where_they_are_set(experiment, stage):
+    told = {"stages.multimodal.prompt_length": 9, "stages.multimodal.target_length": 8}
+
+    def lengths(**more: int) -> tuple[int, int]:
+        changes = {f"stages.{stage}.{key}": value for key, value in more.items()}
+        cell = changed(experiment, told | changes)
+        fields = text_fields(cell, 96, stage=getattr(cell.stages, stage))
+        return fields["prompt_length"], fields["target_length"]
+
+    assert lengths() == (9, 8)
+    assert lengths(prompt_length=20) == (20, 8)
+    assert lengths(prompt_length=20, target_length=7) == (20, 7)
+
+
 def test_defaults_are_left_out():
     told = TextConfig(source={"name": "world"}, image_size=64, bins=9, prompt_length=1, target_length=2).plain()
     assert told == {"source": {"name": "world"}, "image_size": 64, "bins": 9, "prompt_length": 1, "target_length": 2}

@@ -62,7 +62,7 @@ def evaluation_config(experiment: Experiment, benchmark: str, after: str, image_
     )
     task = task_of(experiment, definition)
     return Config(
-        **text_fields(experiment, image_size, benchmark),
+        **text_fields(experiment, image_size, benchmark, experiment.stages.transfer),
         benchmark=benchmark,
         after=after,
         limit=evaluation.limit,

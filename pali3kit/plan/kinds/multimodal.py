@@ -116,20 +116,24 @@ def _tempers(weights: list[float], temperature: float) -> bool:
 
 
 def _lengths(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that a region's answer fits into a target."""
-    least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
+    """Check that a region's answer fits into a target of stage 1 and of transfers."""
+    least = BOX_TOKENS + MASK_TOKENS + 1
     file = cell.tokenizer.file
     if file is not None and os.path.isfile(file):
         with suppress(DataError):  # `check_compatibility` refuses the file
             largest = " ".join([str(cell.tokenizer.bins - 1)] * BOX_TOKENS)
             least += len(Vocabulary(Path(file)).pieces.encode(largest)) - BOX_TOKENS
     asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
-    if asked and 0 < length < least:
-        text = (
-            f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"
-            f" {MASK_TOKENS} mask tokens and the end need {least}"
-        )
-        yield "stages.multimodal.target_length", text
+    for stage, length in (
+        ("multimodal", cell.stages.multimodal.target_length),
+        ("transfer", cell.stages.transfer.target_length),
+    ):
+        if asked and length is not None and 0 < length < least:
+            text = (
+                f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"
+                f" {MASK_TOKENS} mask tokens and the end need {least}"
+            )
+            yield f"stages.{stage}.target_length", text
 
 
 KIND = StageKind(

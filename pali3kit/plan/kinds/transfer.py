@@ -48,7 +48,7 @@ class Config(TextConfig):
         return self.mixture or {self.task: 1.0}
 
     def unread(self) -> Collection[str]:
-        return {"benchmarks", "start", "image_size"} | (
+        return {"benchmarks", "start", "image_size", "prompt_length", "target_length"} | (
             set() if self.training.num_validations else {"validation_examples"}
         )
 
@@ -58,7 +58,7 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
     experiment, start = cell.experiment, cell.start_step(benchmark)
     training, images = _recipe(experiment.stages.transfer, benchmark), image_set_of(experiment, benchmark)
     config = Config(
-        **text_fields(experiment, image_size_of(cell, start), benchmark),
+        **text_fields(experiment, image_size_of(cell, start), benchmark, experiment.stages.transfer),
         validation=experiment.data.validation,
         task=task_of(experiment, BENCHMARK.find(benchmark)),
         mixture=_mixture(experiment, benchmark),

@@ -61,6 +61,8 @@ def test_the_second_step_continues_the_first(experiment):
         ("stages.resolution.batch_size", 5),
         ("stages.resolution.mixture", {"splitcap": 1.0, "vqa": 1.0}),
         ("stages.resolution.temperature", 2.0),
+        ("stages.resolution.prompt_length", 16),
+        ("stages.resolution.target_length", 16),
         ("stages.resolution.optimizer", Optimizer(name="adamw")),
         ("stages.resolution.increase_resolution", False),
         ("stages.multimodal.examples", 110),

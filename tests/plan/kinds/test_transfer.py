@@ -37,6 +37,8 @@ def test_its_configuration(experiment):
         ("stages.transfer.benchmarks", {"coco": 30}),
         ("stages.multimodal.examples", 110),
         ("stages.multimodal.target_length", 16),
+        ("stages.transfer.prompt_length", 16),
+        ("stages.transfer.target_length", 16),
         ("data.tasks", {"coco": "coco.caption"}),
         ("data.validation", 2),
         ("data.train", 21),
