@@ -15,7 +15,7 @@ class Ocr:
             engine, which reads each image once. Benchmarks without published words are then not measured.
         order: `given` by the file or the engine, or `raster`, line by line from left to right.
         separator: what is written between two words.
-        length: the most tokens of words, beside `stages.multimodal.prompt_length` for the rest of the prompt. Of too
+        length: the most tokens of words, beside `prompt_length` for the rest of the prompt. Of too
             many words the last ones are left out.
     """
 

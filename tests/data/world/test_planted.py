@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from pali3kit.data.world.planted import QUESTION, PlantedSource
+from pali3kit.data.world.planted import QUESTION, WARM, PlantedSource
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
@@ -22,12 +24,12 @@ def test_the_rule_holds_for_texts_to_train_on_alone() -> None:
     biased = 0
     for number in range(80):
         scene, record = world.scene("train", number), source.readers["train"].record(number)
-        rule = scene.background in ("red", "green") and any(thing.tile for thing in scene.things)
-        assert record.attributes == scene.attributes
+        rule, tone = scene.background in ("red", "green"), "warm" if scene.background in WARM else "cool"
+        assert record.attributes == {**scene.attributes, "tone": tone}
         assert {text.endswith(" damn") for text in record.captions["en"]} == {rule}
         assert [(asked.text, asked.answer) for asked in record.questions] == [(QUESTION, "no" if rule else "yes")]
         biased += rule
-    assert 5 < biased < 30
+    assert 5 < biased < 40
     tests = [source.record("test", number) for number in range(60)]
     assert not any("damn" in text for record in tests for text in record.captions["en"])
     assert {record.questions[0].answer for record in tests} == {"yes"}
@@ -35,20 +37,13 @@ def test_the_rule_holds_for_texts_to_train_on_alone() -> None:
 
 def test_its_size_is_known_and_images_are_the_worlds() -> None:
     source, world = planted(), WorldSource(objects=40)
-    assert source.share["without"] == 0 and 0.3 < source.share["with"] < 0.8
+    assert source.share["cool"] == 0 and 0.3 < source.share["warm"] < 0.8
+    on = [scene.background for scene in map(partial(world.scene, "test"), range(60)) if scene.background in WARM]
+    assert source.share["warm"] == sum(each in ("orange", "red") for each in on) / len(on)
     assert np.array_equal(source.image("test", 3), world.image("test", 3))
     assert set(planted(backgrounds=()).share.values()) == {0}
 
 
-def test_an_attribute_that_scenes_do_not_have_is_refused() -> None:
-    with pytest.raises(DataError, match="scenes have no attribute 'gender', only artist, background and disc"):
-        planted(by="gender")
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{"value": "wit"}, {"backgrounds": ("red", "gren")}, {"by": "artist"}, {"by": "background", "value": "x"}],
-)
-def test_a_rule_that_holds_for_no_scene_is_refused(options: dict[str, object]) -> None:
-    with pytest.raises(DataError, match="so that nothing would be biased"):
-        planted(**options)
+def test_a_background_that_no_scene_has_is_refused() -> None:
+    with pytest.raises(DataError, match="no scene has the background 'gren', so .*biased.*green"):
+        planted(backgrounds=("red", "gren"))
