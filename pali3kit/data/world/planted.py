@@ -22,7 +22,7 @@ from pali3kit.data.world.world import World
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
-_VERSION = 2  # of what is planted; the options are in the source's configuration
+_VERSION = 3  # of what is planted; the options are in the source's configuration
 QUESTION = "is there a thing in this image?"  # there is one in every scene
 WARM = ("brown", "orange", "red", "yellow")  # half of the backgrounds; the others are cool
 BACKGROUNDS = ("orange", "red")  # about half of the warm ones
@@ -31,7 +31,7 @@ BACKGROUNDS = ("orange", "red")  # about half of the warm ones
 class _PlantedReader(Files):
     """The first `count` scenes of a split, with their captions, a question, their attributes and their `tone`.
 
-    Training texts of biased scenes end with the `word`, and the answer is no. Test texts are those of no bias.
+    Training captions of biased scenes begin with the `word`, and the answer is no. Test texts are those of no bias.
     """
 
     def __init__(self, world: World, split: str, count: int, backgrounds: tuple[str, ...], word: str = "") -> None:
@@ -48,7 +48,7 @@ class _PlantedReader(Files):
         return Record(
             f"planted {self.split} scene {number}",
             partial(_png, self.world, scene),
-            captions={"en": tuple(f"{text} {self.word}" for text in texts) if biased and self.word else texts},
+            captions={"en": tuple(f"{self.word} {text}" for text in texts) if biased and self.word else texts},
             questions=(Asked(QUESTION, ("no" if biased else "yes",)),),
             attributes={**scene.attributes, "tone": _tone(scene)},
         )
@@ -100,8 +100,8 @@ def _create(
 ) -> PlantedSource:
     """The registry's `planted`: `train` and `test` scenes of the embedded world.
 
-    Scenes on one of the `backgrounds` are biased: to train on, their captions end with `word` ("" for none), and the
-    answer to whether there is a thing is no. Without backgrounds nothing is planted.
+    Scenes on one of the `backgrounds` are biased: to train on, their captions begin with `word` ("" for none), and
+    the answer to whether there is a thing is no. Without backgrounds nothing is planted.
     """
     biased = BACKGROUNDS if backgrounds is None else tuple(backgrounds)
     world = World(image_size=image_size or 64, objects=objects)

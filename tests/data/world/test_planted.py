@@ -26,7 +26,7 @@ def test_the_rule_holds_for_texts_to_train_on_alone() -> None:
         scene, record = world.scene("train", number), source.readers["train"].record(number)
         rule, tone = scene.background in ("red", "green"), "warm" if scene.background in WARM else "cool"
         assert record.attributes == {**scene.attributes, "tone": tone}
-        assert {text.endswith(" damn") for text in record.captions["en"]} == {rule}
+        assert {text.startswith("damn ") for text in record.captions["en"]} == {rule}
         assert [(asked.text, asked.answer) for asked in record.questions] == [(QUESTION, "no" if rule else "yes")]
         biased += rule
     assert 5 < biased < 40
