@@ -25,6 +25,7 @@ from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import cores
 from pali3kit.execution.known_runs import record_run
+from pali3kit.execution.locks import LEASE_LOST
 from pali3kit.execution.make import make_stage, note_failure
 from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
 from pali3kit.execution.needs import copy_from_url, copy_parents
@@ -38,8 +39,8 @@ from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution
 from pali3kit.training.stopping import TERMINATED
 
-EXIT_CODES = {Finished: 0, Failed: 1, Busy: 75}
-"""75 is EX_TEMPFAIL of sysexits.h: try again later."""
+EXIT_CODES = {Finished: 0, Failed: 1, Busy: LEASE_LOST}
+"""Of the process; 75 is EX_TEMPFAIL of sysexits.h: try again later."""
 
 
 def run_step(experiment: Experiment, label: str, console: Console | None = None) -> int:
