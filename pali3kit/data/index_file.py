@@ -13,8 +13,6 @@ Its metadata name the endings and the shards, with their sizes, versions, number
 from __future__ import annotations
 
 import json
-import os
-import platform
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -27,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 
 from pali3kit.data.sample import Sample
 from pali3kit.data.shards import ShardTable
-from pali3kit.durable import publish_file, removed_on_failure
+from pali3kit.durable import partial_name, publish_file, removed_on_failure
 from pali3kit.errors import DataError
 from pali3kit.storage.remote import AnyPath, RemotePath
 
@@ -106,7 +104,7 @@ def size_and_version(shard: AnyPath) -> tuple[int, str]:
 
 def write_index(path: Path, tables: Iterable[tuple[ShardFacts, ShardTable]]) -> None:
     """Write the index of some shards, one after the other: no more than one table needs to be in memory."""
-    partial = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.partial")
+    partial = partial_name(path)
     endings: dict[str, int] = {}
     shards: list[ShardFacts] = []
     with ExitStack() as opened, removed_on_failure(partial):
