@@ -15,7 +15,7 @@ from types import FrameType
 from rich.console import Console
 from rich.prompt import Confirm
 
-from pali3kit import durable, report
+from pali3kit import report
 from pali3kit.config import saved
 from pali3kit.config.attention import require_attention_backend
 from pali3kit.config.schema import Experiment
@@ -154,8 +154,7 @@ def _announce_launches(
     display: Display, several: list[Step], blocked: int, experiment: Experiment, folder: Path
 ) -> None:
     """Print how to launch the steps of several nodes, and write the experiment that the commands name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    durable.write_atomically(folder / saved.EXPERIMENT, saved.to_yaml(experiment).encode())
+    saved.write_experiment(experiment, folder)
     for step in several:
         display.say(_launch_commands(step, experiment, folder), style="yellow")
     if blocked:
