@@ -18,10 +18,11 @@ from safetensors import SafetensorError, safe_open
 
 from pali3kit.config.attention import describe_attention
 from pali3kit.config.hardware import ACCELERATORS
+from pali3kit.config.memory import GIBI
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError, counted
-from pali3kit.execution.demand import GIBI, device_bytes, device_seconds, ranks_of, total_flops
+from pali3kit.execution.demand import device_bytes, device_seconds, ranks_of, total_flops
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import divide_cores, processor
 from pali3kit.execution.needs import Needs, find_needs, sources
