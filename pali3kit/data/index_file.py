@@ -4,7 +4,7 @@ Samples are numbered in the order of the shards, members in that of the samples:
 
     member_starts, key_starts   int64 [samples + 1]   where the members, and the bytes of the key, of a sample begin
     offsets, lengths            int64 [members]       as in `Sample`
-    endings                     uint16 [members]      numbers of endings
+    endings                     uint32 [members]      numbers of endings
     keys                        uint8                 UTF-8
 
 Its metadata name the endings and the shards, with their sizes, versions, numbers of samples and damages.
@@ -27,12 +27,12 @@ from pali3kit.data.sample import Sample
 from pali3kit.data.shards import ShardTable
 from pali3kit.durable import partial_name, publish_file, removed_on_failure
 from pali3kit.errors import DataError
-from pali3kit.storage.remote import AnyPath, RemotePath
+from pali3kit.storage.remote import AnyPath
 
 FORMAT = "pali3kit shards 1"
 ARRAYS = {
     "member_starts": ("I64", np.int64), "key_starts": ("I64", np.int64), "offsets": ("I64", np.int64),
-    "lengths": ("I64", np.int64), "endings": ("U16", np.uint16), "keys": ("U8", np.uint8),
+    "lengths": ("I64", np.int64), "endings": ("U32", np.uint32), "keys": ("U8", np.uint8),
 }  # fmt: skip
 """Types in safetensors and NumPy, the widest first."""
 
@@ -92,14 +92,6 @@ class IndexFile:
             MappedTable(shard, self, starts[numbers[name]], self.shards[numbers[name]].samples)
             for name, shard in shards.items()
         ]
-
-
-def size_and_version(shard: AnyPath) -> tuple[int, str]:
-    """What changes with the content of a shard."""
-    if isinstance(shard, RemotePath):
-        return shard.size, shard.version
-    found = shard.stat()
-    return found.st_size, f"mtime {found.st_mtime_ns}"
 
 
 def write_index(path: Path, tables: Iterable[tuple[ShardFacts, ShardTable]]) -> None:
