@@ -33,7 +33,7 @@ from pali3kit.execution.store import Store
 from pali3kit.execution.verify import verify_store
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
-from pali3kit.streams import failsafe_output
+from pali3kit.streams import failsafe_output, new_console
 
 ASKED_SECONDS = 3600.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -55,7 +55,7 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
     `<runs>/<name>/log.txt`. A closed standard output does not stop the run.
     """
     with failsafe_output():
-        return _run(experiment, file, console or Console())
+        return _run(experiment, file, console or new_console())
 
 
 def _run(experiment: Experiment, file: Path | None, console: Console) -> int:

@@ -32,6 +32,7 @@ from pali3kit.execution.store import Store
 from pali3kit.execution.workload import units
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step, critical_path
+from pali3kit.streams import new_console
 
 STARTUP_SECONDS = 5.0  # to import torch and lightning in all workers, on two idle cores
 PAGE_WIDTH = 160  # columns, without a terminal
@@ -157,7 +158,7 @@ def expected_time(forecast: Forecast, missing: list[Step], workers: int) -> str:
 
 def _console() -> Console:
     """The terminal; without one, a console that is wide enough for the table."""
-    console = Console()
+    console = new_console()
     return console if console.is_terminal else Console(width=PAGE_WIDTH)
 
 

@@ -36,6 +36,7 @@ from pali3kit.execution.store import Store
 from pali3kit.orphans import die_with_parent
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
+from pali3kit.streams import new_console
 from pali3kit.training.context import Execution
 from pali3kit.training.stopping import TERMINATED
 
@@ -67,9 +68,9 @@ def run_step(experiment: Experiment, label: str, console: Console | None = None)
                 send(Failed(str(error)))
         raise
     if execution.world_size == 1:
-        return _make(experiment, step, execution, console or Console())
+        return _make(experiment, step, execution, console or new_console())
     with connected(cluster, execution, experiment.runtime.timeout_seconds) as execution:
-        return _make(experiment, step, execution, console or Console())
+        return _make(experiment, step, execution, console or new_console())
 
 
 def _find(steps: Sequence[Step], label: str) -> Step:
