@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from math import prod
@@ -22,17 +22,19 @@ def size_of_encoder(vision: VisionEncoder) -> dict[str, Json]:
     side, tokens = vision.image_spec.size, prod(vision.native_grid)
     with suppress(Exception):  # a library or a plug-in may raise anything there
         trial, unread = meta_copy(vision).eval(), unread_parameters(vision)
-        calls: list[tuple[nn.Module, tuple[object, ...], dict[str, object]]] = []
-        for module in _pooling(trial, {dict(trial.named_parameters())[name] for name in unread}):
-            module.register_forward_pre_hook(lambda *call: calls.append(call), with_kwargs=True)
+        ignored = {weight for name, weight in trial.named_parameters() if name in unread}
+        calls = list[tuple[nn.Module, Callable[[], object]]]()
+
+        def note(module: nn.Module, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+            calls.append((module, partial(module, *args, **kwargs)))
+
+        for module in _pooling(trial, ignored):
+            module.register_forward_pre_hook(note, with_kwargs=True)
         image = torch.empty(1, 3, side, side, device="meta")
         whole = profile_forward_on_meta(trial, lambda: trial(image), tokens, 1)
-        pooled = [
-            profile_forward_on_meta(module, partial(module, *args, **kwargs), 0, 1).flops
-            for module, args, kwargs in calls.copy()
-        ]
-        read = whole.parameters - sum(weight.numel() for name, weight in trial.named_parameters() if name in unread)
-        return {"parameters": read, "tokens": tokens, "flops": whole.flops - sum(pooled)}
+        pooled = sum(profile_forward_on_meta(module, again, 0, 1).flops for module, again in calls.copy())
+        read = whole.parameters - sum(weight.numel() for weight in ignored)
+        return {"parameters": read, "tokens": tokens, "flops": whole.flops - pooled}
     return {}
 
 
