@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import glob
 import hashlib
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +22,18 @@ def write_atomically(path: Path, data: bytes) -> None:
 
     Raises OSError, which names the file; the temporary file is then removed.
     """
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = partial_name(path)
     try:
         with removed_on_failure(partial):
             partial.write_bytes(data)
             publish_file(partial, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def partial_name(path: Path) -> Path:
+    """Where this process writes what becomes `path`, beside it: processes of other nodes may have the same number."""
+    return path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.partial")
 
 
 @contextmanager
@@ -97,12 +104,13 @@ def sha256_of(*paths: Path) -> str:
     return hasher.hexdigest()
 
 
-def remove_partials(folder: Path, name: str = "*") -> None:
-    """Remove temporary files and folders, named as in `write_atomically`, whose processes here were killed.
+def remove_partials(folder: Path, name: str | None = None) -> None:
+    """Remove temporary files and folders, named by `partial_name`, whose processes on this node were killed.
 
     `name` is that of the file or folder that was being written; all by default.
     """
-    for path in folder.glob(f"{name}.*.partial"):
+    written = "*" if name is None else glob.escape(name)
+    for path in folder.glob(f"{written}.{glob.escape(platform.node())}.*.partial"):
         number = path.name.split(".")[-2]
         if number.isdigit() and not _is_running(int(number)):
             remove(path)

@@ -15,7 +15,7 @@ from types import FrameType
 from rich.console import Console
 from rich.prompt import Confirm
 
-from pali3kit import durable, report
+from pali3kit import report
 from pali3kit.config import saved
 from pali3kit.config.attention import require_attention_backend
 from pali3kit.config.schema import Experiment
@@ -33,7 +33,7 @@ from pali3kit.execution.store import Store
 from pali3kit.execution.verify import verify_store
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
-from pali3kit.streams import failsafe_output
+from pali3kit.streams import failsafe_output, new_console
 
 ASKED_SECONDS = 3600.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -55,7 +55,7 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
     `<runs>/<name>/log.txt`. A closed standard output does not stop the run.
     """
     with failsafe_output():
-        return _run(experiment, file, console or Console())
+        return _run(experiment, file, console or new_console())
 
 
 def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
@@ -154,8 +154,7 @@ def _announce_launches(
     display: Display, several: list[Step], blocked: int, experiment: Experiment, folder: Path
 ) -> None:
     """Print how to launch the steps of several nodes, and write the experiment that the commands name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    durable.write_atomically(folder / saved.EXPERIMENT, saved.to_yaml(experiment).encode())
+    saved.write_experiment(experiment, folder)
     for step in several:
         display.say(_launch_commands(step, experiment, folder), style="yellow")
     if blocked:

@@ -1,4 +1,4 @@
-"""Standard output and error that never raise: a pipe may be closed, a disk full, an encoding ASCII only."""
+"""Standard output and error that never raise: a pipe may be closed, a disk full, an encoding ASCII only. Consoles."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+    from rich.console import Console
 
 
 class _FailsafeFile(io.FileIO):
@@ -30,6 +31,17 @@ class _FailsafeFile(io.FileIO):
             except OSError as error:
                 self.error = error
         return memoryview(data).nbytes
+
+
+def new_console(error: bool = False) -> Console:
+    """A console of rich on standard output, or on standard error.
+
+    It animates nothing where that is no terminal: notebooks set FORCE_COLOR, and keep each state of a progress bar.
+    """
+    from rich.console import Console
+
+    stream = sys.stderr if error else sys.stdout
+    return Console(stderr=error, force_interactive=None if stream is not None and stream.isatty() else False)
 
 
 @contextmanager

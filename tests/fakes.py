@@ -7,8 +7,8 @@
     python fakes.py ROOT from=PLACE     looks for artifacts in PLACE too
 
 Files in ROOT/control steer it: `pause-<kind>` holds a stage of that kind in its middle, `fail-<label>` makes a stage
-fail, `die-<label>` kills its process, `no-flock` is a file system without it. Every start of a stage is noted in
-ROOT/control/started.
+fail, `die-<label>` kills its process, `lose-<label>` ends it once as where another process took over its lease,
+`no-flock` is a file system without it. Every start of a stage is noted in ROOT/control/started.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from pali3kit.config.stages import (
 from pali3kit.data.source import SourceBase
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import StageError
+from pali3kit.execution.locks import LEASE_LOST
 from pali3kit.plan.plain import StageConfig
 from pali3kit.registry import SOURCE
 from pali3kit.types import Json
@@ -87,6 +88,9 @@ def run(config, context):
         raise StageError("told to fail")
     if (control / f"die-{kind}-{arm}").exists():
         os.kill(os.getpid(), signal.SIGKILL)
+    if (lost := control / f"lose-{kind}-{arm}").exists():
+        lost.unlink()
+        os._exit(LEASE_LOST)
     checkpoint = context.folder / "checkpoint"
     step, state = json.loads(checkpoint.read_text()) if checkpoint.exists() else (0, _inputs(config, context))
     while step < STEPS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,11 @@ def changed(experiment: Experiment, changes: Mapping[str, Any]) -> Experiment:
     for key, new in changes.items():
         experiment = put(experiment, key, new)
     return experiment
+
+
+def without_place(text: str) -> str:
+    """A message without the working folder in which a file was looked for."""
+    return text.replace(f" It was looked for in the working folder, {os.getcwd()}.", "")
 
 
 def step_of(experiment: Experiment, kind: str, seed: int = 0, /, **which: Any) -> Step:

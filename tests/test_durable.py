@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_really_full_file_system_leaves_nothing(tmp_path: Path) -> None:
     """Every write to `/dev/full` fails."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
-    partial = tmp_path / f"a.{os.getpid()}.partial"
+    partial = durable.partial_name(tmp_path / "a")
     partial.symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         durable.write_atomically(tmp_path / "a", b"two")
@@ -82,11 +83,28 @@ def test_a_full_disk_is_not_taken_for_one_that_cannot_reserve(tmp_path: Path, mo
 
 
 def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
-    ours, dead, rows = f"a.json.{os.getpid()}.partial", "a.json.4194305.partial", "test.partial"
-    for name in (ours, dead, rows, "b.4x.partial"):
+    here, dead = platform.node(), 4194305
+    ours, elsewhere = durable.partial_name(tmp_path / "a.json").name, f"a.json.not-{here}.{dead}.partial"
+    others = {ours, elsewhere, "test.partial", f"b.{here}.4x.partial"}
+    for name in (*others, f"a.json.{here}.{dead}.partial"):
         (tmp_path / name).touch()
     durable.remove_partials(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {ours, rows, "b.4x.partial"}
+    assert {path.name for path in tmp_path.iterdir()} == others
+
+
+def test_a_name_is_no_pattern(tmp_path: Path) -> None:
+    names = [f"{name}.{platform.node()}.4194305.partial" for name in ("a[1]", "a1")]
+    for name in names:
+        (tmp_path / name).touch()
+    durable.remove_partials(tmp_path, "a[1]")
+    assert [path.name for path in tmp_path.iterdir()] == names[1:]
+
+
+def test_two_nodes_never_write_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system that they share; their processes may have equal numbers."""
+    ours = durable.partial_name(tmp_path / "a")
+    monkeypatch.setattr(platform, "node", lambda: "another")
+    assert durable.partial_name(tmp_path / "a") != ours
 
 
 def test_the_digest_of_a_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.streams import failsafe_output
+from pali3kit.streams import failsafe_output, new_console
 
 ROOT = Path(__file__).parents[1]
 WORK = """
@@ -74,3 +74,18 @@ def test_streams_without_files_are_unchanged(capsys: pytest.CaptureFixture[str])
     with failsafe_output() as output:
         print("here")
     assert output is None and capsys.readouterr().out == "here\n"
+
+
+@pytest.mark.parametrize("error", [False, True])
+def test_colours_may_be_forced_but_nothing_moves_where_there_is_no_terminal(
+    error: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a notebook, which would show each state of a progress bar."""
+    for name in ("TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    console = new_console(error)
+    assert console.is_terminal and not console.is_interactive and console.stderr == error
+    monkeypatch.setattr(sys.stderr if error else sys.stdout, "isatty", lambda: True)
+    assert new_console(error).is_interactive

@@ -14,7 +14,6 @@ _Scored = Literal["generate", "features", "loss", "masks"]
 _Section = Literal["probes", "labelled", "captioned"]
 """Sections of `evaluation` that name the sets an encoder is measured on; also placeholders in titles of columns."""
 _EMBEDDED = "embedded"
-_EMBEDDED_SOURCES = ("world", "clips")
 
 ACCURACY, RECALL = "accuracy, %", "R@1, %"
 CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats per token"
@@ -209,17 +208,17 @@ class Benchmark:
         """Whether its numbers depend on the image encoder."""
         return self.scored in ("generate", "features")
 
-    def label(self, source: str, task: str = "", published: bool = False) -> str:
+    def label(self, source: str, task: str = "", published: bool = False, embedded: bool = False) -> str:
         """Its name in plans and reports: a bare name stands for the public data set, and for nothing else.
 
-        `source` is the component that was read: `embedded/<name>` on the embedded world and on what the benchmark is
-        `embedded` in, else `<source>/<name>`. Of a union that is the part which `task` names, as `data.tasks` does. It
-        reads the public set if it is "", or if the experiment takes the benchmark's `published` files and the component
-        is made for them.
+        `source` is the component that was read: `embedded/<name>` where it is `embedded` itself and on what the
+        benchmark is embedded in, else `<source>/<name>`. Of a union that is the part which `task` names, as in
+        `data.tasks`. It reads the public set if it is "", or if the experiment takes the benchmark's `published` files
+        and the component is made for them.
         """
         if not source or (published and any(source == public.component for public in self.public)):
             return self.name
-        if source in _EMBEDDED_SOURCES or self.is_embedded_in(source):
+        if embedded or self.is_embedded_in(source):
             return f"{_EMBEDDED}/{self.name}"
         return f"{task.rpartition('.')[0] or source}/{self.name}"
 

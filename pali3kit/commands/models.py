@@ -26,6 +26,7 @@ from pali3kit.config.saved_pali import (
 )
 from pali3kit.durable import sha256_of, write_atomically
 from pali3kit.errors import choose, nearest
+from pali3kit.streams import new_console
 
 if TYPE_CHECKING:
     from pali3kit.config.schema import Experiment
@@ -112,7 +113,6 @@ def _evaluate(call: Call) -> int:
     cell = _cell(folder, point, seed)
     experiment = _measured(folder, cell, name, overrides)
     pali = _load(str(folder), cell, point, seed)
-    from rich.console import Console
     from rich.progress import Progress
 
     from pali3kit.inference.evaluator import Evaluator
@@ -123,8 +123,8 @@ def _evaluate(call: Call) -> int:
     if asked.limit < asked.test:
         limit = f", {asked.limit} of {asked.test} test images: evaluation.limit"
     print(f"{asked.label}: checkpoint {evaluator.checkpoint} of {pali.checkpoints.name}{limit}", file=sys.stderr)
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    console = new_console(error=True)
+    with Progress(console=console, transient=True, disable=not console.is_interactive) as progress:
         bar = progress.add_task("answers")
         evaluator.publish(out, lambda done, total: progress.update(bar, completed=done, total=total))
     print_scores(out, name, evaluator.config.label)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pali3kit.commands.command import UsageError
 from pali3kit.data.fields import field, json_of, mapping, typed
-from pali3kit.durable import publish_file, remove_partials, removed_on_failure
+from pali3kit.durable import partial_name, publish_file, remove_partials, removed_on_failure
 from pali3kit.errors import DataError, Pali3Error
 from pali3kit.text.plain import stream_lines
 
@@ -164,7 +164,7 @@ class Predictions:
             return
         out = self.out.resolve()
         remove_partials(out.parent, out.name)
-        partial = out.with_name(f"{out.name}.{os.getpid()}.partial")
+        partial = partial_name(out)
         with removed_on_failure(partial):
             with out.open("rb") as old, partial.open("wb") as new:
                 new.writelines(rows[n].encode() if n in rows else data for n, data in enumerate(old))

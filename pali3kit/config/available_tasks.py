@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from pali3kit import registry
+from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.config.component import Component
-from pali3kit.config.pages import PAGES, PART_ANNOTATIONS
 from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import RegistryError
@@ -91,6 +91,12 @@ def entry_of(source: Component) -> RegistryEntry | None:
         return None
 
 
+def label_on(benchmark: Benchmark, source: str, task: str = "", published: bool = False) -> str:
+    """`Benchmark.label` on a source, by the name of its component; "" for the public data set."""
+    entry = entry_of(Component(name=source)) if source else None
+    return benchmark.label(source, task, published, embedded=entry is not None and entry.embedded)
+
+
 def is_joinable(source: Component) -> bool:
     """Whether a union can hold a source: one of images in files, or a plug-in's."""
     return not why_not_joinable(source)
@@ -101,7 +107,7 @@ def why_not_joinable(source: Component) -> str:
     entry = entry_of(source)
     if source.name == "union":
         return "a union itself: name its parts here"
-    if source.name == PAGES or (entry is not None and entry.annotations is None and entry.built_in):
+    if entry is not None and entry.endless:
         return "whose images are drawn without an end: a union joins sources that have a number of them, such as files"
     if entry is not None and entry.annotations == ():
         return "which has texts and no images"
@@ -119,7 +125,13 @@ def called(source: Component, task: str = "") -> str:
 
 def may_be_own(source: Component) -> bool:
     """Whether a benchmark can have a source as its own."""
-    return source.name == PAGES or is_joinable(source)
+    return bool(own_parts(source)) or is_joinable(source)
+
+
+def own_parts(source: Component) -> Mapping[str, tuple[str, ...]]:
+    """The parts from which a source's option `only` chooses, and their annotations; none of most sources."""
+    entry = entry_of(source)
+    return (entry.parts if entry is not None else None) or {}
 
 
 def tasks_of(source: Component) -> tuple[str, ...] | None:
@@ -141,9 +153,9 @@ def names_of(source: Component) -> list[str]:
 
 def _by_part(source: Component) -> dict[str, tuple[str, ...] | None]:
     """The tasks of each source of a union, None for an invalid one, and of each part of pages; empty for others."""
-    if source.name == PAGES:
-        chosen = source.options.get("only") or PART_ANNOTATIONS
-        return {name: _tasks(kinds) for name, kinds in PART_ANNOTATIONS.items() if name in chosen}
+    if drawn := own_parts(source):
+        chosen = source.options.get("only") or drawn
+        return {name: _tasks(kinds) for name, kinds in drawn.items() if name in chosen}
     parts = source.options.get("parts") if source.name == "union" else None
     if not isinstance(parts, dict):
         return {}

@@ -6,28 +6,40 @@ from collections.abc import Iterator
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.available_tasks import entry_of
 from pali3kit.config.budgets import KeyProblem, has_stage_2, known_benchmarks, recipe_of, transfer_of
-from pali3kit.config.pages import PAGE_SIDE, PAGES
+from pali3kit.config.component import Component
 from pali3kit.config.root import own_source_key, source_of
 from pali3kit.config.schema import Experiment
 
 
 def check_pages(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that pages are not smaller than their words can be read: those of `data.source`, and of benchmarks."""
-    small = f"are drawn at {PAGE_SIDE} pixels or more"
-    if cell.data.source.name == PAGES and 0 < cell.model.image_size < PAGE_SIDE:
-        yield "model.image_size", f"pages {small}, not {cell.model.image_size}"
+    """Check that images are not smaller than a source draws them: those of `data.source`, and of benchmarks."""
+    if 0 < cell.model.image_size < (least := _smallest(cell.data.source)):
+        yield "model.image_size", f"{cell.data.source.name} {_drawn_at(least)}, not {cell.model.image_size}"
     section = cell.stages.resolution
-    if section.source is not None and section.source.name == PAGES and has_stage_2(cell):
-        for size in (step.image_size for step in section.steps if 0 < step.image_size < PAGE_SIDE):
-            yield "stages.resolution.source", f"pages {small}, not {size}, a size of stages.resolution.steps"
+    if section.source is not None and has_stage_2(cell):
+        least = _smallest(section.source)
+        for size in (step.image_size for step in section.steps if 0 < step.image_size < least):
+            told = f"{section.source.name} {_drawn_at(least)}, not {size}, a size of stages.resolution.steps"
+            yield "stages.resolution.source", told
     for benchmark in map(BENCHMARK.find, known_benchmarks(cell)):
         source = source_of(cell, benchmark)
-        size = min(_measured_sizes(cell, benchmark), default=PAGE_SIDE)
-        if source is not None and source.name == PAGES and 0 < size < PAGE_SIDE:
+        least = 0 if source is None else _smallest(source)
+        if source is not None and 0 < (size := min(_measured_sizes(cell, benchmark), default=least)) < least:
             larger = "set model.image_size, or start from stage 2: stages.transfer.start, evaluation.after"
-            text = f"benchmark '{benchmark.name}' is measured on pages, which {small}, not {size}: {larger}."
-            yield own_source_key(cell, benchmark), text
+            drawn = f"{source.name}, which {_drawn_at(least)}, not {size}"
+            yield own_source_key(cell, benchmark), f"benchmark '{benchmark.name}' is measured on {drawn}: {larger}."
+
+
+def _smallest(source: Component) -> int:
+    """The least side of a source's images, pixels."""
+    entry = entry_of(source)
+    return 0 if entry is None else entry.smallest
+
+
+def _drawn_at(least: int) -> str:
+    return f"are drawn at {least} pixels or more"
 
 
 def _measured_sizes(cell: Experiment, benchmark: Benchmark) -> Iterator[int]:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.available_tasks import own_parts
 from pali3kit.config.budgets import owner_of
-from pali3kit.config.pages import PAGES
+from pali3kit.config.component import Component
 from pali3kit.config.root import WORLD, asked_benchmarks
 from pali3kit.config.tree import Node
 
@@ -50,7 +51,7 @@ def _transfers(tree: Node) -> dict[str, list[Benchmark]]:
 def _component(source: str, learnt: Sequence[Benchmark]) -> dict[str, object]:
     tasks = [each.embedded.task for each in learnt if each.embedded and each.embedded.source == source]
     parts = list(dict.fromkeys(task.partition(".")[0] for task in tasks))
-    return {"name": source, **({"only": parts} if source == PAGES else {})}
+    return {"name": source, **({"only": parts} if own_parts(Component(name=source)) else {})}
 
 
 def _mapping(node: Node | None) -> dict[str, Node]:

@@ -15,8 +15,9 @@ from pali3kit.errors import ConfigError
 from pali3kit.registry import OPTIMIZER
 
 GIBI = 1 << 30
-MOMENTS = 8  # bytes a parameter: two fp32 moments, for optimizers that do not declare their state
-LEARNING = 8  # bytes a parameter of fp32 weights and gradients
+FP32 = 4  # bytes
+MOMENTS = 2 * FP32  # bytes a parameter: two moments, for optimizers that do not declare their state
+LEARNING = 2 * FP32  # bytes a parameter: weights and gradients
 MOST_RANKS = 100_000  # a larger number is not suggested
 
 Model = Literal["vision", "language", "text"]

@@ -33,6 +33,11 @@ def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> 
     return found
 
 
+def looked_for(path: str) -> str:
+    """What helps where a path does not exist: a name that may be meant, else the folder that it is relative to."""
+    return beside(path) or ("" if os.path.isabs(path) else f" It was looked for in the working folder, {os.getcwd()}.")
+
+
 def beside(path: str) -> str:
     """Suggest a name in place of the first part of a path that does not exist; one in other case is preferred.
 

@@ -15,10 +15,10 @@ from dataclasses import fields, replace
 from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.available_tasks import entry_of, may_be_own
+from pali3kit.config.available_tasks import entry_of, label_on, may_be_own
 from pali3kit.config.budgets import KeyProblem, known_benchmarks, trained_for, transfer_of
 from pali3kit.config.component import Component
-from pali3kit.config.missing_files import beside, missing_files
+from pali3kit.config.missing_files import beside, looked_for, missing_files
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_name
 from pali3kit.config.tree import Node
@@ -129,13 +129,13 @@ def task_of(cell: Experiment, benchmark: Benchmark) -> str:
 def benchmark_label(cell: Experiment, benchmark: Benchmark) -> str:
     """The name of a benchmark in reports, which tells what it is measured on (`Benchmark.label`)."""
     if benchmark.sets:
-        return benchmark.label(WORLD if any(_embedded(cell, section) for section in benchmark.sets) else "")
+        return label_on(benchmark, WORLD if any(_embedded(cell, section) for section in benchmark.sets) else "")
     source, own = cell.data.source.name, source_of(cell, benchmark)
     if own is not None:
-        return benchmark.label(own.name, published=True)
+        return label_on(benchmark, own.name, published=True)
     if not benchmark.generated and source != WORLD:
         return benchmark.label("")
-    return benchmark.label(source, cell.data.tasks.get(benchmark.name, ""))
+    return label_on(benchmark, source, cell.data.tasks.get(benchmark.name, ""))
 
 
 def public_title(cell: Experiment, benchmark: Benchmark) -> str:
@@ -171,7 +171,7 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
     if root is None:
         return
     if not os.path.isdir(root):
-        yield "data.root", f"data.root: there is no folder '{root}'.{beside(root)}"
+        yield "data.root", f"data.root: there is no folder '{root}'.{looked_for(root)}"
     for section in sorted({section for name in known_benchmarks(cell) for section in BENCHMARK.find(name).sets}):
         if _embedded(cell, section):
             text = "is the embedded world's: with a data.root, name sets in files or leave it out."

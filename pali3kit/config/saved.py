@@ -10,14 +10,27 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import parse
 from pali3kit.config.typed import Builder
 from pali3kit.config.written import written
+from pali3kit.durable import write_atomically
 from pali3kit.errors import ConfigError, DataError, Problem
 
-EXPERIMENT = "experiment.yaml"
+EXPERIMENT, REPORT = "experiment.yaml", "report.json"
 
 
 def to_yaml(experiment: Experiment) -> str:
     """The experiment as YAML that needs no scale file beside it."""
     return yaml.safe_dump(written(experiment), sort_keys=False, allow_unicode=True)
+
+
+def write_experiment(experiment: Experiment, folder: Path) -> None:
+    """Write the experiment to its run's folder, before it has a report.
+
+    That of another experiment of this name goes: `report` would want the artifacts that it rests on.
+    """
+    file, content = folder / EXPERIMENT, to_yaml(experiment).encode()
+    if not file.is_file() or file.read_bytes() != content:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / REPORT).unlink(missing_ok=True)
+        write_atomically(file, content)
 
 
 def read_experiment(folder: Path, name: str = EXPERIMENT) -> Experiment:

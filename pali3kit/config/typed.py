@@ -99,7 +99,8 @@ class Builder:
 
     def sequence(self, kind: TypeForm, node: Node, key: str) -> object:
         if not isinstance(node.value, list):
-            self.wrong(node, key, "a list")
+            plain = None if isinstance(node.value, dict) else node.value
+            self.wrong(node, key, "a list", "" if plain is None else f": write [{brief(str(plain))}]")
             return REFUSED
         return [self.build(kind, child, f"{key}[{i}]") for i, child in enumerate(node.value)]
 
@@ -254,8 +255,8 @@ class Builder:
         elif not meant:
             self.missing(node, f"{key}.name", "a text")
 
-    def wrong(self, node: Node, key: str, wanted: str) -> None:
-        self.refuse(node, key, f"{key} should be {wanted}, not {_shown(node)}.")
+    def wrong(self, node: Node, key: str, wanted: str, hint: str = "") -> None:
+        self.refuse(node, key, f"{key} should be {wanted}, not {_shown(node)}{hint}.")
 
     def missing(self, node: Node, key: str, wanted: str) -> None:
         self.refused.add(key)

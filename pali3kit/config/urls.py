@@ -26,6 +26,7 @@ def url_problem(url: str) -> str:
     """Why a URL cannot be opened, "" where nothing is known against it. Nothing is opened or fetched."""
     import fsspec
 
+    links = url.split("::")  # of a chain, as in zip://a.tar::https://lab.org/a.zip
     name, shown = protocol(url), brief(without_secrets(url))
     package, extra = EXTRAS.get(name, ("", ""))
     if package:
@@ -39,7 +40,7 @@ def url_problem(url: str) -> str:
             return f"unknown protocol '{brief(name)}' of '{shown}'.{known}"
         except ImportError as error:
             return f"'{shown}' cannot be opened: {error}."
-    if _USER.search(url) or (name in WEB and "?" in url):
+    if _USER.search(url) or any(protocol(link) in WEB and "?" in link for link in links):
         what = "a query, which may hold" if "?" in url and not _USER.search(url) else "a user name or"
         return f"'{shown}' has {what} credentials: leave it out, as reports quote URLs; fsspec reads them elsewhere."
     return f"'{shown}' leads out of its folder: write it without '..'." if ".." in url.split("/") else ""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path, PurePath, PurePosixPath
-
-from pali3kit.config.paths import protocol
 from pali3kit.data.beside import read_captions
+from pali3kit.data.reader import image_folder
 from pali3kit.data.records import RecordSource, digest_files
-from pali3kit.data.visible import hidden, walk
+from pali3kit.data.visible import files_below
 from pali3kit.errors import DataError
 from pali3kit.images import decode
 from pali3kit.registry import SOURCE
-from pali3kit.storage.cache import origin
-from pali3kit.storage.remote import AnyPath, RemotePath
+from pali3kit.storage.paths import relative_to
+from pali3kit.storage.remote import AnyPath
 from pali3kit.text.plain import one_line
 
 IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -26,18 +23,16 @@ class _FolderRecords:
     caption, of which one is used.
 
     Raises:
-        DataError: there is no such folder, or no image in it.
+        DataError: there is no image in the folder.
     """
 
     version = 2
     TEXTS = "a text is NAME.txt beside NAME.jpg, or the name of the class folder that NAME.jpg is in"
 
     def __init__(self, path: AnyPath) -> None:
-        if isinstance(path, Path) and not path.is_dir():
-            raise DataError(f"there is no folder {path}")
-        self.path, below = path, _below(path)
+        self.path, below = path, files_below(path)
         self.files = [file for file in below if file.suffix.lower() in IMAGES]
-        self._listed = frozenset(map(str, below)) if isinstance(path, RemotePath) else frozenset()
+        self._texts = frozenset(str(file) for file in below if file.suffix == ".txt")
         if not self.files:
             raise DataError(f"no images in {path}: their names should end with {', '.join(sorted(IMAGES))}")
         folders = {self._folder(file) for file in self.files} - {""}
@@ -55,7 +50,7 @@ class _FolderRecords:
 
     def text(self, number: int) -> str:
         file = self.files[number].with_suffix(".txt")
-        if str(file) in self._listed if isinstance(file, RemotePath) else file.exists():
+        if str(file) in self._texts:
             captions = read_captions(lambda ending: _bytes(file) if ending == "txt" else None, self.name(number))
             return captions[number % len(captions)] if captions else ""
         return self._folder(self.files[number]).replace("_", " ")
@@ -68,7 +63,7 @@ class _FolderRecords:
 
     def _folder(self, file: AnyPath) -> str:
         """The name of the class folder, directly below the root; "" for an image in the root itself."""
-        first, *rest = _relative(file, self.path).parts
+        first, *rest = relative_to(file, self.path).parts
         return first if rest else ""
 
 
@@ -84,26 +79,13 @@ class FolderSource(RecordSource):
     """
 
     def __init__(self, path: str, image_size: int = 0) -> None:
-        records = _FolderRecords(RemotePath(path) if protocol(path) else Path(path).expanduser())
+        records = _FolderRecords(image_folder(path))
         super().__init__(records)
         self.digest = digest_files(records.path, records.files, decode.VERSION, records.version)
 
 
-def _below(root: AnyPath) -> Sequence[AnyPath]:
-    """All files below `root`, sorted, without hidden ones; links to folders are followed, each folder once."""
-    if isinstance(root, RemotePath):
-        return [file for file in root.files() if not any(map(hidden, _relative(file, root).parts))]
-    return sorted(Path(folder, name) for folder, names in walk(root) for name in names)
-
-
-def _relative(file: AnyPath, folder: AnyPath) -> PurePath:
-    return PurePosixPath(origin(file)).relative_to(origin(folder))
-
-
 def _bytes(file: AnyPath) -> bytes:
     try:
-        if isinstance(file, RemotePath):
-            return file.read(0, decode.MAX_FILE_BYTES + 1)
         return decode.read_bytes(file)
     except OSError as error:
         raise DataError(f"{file}: {error.strerror or error}") from error

@@ -4,7 +4,7 @@ Samples are numbered in the order of the shards, members in that of the samples:
 
     member_starts, key_starts   int64 [samples + 1]   where the members, and the bytes of the key, of a sample begin
     offsets, lengths            int64 [members]       as in `Sample`
-    endings                     uint16 [members]      numbers of endings
+    endings                     uint32 [members]      numbers of endings
     keys                        uint8                 UTF-8
 
 Its metadata name the endings and the shards, with their sizes, versions, numbers of samples and damages.
@@ -13,8 +13,6 @@ Its metadata name the endings and the shards, with their sizes, versions, number
 from __future__ import annotations
 
 import json
-import os
-import platform
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
@@ -27,14 +25,14 @@ from safetensors import SafetensorError, safe_open
 
 from pali3kit.data.sample import Sample
 from pali3kit.data.shards import ShardTable
-from pali3kit.durable import publish_file, removed_on_failure
+from pali3kit.durable import partial_name, publish_file, removed_on_failure
 from pali3kit.errors import DataError
-from pali3kit.storage.remote import AnyPath, RemotePath
+from pali3kit.storage.remote import AnyPath
 
 FORMAT = "pali3kit shards 1"
 ARRAYS = {
     "member_starts": ("I64", np.int64), "key_starts": ("I64", np.int64), "offsets": ("I64", np.int64),
-    "lengths": ("I64", np.int64), "endings": ("U16", np.uint16), "keys": ("U8", np.uint8),
+    "lengths": ("I64", np.int64), "endings": ("U32", np.uint32), "keys": ("U8", np.uint8),
 }  # fmt: skip
 """Types in safetensors and NumPy, the widest first."""
 
@@ -96,17 +94,9 @@ class IndexFile:
         ]
 
 
-def size_and_version(shard: AnyPath) -> tuple[int, str]:
-    """What changes with the content of a shard."""
-    if isinstance(shard, RemotePath):
-        return shard.size, shard.version
-    found = shard.stat()
-    return found.st_size, f"mtime {found.st_mtime_ns}"
-
-
 def write_index(path: Path, tables: Iterable[tuple[ShardFacts, ShardTable]]) -> None:
     """Write the index of some shards, one after the other: no more than one table needs to be in memory."""
-    partial = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.partial")
+    partial = partial_name(path)
     endings: dict[str, int] = {}
     shards: list[ShardFacts] = []
     with ExitStack() as opened, removed_on_failure(partial):

@@ -13,12 +13,12 @@ import tarfile
 from collections.abc import Generator, Iterator
 from functools import lru_cache
 from itertools import count
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from pali3kit.data.visible import hidden
 from pali3kit.errors import StorageError
-from pali3kit.storage.remote import AnyPath, RemotePath, open_binary
+from pali3kit.storage.paths import size_of
+from pali3kit.storage.remote import AnyPath, open_binary
 from pali3kit.text.plain import HEAD, compression_of
 
 BLOCK = 512  # bytes: what tar is made of
@@ -62,12 +62,10 @@ def members(shard: AnyPath) -> Iterator[Member | MemberLink]:
         StorageError: a server does not give it now.
     """
     try:
-        if isinstance(shard, Path) and not shard.is_file() and shard.exists():
-            raise DamagedTar("it is no file")
         with open_binary(shard) as file:
             if kind := compression_of(file.read(HEAD)):
                 raise DamagedTar(f"it is packed with {kind}, and samples are read at random: unpack it")
-            length = shard.size if isinstance(shard, RemotePath) else shard.stat().st_size
+            length = size_of(shard)
             start: int | None = 0
             for number in count():
                 if start is None:

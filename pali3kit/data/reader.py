@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 from unicodedata import normalize
-from urllib.parse import quote
 
 import numpy as np
 
 from pali3kit.config.paths import protocol
-from pali3kit.config.urls import WEB
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, nearest
-from pali3kit.images.decode import MAX_FILE_BYTES, read_bytes
+from pali3kit.images.decode import read_bytes
 from pali3kit.storage.cache import local_copy
+from pali3kit.storage.paths import folder_here, inside
 from pali3kit.storage.remote import AnyPath, RemotePath
 
 SPELLINGS: tuple[Callable[[str], str], ...] = (
@@ -132,8 +130,6 @@ def image_in(folder: AnyPath, *names: str) -> Callable[[], bytes]:
 def _read_first(folder: AnyPath, names: Sequence[str]) -> bytes:
     for name in dict.fromkeys(spelt for spell in SPELLINGS for spelt in map(spell, names)):
         try:
-            if isinstance(folder, RemotePath):
-                return _behind(folder, name).read(0, MAX_FILE_BYTES + 1)
             return read_bytes(inside(folder, name))
         except (FileNotFoundError, NotADirectoryError):
             continue
@@ -143,23 +139,6 @@ def _read_first(folder: AnyPath, names: Sequence[str]) -> bytes:
             raise DataError(f"{folder}: {name!r} is no name of a file: {error}") from error
     others = f", or under {len(names) - 2} other names" if len(names) > 2 else ""
     raise DataError(f"{folder}: there is no image {' or '.join(names[:2])}{others}")
-
-
-def _behind(folder: RemotePath, name: str) -> RemotePath:
-    """The file `name` in a folder behind a URL. Raises DataError where the name leads out of the folder."""
-    path = os.path.normpath(name)
-    if os.path.isabs(path) or path.startswith(os.pardir):
-        raise DataError(f"{folder}: {name!r} is no file in it")
-    return folder / (quote(path) if protocol(folder.url) in WEB else path)
-
-
-def inside(folder: Path, name: str) -> Path:
-    """The path of `name` in `folder`. Raises DataError where the name leads out of the folder."""
-    root = os.path.abspath(folder)
-    path = os.path.normpath(os.path.join(root, name))
-    if not path.startswith(os.path.join(root, "")):
-        raise DataError(f"{folder}: {name!r} is no file in it")
-    return Path(path)
 
 
 def image_folder(path: str) -> AnyPath:
@@ -190,7 +169,7 @@ def require_path(path: str, what: str = "file") -> Path:
 def _copied(url: str, what: str) -> Path:
     remote = RemotePath(url)
     if what == "folder":
-        raise DataError(f"{remote}: this folder is read as a whole: copy it to this machine")
+        return folder_here(remote, "this folder is read as a whole")
     try:
         return local_copy(remote)
     except FileNotFoundError as error:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Protocol
 
 from pali3kit.data.members import read_sparse
 from pali3kit.errors import DataError
 from pali3kit.images.decode import MAX_FILE_BYTES
-from pali3kit.storage.remote import AnyPath, RemotePath, open_binary
-
-MOST_SPAN = 1 << 22  # bytes: a remote sample up to so long is read at once, its members being neighbours
+from pali3kit.storage.paths import read_part
+from pali3kit.storage.remote import AnyPath, open_binary
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +43,11 @@ class Sample:
         return data
 
     def _read(self, offset: int, length: int) -> bytes:
-        if length >= 0 and isinstance(self.shard, RemotePath):
-            first, end = self._span()
-            if end - first > MOST_SPAN:
-                return self.shard.read(offset, length)
-            return _read_span(self.shard, first, end)[offset - first : offset - first + length]
+        if length >= 0:
+            return read_part(self.shard, offset, length, self._span())
         with open_binary(self.shard) as file:
             file.seek(offset)
-            return file.read(length) if length >= 0 else read_sparse(file)
+            return read_sparse(file)
 
     def _span(self) -> tuple[int, int]:
         """Where its members begin and end, without sparse ones."""
@@ -59,7 +55,9 @@ class Sample:
         return min(start for start, _ in places), max(end for _, end in places)
 
 
-@lru_cache(2)
-def _read_span(shard: RemotePath, first: int, end: int) -> bytes:
-    """Bytes of a shard; kept, since the text and the image of a sample are read one after the other."""
-    return shard.read(first, end - first)
+class SampleTable(Protocol):
+    """The samples of one shard, in its order."""
+
+    def __len__(self) -> int: ...
+
+    def sample(self, number: int) -> Sample: ...

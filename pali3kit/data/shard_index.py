@@ -13,13 +13,13 @@ from typing import overload
 
 import numpy as np
 
-from pali3kit.data.index_file import IndexFile, MappedTable, ShardFacts, size_and_version, write_index
-from pali3kit.data.sample import Sample
+from pali3kit.data.index_file import IndexFile, ShardFacts, write_index
+from pali3kit.data.sample import Sample, SampleTable
 from pali3kit.data.shards import ShardTable, index_shard
 from pali3kit.errors import DataError, RefusedError, StorageError
-from pali3kit.storage.cache import cache_folder, local_copy, locked
-from pali3kit.storage.remote import AnyPath, RemotePath, lexical
-from pali3kit.storage.systems import attempt, open_system
+from pali3kit.storage.cache import cache_folder, locked
+from pali3kit.storage.paths import behind_url, file_here, size_and_version, sizes_and_versions
+from pali3kit.storage.remote import AnyPath, lexical
 
 INDEX = "pali3kit-shards.safetensors"
 """The index file beside shards."""
@@ -39,7 +39,7 @@ class ShardIndex(Sequence[Sample]):
     """
 
     def __init__(self, shards: Sequence[AnyPath]) -> None:
-        self.tables: Sequence[ShardTable | MappedTable]
+        self.tables: Sequence[SampleTable]
         self.tables, self.damages = _tables(shards)
         self.starts = np.cumsum([0, *map(len, self.tables)])
         if not len(self):
@@ -70,15 +70,14 @@ class ShardIndex(Sequence[Sample]):
         return self.tables[number].sample(position - int(self.starts[number]))
 
 
-def _tables(shards: Sequence[AnyPath]) -> tuple[Sequence[ShardTable | MappedTable], list[str]]:
+def _tables(shards: Sequence[AnyPath]) -> tuple[Sequence[SampleTable], list[str]]:
     """The samples of each shard, and what is wrong with the shards."""
     if not shards:
         return [], []
     names, beside = _names(shards), _folder(shards) / INDEX
     if _is_there(beside):
-        file = local_copy(beside) if isinstance(beside, RemotePath) else beside
-        return _opened(IndexFile(file), names, str(beside))
-    if isinstance(beside, RemotePath):
+        return _opened(IndexFile(file_here(beside)), names, str(beside))
+    if behind_url(beside):
         file = _kept(shards)
         return _opened(IndexFile(file), names, str(file))
     with ThreadPoolExecutor() as pool:  # headers lie far apart: most of it is waiting for storage
@@ -94,13 +93,15 @@ def _is_there(file: AnyPath) -> bool:
         return False
 
 
-def _opened(index: IndexFile, shards: Mapping[str, AnyPath], where: str) -> tuple[Sequence[MappedTable], list[str]]:
+def _opened(index: IndexFile, shards: Mapping[str, AnyPath], where: str) -> tuple[Sequence[SampleTable], list[str]]:
     """The samples by an index file, which is refused if it is of other shards."""
     known = {facts.name: facts for facts in index.shards}
-    for name, shard in shards.items():
-        if name not in known:
-            raise DataError(f"{where}: it has no shard {name}: make it again of all shards beside it, `pali3kit index`")
-        if (known[name].size, known[name].version) != size_and_version(shard):
+    if unknown := [name for name in shards if name not in known]:
+        raise DataError(
+            f"{where}: it has no shard {unknown[0]}: make it again of all shards beside it, `pali3kit index`"
+        )
+    for name, found in zip(shards, sizes_and_versions([*shards.values()]), strict=True):
+        if (known[name].size, known[name].version) != found:
             raise DataError(f"{where}: {name} has changed since: make it again, `pali3kit index`, or remove it")
     damages = [f"{shard}: {damage}" for name, shard in shards.items() for damage in known[name].damages]
     return index.tables(shards), damages
@@ -113,11 +114,10 @@ def write_index_of(shards: Sequence[AnyPath], path: str | None = None) -> tuple[
     no files.
     """
     beside = _folder(shards) / INDEX
-    if path is None and isinstance(beside, RemotePath):
+    if path is None and behind_url(beside):
         file = _kept(shards)
-        system, place = open_system(beside.url)
         try:
-            attempt(beside.url, lambda: system.put_file(str(file), place))
+            beside.put(file)
         except StorageError as error:
             raise StorageError(f"{error} Or name a file, --out, and put it there as {INDEX}.") from None
     else:
@@ -130,7 +130,8 @@ def write_index_of(shards: Sequence[AnyPath], path: str | None = None) -> tuple[
 
 def _kept(shards: Sequence[AnyPath]) -> Path:
     """The index file of remote shards in the cache, made where there is none. Changed shards have another one."""
-    facts = "".join(f"{lexical(shard)} {size_and_version(shard)}\n" for shard in shards)
+    found = zip(shards, sizes_and_versions(shards), strict=True)
+    facts = "".join(f"{lexical(shard)} {facts}\n" for shard, facts in found)
     file = cache_folder() / "indexes" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.safetensors"
     with locked(file):
         if not file.is_file():

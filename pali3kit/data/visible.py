@@ -1,12 +1,14 @@
-"""Walking a folder without the files that operating systems and programs leave in it."""
+"""The files of a folder without those that operating systems and programs leave in it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pali3kit.errors import DataError
+from pali3kit.storage.paths import relative_to
+from pali3kit.storage.remote import AnyPath, RemotePath
 
 LEFT = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
 """Folders that macOS, Synology, Windows and Linux make: resource forks, thumbnails, recycle bins."""
@@ -15,6 +17,13 @@ LEFT = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Informati
 def hidden(name: str) -> bool:
     """Whether a file or folder does not belong to the data: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`."""
     return name.startswith(".") or name in LEFT
+
+
+def files_below(root: AnyPath) -> Sequence[AnyPath]:
+    """All files below `root`, sorted, without hidden ones; links to folders are followed, each folder once."""
+    if isinstance(root, RemotePath):
+        return [file for file in root.files() if not any(map(hidden, relative_to(file, root).parts))]
+    return sorted(Path(folder, name) for folder, names in walk(root) for name in names)
 
 
 def walk(root: Path) -> Iterator[tuple[str, list[str]]]:

@@ -25,6 +25,11 @@ class Facts(TypedDict, total=False):
     folders: tuple[str, ...]
     local: tuple[str, ...]
     test_options: tuple[str, ...]
+    embedded: bool
+    endless: bool
+    parts: Mapping[str, tuple[str, ...]]
+    smallest: int
+    drawn: str
     needs: tuple[str, ...]
     extra: str
 
@@ -51,6 +56,11 @@ class RegistryEntry:
         folders: the options that name folders.
         local: the options of a source whose files and folders must be on this machine; others may be behind URLs.
         test_options: the options of a source of files any of which gives it test images.
+        embedded: whether a source is the embedded world or made of it, so that all that is measured on it is embedded.
+        endless: whether a source draws its images without an end, so that no union can hold it.
+        parts: the parts of a source from which its option `only` chooses, and the annotations of each.
+        smallest: the least side of a source's images, pixels.
+        drawn: what a source draws in place of public data, as reports say it; "" for others.
         needs: packages that it needs.
         extra: the extra that has them; "" for the one that is called like the component.
         wrong: why it cannot be used; "" if it can.
@@ -72,6 +82,11 @@ class RegistryEntry:
     folders: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     test_options: tuple[str, ...] = ("test",)
+    embedded: bool = False
+    endless: bool = False
+    parts: Mapping[str, tuple[str, ...]] | None = None
+    smallest: int = 0
+    drawn: str = ""
     needs: tuple[str, ...] = ()
     extra: str = ""
     wrong: str = ""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.hardware import ACCELERATORS
+from pali3kit.config.memory import FP32
 from pali3kit.config.runtime import Runtime
 from pali3kit.execution.estimates import Estimate
 from pali3kit.execution.workload import units
 from pali3kit.plan.step import Step
 
-GIBI = 1 << 30
-FP32 = 4  # bytes
 TRAINING = 3  # times the FLOPs of a forward pass
 _RECOMPUTED = 1  # forward pass more, with gradient checkpointing
 

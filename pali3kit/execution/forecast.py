@@ -18,10 +18,11 @@ from safetensors import SafetensorError, safe_open
 
 from pali3kit.config.attention import describe_attention
 from pali3kit.config.hardware import ACCELERATORS
+from pali3kit.config.memory import GIBI
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError, counted
-from pali3kit.execution.demand import GIBI, device_bytes, device_seconds, ranks_of, total_flops
+from pali3kit.execution.demand import device_bytes, device_seconds, ranks_of, total_flops
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import divide_cores, processor
 from pali3kit.execution.needs import Needs, find_needs, sources
@@ -31,6 +32,7 @@ from pali3kit.execution.store import Store
 from pali3kit.execution.workload import units
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step, critical_path
+from pali3kit.streams import new_console
 
 STARTUP_SECONDS = 5.0  # to import torch and lightning in all workers, on two idle cores
 PAGE_WIDTH = 160  # columns, without a terminal
@@ -156,7 +158,7 @@ def expected_time(forecast: Forecast, missing: list[Step], workers: int) -> str:
 
 def _console() -> Console:
     """The terminal; without one, a console that is wide enough for the table."""
-    console = Console()
+    console = new_console()
     return console if console.is_terminal else Console(width=PAGE_WIDTH)
 
 

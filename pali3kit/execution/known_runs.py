@@ -114,7 +114,7 @@ def may_be_of_unknown_run(artifact: Path) -> bool:
 
 def reported_artifacts(folder: Path) -> dict[str, str]:
     """The artifacts that the report of a run folder rests on, and the status of each; none where there is no report."""
-    file = folder / "report.json"
+    file = folder / saved.REPORT
     if not file.is_file():
         return {}
     stages = json.loads(file.read_bytes())["stages"]

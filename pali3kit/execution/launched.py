@@ -25,6 +25,7 @@ from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import cores
 from pali3kit.execution.known_runs import record_run
+from pali3kit.execution.locks import LEASE_LOST
 from pali3kit.execution.make import make_stage, note_failure
 from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
 from pali3kit.execution.needs import copy_from_url, copy_parents
@@ -35,11 +36,12 @@ from pali3kit.execution.store import Store
 from pali3kit.orphans import die_with_parent
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
+from pali3kit.streams import new_console
 from pali3kit.training.context import Execution
 from pali3kit.training.stopping import TERMINATED
 
-EXIT_CODES = {Finished: 0, Failed: 1, Busy: 75}
-"""75 is EX_TEMPFAIL of sysexits.h: try again later."""
+EXIT_CODES = {Finished: 0, Failed: 1, Busy: LEASE_LOST}
+"""Of the process; 75 is EX_TEMPFAIL of sysexits.h: try again later."""
 
 
 def run_step(experiment: Experiment, label: str, console: Console | None = None) -> int:
@@ -66,9 +68,9 @@ def run_step(experiment: Experiment, label: str, console: Console | None = None)
                 send(Failed(str(error)))
         raise
     if execution.world_size == 1:
-        return _make(experiment, step, execution, console or Console())
+        return _make(experiment, step, execution, console or new_console())
     with connected(cluster, execution, experiment.runtime.timeout_seconds) as execution:
-        return _make(experiment, step, execution, console or Console())
+        return _make(experiment, step, execution, console or new_console())
 
 
 def _find(steps: Sequence[Step], label: str) -> Step:

@@ -20,8 +20,9 @@ from pathlib import Path
 
 LEASE_SECONDS = 60.0
 """After which a lease that nobody touches counts as left behind."""
+LEASE_LOST = os.EX_TEMPFAIL
+"""The exit code of a process whose lease another one has taken over, 75: try again later."""
 _TOUCHES = 6  # in that time
-_LOST = 75  # the exit code of a process whose lease another one has taken over, EX_TEMPFAIL of sysexits.h
 _REFUSED = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOLCK)
 
 
@@ -94,21 +95,22 @@ def _create(file: Path, token: str) -> bool:
 
 
 def _take_over(file: Path, token: str) -> bool:
-    """Replace a lease that was left behind. Of several processes one may: it holds a second file meanwhile."""
-    if not _is_left(file):
+    """Replace a lease that was left behind. Of several processes one may: it holds a second lease meanwhile, whose name
+    says when the first was touched last, so that it stands for no other; left behind itself, it is replaced likewise.
+    """
+    if (since := _left_since(file)) is None:
         return False
-    guard = file.with_suffix(".takeover")
-    if not _create(guard, token):
-        if _is_left(guard):  # its process was killed in the moment of a takeover
-            guard.unlink(missing_ok=True)
+    guard = file.with_suffix(f".{since}.takeover")
+    if not (_create(guard, token) or _take_over(guard, token)):
         return False
     try:
-        if not _is_left(file):
+        if _left_since(file) != since:
             return False
         file.unlink(missing_ok=True)
         return _create(file, token)
     finally:
-        guard.unlink(missing_ok=True)
+        if _owner(guard) == token:
+            guard.unlink(missing_ok=True)
 
 
 def _touch(file: Path, token: str, ended: threading.Event) -> None:
@@ -120,7 +122,7 @@ def _touch(file: Path, token: str, ended: threading.Event) -> None:
             owner = _owner(file)
             if owner != token:
                 print(f"{file}: taken over by {owner or 'nobody'}, as it was not touched", file=sys.stderr, flush=True)
-                os._exit(_LOST)
+                os._exit(LEASE_LOST)
             os.utime(file)
 
 
@@ -132,14 +134,16 @@ def _owner(file: Path) -> str:
         return ""
 
 
-def _is_left(file: Path) -> bool:
-    """Whether nobody has touched a file for as long as a lease lasts, by the clock of its file system."""
+def _left_since(file: Path) -> int | None:
+    """When a lease was touched last, in nanoseconds; None unless that is longer ago than a lease lasts, by the clock of
+    its file system.
+    """
     probe = file.with_suffix(f".{uuid.uuid4().hex}")
     try:
         probe.touch()
-        now = probe.stat().st_mtime
-        return now - file.stat().st_mtime > LEASE_SECONDS
+        now, touched = probe.stat().st_mtime_ns, file.stat().st_mtime_ns
+        return touched if now - touched > LEASE_SECONDS * 1e9 else None
     except FileNotFoundError:
-        return False
+        return None
     finally:
         probe.unlink(missing_ok=True)

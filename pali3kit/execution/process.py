@@ -11,7 +11,8 @@ from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import to_yaml
 from pali3kit.config.schema import Experiment
 from pali3kit.execution import worker
-from pali3kit.execution.messages import Failed, Message
+from pali3kit.execution.locks import LEASE_LOST
+from pali3kit.execution.messages import Busy, Failed, Message
 from pali3kit.execution.process_setup import THREAD_VARIABLES, environment
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
@@ -56,13 +57,16 @@ class Worker:
         self.connection.send(("calibrate", step, rows))
 
     def messages(self) -> Iterator[Message]:
-        """Yield the messages that have arrived; Failed if the process died without a final message."""
+        """Yield the messages that have arrived. If the process died without a final message, it has ended by then: Busy
+        where another one took over its lease, else Failed.
+        """
         try:
             while self.connection.poll():
                 yield self.connection.recv()
         except (EOFError, ConnectionError):
             self.process.join()
-            yield Failed(_describe_death(self.process.exitcode))
+            lost = self.process.exitcode == LEASE_LOST
+            yield Busy() if lost else Failed(_describe_death(self.process.exitcode))
 
     def end(self) -> None:
         """Send SIGTERM: a training stage writes a checkpoint first, anything else ends at once."""

@@ -30,7 +30,7 @@ class Display:
 
     def __init__(self, console: Console, log: Path, costs: Mapping[str, float]) -> None:
         self.console, self.log, self.costs = console, log, costs
-        self.bars = _Bars(console, sum(costs.values())) if _draws(console) else None
+        self.bars = _Bars(console, sum(costs.values())) if console.is_interactive else None
         self.shares: dict[str, float] = {}
         self.printed: dict[str, float] = {}
         self.finished_count = 0
@@ -108,11 +108,6 @@ class Display:
 
     def _overall(self) -> float:
         return sum(self.costs.get(digest, 0.0) * share for digest, share in self.shares.items())
-
-
-def _draws(console: Console) -> bool:
-    """Whether the terminal can draw bars: one that moves its cursor, unlike `TERM=dumb`."""
-    return console.is_terminal and not console.is_dumb_terminal
 
 
 class _Bars:

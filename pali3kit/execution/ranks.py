@@ -23,6 +23,7 @@ from pali3kit.config.paths import protocol
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import EXPERIMENT
 from pali3kit.errors import StageError
+from pali3kit.execution.locks import LEASE_LOST
 from pali3kit.execution.make import OUTPUT
 from pali3kit.execution.messages import Busy, Failed, Finished, Message, Progress, Send
 from pali3kit.execution.process_setup import THREAD_VARIABLES, environment, output_to
@@ -40,7 +41,8 @@ _SAME_TIME = 5  # seconds between the death of a rank and the errors of others t
 
 
 def run_ranks(step: Step, store: Store, threads: int, runtime: Runtime, experiment: str, send: Send) -> Message:
-    """Launch the ranks of a step, which share `threads`, and return the last message of rank 0.
+    """Launch the ranks of a step, which share `threads`, and return the last message of rank 0; Busy where another
+    process took over its lease.
 
     They read `experiment`, which is YAML, from a file, and the step that they find there must be the same.
 
@@ -66,6 +68,8 @@ def run_ranks(step: Step, store: Store, threads: int, runtime: Runtime, experime
         except SignalException:
             raise SystemExit(TERMINATED) from None
         except ChildFailedError as error:
+            if not heard and any(failure.exitcode == LEASE_LOST for failure in error.failures.values()):
+                return Busy()
             if not heard:
                 _keep_output(folder, store.work(step))
                 raise StageError(_root_cause(error.failures)) from error

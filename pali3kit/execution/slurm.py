@@ -24,7 +24,6 @@ from rich.console import Console
 from pali3kit.config import saved
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.schema import Experiment
-from pali3kit.durable import write_atomically
 from pali3kit.errors import StageError
 from pali3kit.execution.demand import ranks_of
 from pali3kit.execution.known_runs import record_run
@@ -86,13 +85,9 @@ def _write_experiment(experiment: Experiment, folder: Path) -> Path:
 
     Returns the latter, which jobs read when they start, perhaps days later.
     """
-    content = saved.to_yaml(experiment).encode()
-    place, run = folder / "slurm" / hashlib.sha256(content).hexdigest()[:12], folder / saved.EXPERIMENT
-    place.mkdir(parents=True, exist_ok=True)
-    write_atomically(place / saved.EXPERIMENT, content)
-    if not run.is_file() or run.read_bytes() != content:
-        (folder / "report.json").unlink(missing_ok=True)  # of another experiment, whose artifacts `report` would want
-        write_atomically(run, content)
+    place = folder / "slurm" / hashlib.sha256(saved.to_yaml(experiment).encode()).hexdigest()[:12]
+    for each in (folder, place):
+        saved.write_experiment(experiment, each)
     return place
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import partial
-from math import prod
 
+from pali3kit.config.memory import GIBI
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError
-from pali3kit.execution.demand import GIBI, device_bytes, ranks_of, total_flops
+from pali3kit.execution.demand import device_bytes, ranks_of, total_flops
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import estimate_on, too_large
 from pali3kit.execution.host import divide_cores
@@ -57,7 +57,7 @@ def list_steps(experiment: Experiment, place: str, settings: Sequence[str]) -> d
             "command": list(step_command(place, step, settings)),
             "nodes": nodes,
             "devices": devices,
-            "ranks": prod((nodes, devices)),
+            "ranks": nodes * devices,
             "gib": None if size is None else size / GIBI,
             "flops": total_flops(step, estimate) or None,
             "hours": None if estimate.seconds is None else estimate.seconds / 3600,

@@ -15,6 +15,7 @@ from pali3kit.execution.host import cores
 from pali3kit.execution.manifest import DIGESTS, MANIFEST, find_damage, read_manifest
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
+from pali3kit.streams import new_console
 
 ARTIFACT = re.compile(r".+-[0-9a-f]{12}")
 
@@ -38,7 +39,7 @@ def verify_store(store: Store, steps: Sequence[Step] | None = None, console: Con
 
     Raises DataError if there is no store.
     """
-    console = console or Console()
+    console = console or new_console()
     if steps is None and not _artifacts(store.root):
         raise DataError(f"{store.root} is not a store: it holds no artifacts.")
     roots = store.roots

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import stat
 import struct
 import warnings
 from collections.abc import Iterator
@@ -23,6 +21,8 @@ from PIL.TiffImagePlugin import (
 )
 
 from pali3kit.errors import DataError
+from pali3kit.storage.paths import read_start
+from pali3kit.storage.remote import AnyPath
 
 Image.init()  # registers all formats of this Pillow
 # Pillow warns of large and damaged images, for which this module raises errors. Ignored globally, as `catch_warnings`
@@ -143,16 +143,9 @@ def upright_rgb(image: Image.Image, where: str) -> Image.Image:
         return rgb if turn is None else rgb.transpose(turn)
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of an image file, or the beginning of one that is too large for `decode_image`.
-
-    Raises OSError also for pipes and devices, which may block or never end.
-    """
-    mode = path.stat().st_mode
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is refused as it is opened
-        raise OSError(errno.EINVAL, "it is a pipe, socket or device, not a file")
-    with path.open("rb") as file:
-        return file.read(MAX_FILE_BYTES + 1)
+def read_bytes(path: AnyPath) -> bytes:
+    """The bytes of an image file, or the beginning of one that is too large for `decode_image`. Raises OSError."""
+    return read_start(path, MAX_FILE_BYTES + 1)
 
 
 @contextmanager

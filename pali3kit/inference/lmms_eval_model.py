@@ -83,9 +83,8 @@ class LmmsEvalPaLI(lmms):  # type: ignore[misc]  # lmms-eval has no types
             target = request.args[1]
             text = (target if isinstance(target, str) else str(target(self._doc(request)))).strip()
             images, question = self._images(request), self._question(request)
-            prompts = {"prompt": question, "caption": for_caption(self.language)}
-            prompt = prompts.get(self.kind) or for_answer(question, self.language)
-            score = self.pali.score(images, prompt, [text], normalize=False, checkpoint=self.checkpoint or STAGE_1)
+            prompt, checkpoint = self._prompt(question), self.checkpoint or STAGE_1
+            score = self.pali.score(images, prompt, [text], normalize=False, checkpoint=checkpoint)
             results.append((score[0], self._answers([images], [question]) == [text]))
         return results
 
@@ -98,6 +97,11 @@ class LmmsEvalPaLI(lmms):  # type: ignore[misc]  # lmms-eval has no types
         if self.kind == "caption":
             return self.pali.caption(images, language=self.language, checkpoint=self.checkpoint)
         return self.pali.ask(images, questions, language=self.language, checkpoint=self.checkpoint)
+
+    def _prompt(self, question: str) -> str:
+        if self.kind == "prompt":
+            return question
+        return for_caption(self.language) if self.kind == "caption" else for_answer(question, self.language)
 
     def _question(self, request: Instance) -> str:
         lines = str(request.args[0]).strip().split("\n")

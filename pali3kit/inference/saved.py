@@ -75,7 +75,7 @@ def save(
     _require_replaceable(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     durable.remove_partials(folder.parent, folder.name)
-    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    partial = durable.partial_name(folder)
     try:
         partial.mkdir()
         _Writer(checkpoints, partial, max_shard_size).write(chosen)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 
 import torch
@@ -43,7 +44,7 @@ def encoder_attention(backend: str, relative: RelativeBias, mask: Tensor, dtype:
         _log_once(backend, reason)
     if backend not in BACKENDS:
         raise ConfigError([f"no attention is called '{backend}'.{choose(backend, ('auto', *BACKENDS))}"])
-    return BACKENDS[backend](relative, mask, dtype)
+    return BACKENDS[backend].prepare(relative, mask, dtype)
 
 
 def _choose(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> tuple[str, str]:
@@ -145,9 +146,31 @@ def _aligned(bias: Tensor) -> Tensor:
     return pad(bias.contiguous(), (0, -length % ALIGNMENT))[..., :length]
 
 
-BACKENDS: dict[str, Callable[[RelativeBias, Tensor, torch.dtype], Attend]] = {
-    "eager": _eager, "sdpa": _sdpa, "chunked": _chunked, "flex": _flex, "xformers": _xformers,
-}  # fmt: skip
+@dataclass(frozen=True)
+class Backend:
+    """A way to compute attention.
+
+    Attributes:
+        prepare: the attention of tokens with a relative bias and a mask, for queries of a dtype.
+        counted: whether its FLOPs can be counted as it runs: in operations that torch knows, each of them once.
+    """
+
+    prepare: Callable[[RelativeBias, Tensor, torch.dtype], Attend]
+    counted: bool = True
+
+
+BACKENDS = {
+    "eager": Backend(_eager),
+    "sdpa": Backend(_sdpa),
+    "chunked": Backend(_chunked, counted=False),  # computes scores again in the backward pass
+    "flex": Backend(_flex, counted=False),  # one compiled kernel
+    "xformers": Backend(_xformers),
+}
+
+
+def is_counted(backend: str) -> bool:
+    """Whether the FLOPs of a backend, or of any that `"auto"` may choose, can be counted."""
+    return all(each.counted for name, each in BACKENDS.items() if backend in (name, "auto"))
 
 
 def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:

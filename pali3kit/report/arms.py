@@ -121,7 +121,7 @@ class Arm:
         for steps in self.steps.values():
             for seed, step in steps.items():
                 by_seed.setdefault(seed, []).append(step)
-        return {seed: one.digest for seed, steps in by_seed.items() for one in ancestry(steps) if is_encoder(one)}
+        return {seed: one.digest for seed, steps in by_seed.items() if (one := encoder_of(steps))}
 
 
 def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
@@ -146,9 +146,9 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
     return sorted(arms, key=sort_key)
 
 
-def is_encoder(step: Step) -> bool:
-    """Whether a step makes an image encoder, or copies that of a saved PaLI."""
-    return step.kind == "vision" or step.plain.get("part") == "vision"
+def encoder_of(steps: Iterable[Step]) -> Step | None:
+    """The step, of those before some of a cell, that makes or copies its image encoder; None if none does."""
+    return next((one for one in ancestry(steps) if one.kind == "vision" or one.plain.get("part") == "vision"), None)
 
 
 def label_of(point: Mapping[str, object]) -> str:

@@ -12,6 +12,7 @@ from typing import TypeVar
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.available_tasks import label_on
 from pali3kit.config.root import WORLD
 from pali3kit.errors import DataError, counted
 from pali3kit.evals.scores import EvalResult, Metrics, Prediction, image_numbers
@@ -73,7 +74,7 @@ class EvaluationSets:
 
     def label(self, benchmark: Benchmark) -> str:
         """The name of a benchmark in the report."""
-        return self.labels.get(benchmark.name) or benchmark.label(WORLD)
+        return self.labels.get(benchmark.name) or label_on(benchmark, WORLD)
 
 
 EMBEDDED_SETS = EvaluationSets()
@@ -104,7 +105,7 @@ def _title_of(column: BenchmarkColumn, benchmark: Benchmark, sets: EvaluationSet
     if "{" not in column.title:
         source = label.removesuffix(benchmark.name).removesuffix("/")
         return f"{column.title}, {source}" if source else column.title
-    embedded = "embedded " if label == benchmark.label(WORLD) else ""
+    embedded = "embedded " if label == label_on(benchmark, WORLD) else ""
     return column.title.format(
         set=sets.titles.get(benchmark.name, label) if label == benchmark.name else label,
         labelled=_set_title(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",

@@ -6,17 +6,14 @@ from collections.abc import Iterable
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.available_tasks import entry_of, label_on
 from pali3kit.config.budgets import owner_of
-from pali3kit.config.pages import PAGES
+from pali3kit.config.component import Component
 from pali3kit.report.model import Report
 
 _SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
 _COUNTERPARTS = "They are counterparts of the paper's sets, not those sets."
 WORLD = f"The columns are measured on the embedded world: {_SCENES}. {_COUNTERPARTS}"
-_PAGES = (
-    "drawn pages of invented words, names and numbers; what is printed on those for testing is on none for training"
-)
-_CLIPS = "clips", "scenes of the embedded world whose things move, enter, leave and change"
 TRAINED = f"Encoders are pretrained on the embedded world: {_SCENES}. No column is measured on it."
 WORLDS = ("world_probe", "world_classes", "world_captions")  # its sets for the encoder alone
 PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
@@ -44,18 +41,24 @@ def embedded_notes(report: Report) -> Iterable[str]:
     texts = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
     yield from (texts[name] for name in texts if name in sets and _is_embedded(report, name))
     if trained and (rest := [name for name, worlds in own.items() if worlds and not BENCHMARK.find(name).sets]):
-        listed = ", ".join(BENCHMARK.find(name).label("world") for name in rest)
+        listed = ", ".join(label_on(BENCHMARK.find(name), "world") for name in rest)
         yield f"Measured on the embedded world: {listed}: {_SCENES}. {_COUNTERPARTS}"
-    if on_pages := [each for each in measured_benchmarks(report) if _own_source(report, each) == PAGES]:
-        listed = ", ".join(each.label(PAGES) for each in on_pages)
-        yield f"Measured on embedded pages: {listed}: {_PAGES}. {_COUNTERPARTS}"
-    if on_clips := [each for each in measured_benchmarks(report) if _source(report, each) == _CLIPS[0]]:
-        listed = ", ".join(each.label(_CLIPS[0]) for each in on_clips)
-        yield f"Measured on embedded clips: {listed}: {_CLIPS[1]}. {_COUNTERPARTS}"
+    yield from _drawn(report)
     source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
     tuned = report.config["evaluation"]["text_tower"] == "lit" and report.config["model"]["dual_encoder"] is None
     if tuned and any(each.reads_texts for each in measured_benchmarks(report)) and source["name"] == "world":
         yield TOWER
+
+
+def _drawn(report: Report) -> Iterable[str]:
+    """What else is drawn that benchmarks are measured on, by source."""
+    found: dict[str, list[Benchmark]] = {}
+    for each in measured_benchmarks(report):
+        found.setdefault(_source(report, each), []).append(each)
+    for source, benchmarks in found.items():
+        if (entry := entry_of(Component(name=source))) is not None and entry.drawn:
+            listed = ", ".join(label_on(each, source) for each in benchmarks)
+            yield f"Measured on embedded {source}: {listed}: {entry.drawn}. {_COUNTERPARTS}"
 
 
 def _embedded_data(report: Report) -> dict[str, bool]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.shapes import VitShape
 from pali3kit.config.vit_size import vit_flops, vit_parameters, vit_tokens
-from pali3kit.plan.step import Step, ancestry
-from pali3kit.report.arms import Arm, ArtifactReader, is_encoder
+from pali3kit.plan.step import Step
+from pali3kit.report.arms import Arm, ArtifactReader, encoder_of
 from pali3kit.report.model import EncoderSize, ResultTable, Row
 from pali3kit.types import Named
 
@@ -26,8 +26,7 @@ def encoder_sizes(arm: Arm, suffix: str, artifacts: ArtifactReader) -> tuple[Enc
     generated = [name for name in names if BENCHMARK.find(name.partition("@")[0]).generated]
     found: dict[int, EncoderSize] = {}
     for step in (step for name in generated or names for step in arm.steps[name].values()):
-        encoder = next((one for one in ancestry([step]) if is_encoder(one)), None)
-        if encoder is not None:
+        if (encoder := encoder_of([step])) is not None:
             own = int(str(encoder.plain["image_size"]))
             pixels = int(str(step.plain.get("image_size", own)))
             if pixels not in found:

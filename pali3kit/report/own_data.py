@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 from PIL import Image
-from rich.console import Console
 from rich.progress import track
 
 from pali3kit.data.annotated import AnnotatedSource
@@ -23,6 +22,7 @@ from pali3kit.masks.shapes import row_runs
 from pali3kit.registry import SOURCE
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.html import render_page
+from pali3kit.streams import new_console
 
 SHOWN = 10  # records, spread evenly over the usable ones
 DOUBTFUL = 3  # boxes that are shown for each doubt
@@ -54,7 +54,7 @@ def print_survey(file: str, options: Mapping[str, str]) -> int:
 
 
 def _progress(numbers: Iterable[int], total: int) -> Iterable[int]:
-    console = Console(stderr=True)
+    console = new_console(error=True)
     return track(numbers, "reading", total, console=console, transient=True, disable=not sys.stderr.isatty())
 
 

@@ -39,7 +39,7 @@ def write_report(report: Report, folder: Path, experiment: Experiment, timings: 
     """
     texts = {
         **_pages(report, timings),
-        "report.json": escape_invisible(_as_json(asdict(report))),
+        saved.REPORT: escape_invisible(_as_json(asdict(report))),
         OUTCOMES: escape_invisible(_as_lines(outcomes_of(report))),
         "timings.json": escape_invisible(_as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
@@ -121,7 +121,7 @@ def report_store(experiment: Experiment) -> Report:
 def _report_again(experiment: Experiment, folder: Path, other: bool = False) -> Report:
     """`other`: the report that is there may be of other cells, as it was run with other seeds or another grid."""
     graph, store = build(experiment), Store.of(experiment.runtime, saved.find_store(experiment, folder))
-    before = _stages(folder / "report.json", {"digest", "status", "reason"})
+    before = _stages(folder / saved.REPORT, {"digest", "status", "reason"})
     report = collect(graph, store, experiment, {one["digest"]: one["reason"] for one in before if one["reason"]})
     told = {one["digest"] for one in before if one["status"] == "done"}
     if other:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
 from pali3kit.config.urls import WEB
-from pali3kit.durable import publish_file, removed_on_failure, write_atomically
+from pali3kit.durable import partial_name, publish_file, removed_on_failure, write_atomically
 from pali3kit.errors import StorageError
 from pali3kit.storage.remote import AnyPath, RemotePath, lexical
 from pali3kit.storage.systems import attempt, open_system
@@ -73,7 +72,7 @@ def locked(file: Path) -> Iterator[None]:
 
 def _fetch(remote: RemotePath, file: Path) -> None:
     system, path = open_system(remote.url)
-    partial = file.with_name(f"{file.name}.{platform.node()}.{os.getpid()}.partial")
+    partial = partial_name(file)
     with removed_on_failure(partial):
         attempt(remote.url, lambda: system.get_file(path, str(partial)))
         if (found := partial.stat().st_size) != remote.size:

@@ -16,12 +16,13 @@ _MAGIC = re.compile(r"[*?\[]")
 def remote_files(url: str, ending: str) -> list[RemotePath]:
     """The file, those that match a pattern, or, of a folder, those below it with this ending, sorted.
 
-    Raises DataError where there is none.
+    A name with a dot is a file's, unless its server says that it is a folder's, or `/` ends the URL. Raises DataError
+    where there is none.
     """
     path = RemotePath(url)
     if _MAGIC.search(url):
         found = path.matches()
-    elif url.endswith(ending) or path.suffix:
+    elif path.suffix and not url.endswith("/") and not path.is_folder():
         found = [path] if path.exists() else []
     else:
         found = [file for file in path.files() if file.name.endswith(ending)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from collections.abc import Mapping
@@ -112,6 +113,18 @@ class RemotePath:
         raw = _RangeFile(self)
         return cast(BinaryIO, io.BufferedReader(raw, buffer) if buffer else raw)
 
+    def is_folder(self) -> bool:
+        """Whether it is known to be a folder; the web has none, only pages."""
+        try:
+            return self._info.get("type") == "directory"
+        except FileNotFoundError:
+            return False
+
+    def put(self, file: Path) -> None:
+        """Write a file there. Raises StorageError where the server takes none."""
+        system, path = open_system(self.url)
+        attempt(self.url, lambda: system.put_file(str(file), path))
+
     def files(self) -> list[RemotePath]:
         """All files below it, sorted, hidden ones too; none where it is no folder."""
         system, path = open_system(self.url)
@@ -169,5 +182,9 @@ def lexical(path: AnyPath) -> str:
 
 
 def open_binary(path: AnyPath) -> BinaryIO:
-    """A file, opened to be read."""
-    return path.open() if isinstance(path, RemotePath) else path.open("rb")
+    """A file, opened to be read. Raises OSError also for folders, pipes and devices, which may block."""
+    if isinstance(path, RemotePath):
+        return path.open()
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file")
+    return path.open("rb")

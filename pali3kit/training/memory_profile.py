@@ -23,12 +23,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from pali3kit.config.memory import FP32
 from pali3kit.config.stages import Training
 from pali3kit.plan.plain import StageConfig
 from pali3kit.training.context import ComponentSpecs, MemoryProfile
 
 C = TypeVar("C", bound=StageConfig)
-FP32 = 4  # bytes
 BACKWARD = 3  # a training step takes three times the FLOPs of its forward pass
 
 

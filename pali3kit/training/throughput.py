@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from pali3kit.config.hardware import find_accelerator
+from pali3kit.language.attention import is_counted
 from pali3kit.registry import CALLBACK
 from pali3kit.training.memory_profile import FlopCounter
 
@@ -30,8 +31,8 @@ class Throughput(Callback):
     `flops_per_second` and `mfu`, the share of 0 to 1 of their peak.
 
     FLOPs are those of the model's matrix products, forward and backward, counted in the first step. They and `mfu` are
-    absent with gradient checkpointing and `chunked` attention, which compute more than the model needs, and with `flex`
-    (or `auto`, which may choose it), whose compiled kernel cannot be counted. Kernels whose FLOPs torch does not know,
+    absent with gradient checkpointing, which computes more than the model needs, and with an attention that cannot be
+    counted (`language.attention.BACKENDS`). Kernels whose FLOPs torch does not know,
     as some of xformers', are not counted: then `mfu` is a lower bound.
 
     Args:
@@ -97,9 +98,9 @@ class Throughput(Callback):
 def _is_uncountable(module: torch.nn.Module) -> bool:
     """Whether a module computes something twice, or in a kernel that cannot be counted."""
     flags = ("gradient_checkpointing", "grad_checkpointing")  # ours, and timm's and open_clip's
-    return any(getattr(module, flag, False) is True for flag in flags) or (
-        getattr(module, "attention", "") in ("auto", "chunked", "flex")
-    )
+    attention = getattr(module, "attention", None)  # a module, or the name of a backend
+    uncounted = isinstance(attention, str) and not is_counted(attention)
+    return uncounted or any(getattr(module, flag, False) is True for flag in flags)
 
 
 def _peak_flops(device: torch.device, precision: str | int | None) -> float | None:

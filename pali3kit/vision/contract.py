@@ -128,14 +128,22 @@ def meta_copy(network: Network) -> Network:
 
 
 def freeze_unread(vision: VisionEncoder) -> None:
-    """Freeze the parameters that no token depends on, such as a head's: weight decay would shrink them, and DDP would
-    wait for their gradients forever.
+    """Freeze the parameters that no token depends on: weight decay would shrink them, and DDP would wait for their
+    gradients forever. Raises ConfigError as `unread_parameters`.
+    """
+    own = dict(vision.named_parameters())
+    for name in unread_parameters(vision):
+        own[name].requires_grad_(False)
+
+
+def unread_parameters(vision: VisionEncoder) -> set[str]:
+    """The names of parameters that no token depends on, such as a head's.
 
     They are found on the meta device, where nothing is computed. Raises ConfigError for encoders that cannot run there.
     """
     side = vision.image_spec.size
-    trial = meta_copy(vision).eval()
-    named = {name: weight for name, weight in trial.named_parameters() if weight.requires_grad}
+    trial = meta_copy(vision).eval().requires_grad_()
+    named = dict(trial.named_parameters())
     try:
         with torch.enable_grad():
             tokens = trial(torch.empty(1, 3, side, side, device="meta"))
@@ -143,9 +151,7 @@ def freeze_unread(vision: VisionEncoder) -> None:
     except RuntimeError as error:
         kind = type(vision).__name__
         raise ConfigError([f"the encoder {kind} cannot run on the meta device: {first_line(error)}"]) from error
-    own = dict(vision.named_parameters())
-    for name, gradient in zip(named, gradients, strict=True):
-        own[name].requires_grad_(gradient is not None)
+    return {name for name, gradient in zip(named, gradients, strict=True) if gradient is None}
 
 
 def _square_grid(resolution: int, patch: int) -> Grid:

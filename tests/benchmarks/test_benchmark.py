@@ -177,7 +177,7 @@ def test_a_registered_one_is_found_for_the_time_of_a_test(add_benchmark: Callabl
 def test_a_bare_name_stands_for_the_public_data_set_alone() -> None:
     docvqa = made(name="docvqa")
     assert docvqa.label("") == "docvqa"
-    assert docvqa.label("world") == "embedded/docvqa"
+    assert docvqa.label("world", embedded=True) == "embedded/docvqa"
     assert docvqa.label("records") == docvqa.label("records", "vqav2") == "records/docvqa"
     assert docvqa.label("union", "pages.vqa") == "pages/docvqa"
 

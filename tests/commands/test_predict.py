@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def test_lines_with_errors_are_asked_again(source: Path) -> None:
     made(source, out)
     before = out.read_bytes().splitlines()
     out.chmod(0o600)
-    Path(f"out.jsonl.{2**31}.partial").touch()  # of a process that was killed
+    Path(f"out.jsonl.{platform.node()}.{2**31}.partial").touch()  # of a process that was killed
     assert Predictions(source, out, "m").left == 1, (
         "an image may be there now; a line that asks nothing does not change"
     )

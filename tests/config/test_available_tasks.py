@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import (
     SUPERVISES,
     TASKS_OF,
     annotations_of,
     available_tasks,
     is_joinable,
+    label_on,
+    may_be_own,
     names_of,
     supervised_part,
     supervises,
@@ -19,6 +22,8 @@ from pali3kit.config.available_tasks import (
 from pali3kit.config.check_data import _parts_of, _telling
 from pali3kit.config.component import Component
 from pali3kit.config.tasks import TASKS
+from pali3kit.declared.entry import RegistryEntry
+from pali3kit.registry import SOURCE
 
 VARIANTS = ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr", "refs.refer_plus", "a.vqa")
 CAPTIONS, WORDS = Component(name="tsv"), Component(name="ocr")
@@ -30,6 +35,20 @@ def test_tasks_by_what_records_tell() -> None:
     assert available_tasks(Component(name="folder")) == () and available_tasks(Component(name="world")) is None
     assert available_tasks(Component(name="nowhere")) is None
     assert {task for tasks in TASKS_OF.values() for task in tasks} - {"instance", "describe"} <= set(TASKS)
+
+
+def test_a_source_says_itself_what_it_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of a plug-in too."""
+    drawn = RegistryEntry("mine", "mine:Source", embedded=True, endless=True, parts={"a": ("words",), "b": ("labels",)})
+    SOURCE.names()
+    monkeypatch.setitem(SOURCE._entries, "mine", drawn)
+    mine, coco = Component(name="mine"), BENCHMARK.find("coco")
+    assert label_on(coco, "mine") == label_on(coco, "clips") == label_on(coco, "world") == "embedded/coco"
+    assert (
+        label_on(coco, "tsv") == "tsv/coco" and label_on(coco, "gone") == "gone/coco" and label_on(coco, "") == "coco"
+    )
+    assert not is_joinable(mine) and may_be_own(mine) and tasks_of(mine) == ("ocr", "a.ocr")
+    assert tasks_of(Component(name="mine", options={"only": ["b"]})) == ()
 
 
 def test_variants_are_of_a_task() -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pali3kit.config.load import load
-from pali3kit.config.pages import PAGE_SIDE, PART_ANNOTATIONS
+from pali3kit.config.pages import PagePart
 from pali3kit.data.pages.pages import MIN_SIZE
 from pali3kit.data.pages.source import PARTS
 from pali3kit.errors import ConfigError
+from pali3kit.registry import SOURCE
 
 STAGE_2 = ["stages.resolution.steps=[{image_size: 128, examples: 32}]", "stages.transfer.start=resolution"]
 
 
 def test_the_names_of_the_pages_are_theirs() -> None:
-    assert PAGE_SIDE == MIN_SIZE and list(PART_ANNOTATIONS) == list(PARTS)
+    entry = SOURCE.describe("pages")
+    assert entry.smallest == MIN_SIZE and list(entry.parts or ()) == list(PARTS) == list(get_args(PagePart))
 
 
 def test_pages_are_drawn_at_the_size_of_stage_2(trial: Path) -> None:

@@ -92,7 +92,7 @@ def test_an_axis_that_is_no_list_is_told(trial: Path) -> None:
     with pytest.raises(ConfigError) as error:
         load("x.yaml", ["grid.pretrain=siglip"])
     assert str(error.value) == (
-        "command line: grid.pretrain=siglip: grid.pretrain should be a list, not the text 'siglip'."
+        "command line: grid.pretrain=siglip: grid.pretrain should be a list, not the text 'siglip': write [siglip]."
     )
 
 

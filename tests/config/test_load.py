@@ -121,7 +121,7 @@ REFUSED = {
         "train:",
         ["scales/tiny.yaml:10: data.train should be an integer, not nothing."],
     ),
-    "number for a list": ("x.yaml", "[0]", "0", ["x.yaml:4: seeds should be a list, not the number 0."]),
+    "number for a list": ("x.yaml", "[0]", "0", ["x.yaml:4: seeds should be a list, not the number 0: write [0]."]),
     "text in a list of integers": (
         "x.yaml",
         "[0]",
@@ -210,7 +210,7 @@ def test_refused(trial: Path, file: str, old: str, new: str, problems: list[str]
             "not valid YAML: unknown tag tag:yaml.org,2002:timestamp: "
             "a scalar is of !!null, !!bool, !!int, !!float, !!str",
         ),
-        ("grid.pretrain=siglip", "grid.pretrain should be a list, not the text 'siglip'."),
+        ("grid.pretrain=siglip", "grid.pretrain should be a list, not the text 'siglip': write [siglip]."),
         (
             "data.train=${oc.env:HOME}",
             "data.train: '${...}' refers to another key: resolvers such as oc.env are not supported",

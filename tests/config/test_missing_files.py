@@ -8,7 +8,7 @@ import pytest
 
 from pali3kit import registry
 from pali3kit.config.component import Component
-from pali3kit.config.missing_files import beside, missing_files
+from pali3kit.config.missing_files import beside, looked_for, missing_files
 
 
 @pytest.mark.parametrize(("globs", "expected"), [(True, {"images"}), (False, {"path", "images"})])
@@ -23,3 +23,12 @@ def test_a_name_in_other_case_is_suggested_first(tmp_path: Path) -> None:
     (tmp_path / "ImageNet").touch()
     assert beside(str(tmp_path / "imagenet" / "val")) == " Did you mean 'ImageNet'?"
     assert beside(str(tmp_path / "qqq")) == ""
+
+
+def test_a_relative_path_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is relative to the working folder, not to the experiment's file."""
+    (tmp_path / "ImageNet").touch()
+    monkeypatch.chdir(tmp_path)
+    assert looked_for("qqq") == f" It was looked for in the working folder, {tmp_path}."
+    assert looked_for("imagenet") == " Did you mean 'ImageNet'?"
+    assert looked_for(str(tmp_path / "qqq")) == ""

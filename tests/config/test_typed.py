@@ -115,7 +115,7 @@ def test_a_choice_or_a_list_may_also_be_nothing() -> None:
     assert told({"mode": "hard", "sizes": [1]}) == ({"mode": "hard", "sizes": [1]}, [])
     assert told({"mode": "loud", "sizes": 3})[1] == [
         "model.projector.mode cannot be 'loud'. Choose from hard, soft.",
-        "model.projector.sizes should be a list, not the number 3.",
+        "model.projector.sizes should be a list, not the number 3: write [3].",
     ]
 
 
@@ -139,6 +139,6 @@ def test_a_tuple_is_written_as_a_list() -> None:
     assert builder.build(Sizes, Node.of({}, "x"), "at") == Sizes() and not builder.problems
     builder.build(Sizes, Node.of({"sizes": 3, "maybe": ["a"]}, "x"), "at")
     assert [problem.text for problem in builder.problems] == [
-        "at.sizes should be a list, not the number 3.",
+        "at.sizes should be a list, not the number 3: write [3].",
         "at.maybe[0] should be a number, not the text 'a'.",
     ]

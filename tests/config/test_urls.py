@@ -26,6 +26,11 @@ def test_what_can_be_opened(url: str) -> None:
         ("htp://lab.org/x", "unknown protocol 'htp' of 'htp://lab.org/x'. Did you mean 'http'?"),
         ("https://me:secret@lab.org/x", "'https://lab.org/x' has a user name or credentials: leave it out, as reports"),
         ("https://lab.org/x?Signature=secret", "'https://lab.org/x' has a query, which may hold credentials: leave it"),
+        (
+            "zip://a.csv::https://lab.org/x.zip?secret",
+            "'zip://a.csv::https://lab.org/x.zip' has a query, which may hold",
+        ),
+        ("simplecache::https://lab.org/x?secret", "'simplecache::https://lab.org/x' has a query, which may hold cred"),
         ("s3://lab/../other", "'s3://lab/../other' leads out of its folder: write it without '..'."),
     ],
 )

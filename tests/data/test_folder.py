@@ -93,8 +93,8 @@ def test_images_without_any_text_cannot_be_read_from(tmp_path: Path) -> None:
 
 
 def test_texts_that_cannot_be_used_are_noted(tmp_path: Path) -> None:
-    source = FolderSource(str(fill(tmp_path)))
-    (tmp_path / "ape" / "0.txt").write_text(" \n")
+    (fill(tmp_path) / "ape" / "0.txt").write_text(" \n")
+    source = FolderSource(str(tmp_path))
     assert set(source.sentences(0, 16)) == {"An ape, sitting.", "red fox"}
     assert source.skips.seen == source.size("train") == 4
     bad = {f"{tmp_path / 'ape' / '0.jpg'}: its text is empty", f"{tmp_path / 'loose.png'}: its text is empty"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,10 @@ import pytest
 from made_shards import pair_shards, tar_of
 from safetensors.numpy import load_file, save_file
 
-from pali3kit.data.index_file import ARRAYS, FORMAT, IndexFile, ShardFacts, size_and_version, write_index
-from pali3kit.data.shards import index_shard
+from pali3kit.data.index_file import ARRAYS, FORMAT, IndexFile, ShardFacts, write_index
+from pali3kit.data.shards import ShardTable, index_shard
 from pali3kit.errors import DataError
+from pali3kit.storage.paths import size_and_version
 
 
 def write(folder: Path) -> tuple[Path, list[Path]]:
@@ -64,7 +64,11 @@ def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
             IndexFile(tmp_path / name)
 
 
-def test_a_version_changes_with_the_content(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"12")
-    os.utime(tmp_path / "a", ns=(5, 7))
-    assert size_and_version(tmp_path / "a") == (2, "mtime 7")
+def test_any_number_of_endings(tmp_path: Path) -> None:
+    """More than 16 bits hold: each sample has one of its own, as where numbers follow the first dot of names."""
+    count = (1 << 16) + 2
+    members = np.stack([np.arange(count), np.arange(count), np.zeros(count, np.int64), np.arange(count)], axis=1)
+    table = ShardTable(tmp_path / "0.tar", np.full(count, b"a"), [f"{n}.txt" for n in range(count)], members)
+    write_index(tmp_path / "index", [(ShardFacts("0.tar", 1, "", count, []), table)])
+    [mapped] = IndexFile(tmp_path / "index").tables({"0.tar": tmp_path / "0.tar"})
+    assert mapped.sample(count - 1).members == {f"{count - 1}.txt": (0, count - 1)}

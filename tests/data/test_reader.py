@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pali3kit.data.reader import image_in, inside, require_path
+from pali3kit.data.reader import image_in, require_path
 from pali3kit.errors import DataError
 from pali3kit.images.decode import decode_image
+from pali3kit.storage.paths import inside
 
 ROOT = Path("/data/images")
 

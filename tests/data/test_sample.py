@@ -24,7 +24,7 @@ def test_the_members_of_a_remote_sample_come_by_one_request(server: FileServer) 
 
 
 def test_a_long_sample_is_read_member_by_member(server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pali3kit.data.sample.MOST_SPAN", 100)
+    monkeypatch.setattr("pali3kit.storage.paths.MOST_SPAN", 100)
     server.files["/1.tar"] = TAR
     sample = Sample(RemotePath(f"{server.url}/1.tar"), "a", MEMBERS)
     assert sample.read("txt") == b"a cat"

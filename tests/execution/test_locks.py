@@ -7,6 +7,7 @@ import fcntl
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -86,15 +87,65 @@ def test_a_lease_holds_until_it_is_old(lease):
 
 
 def test_a_takeover_that_was_killed_blocks_no_longer_than_a_lease(lease):
-    guard = lease.with_suffix(".takeover")
-    guard.touch()
     age(lease)
-    results = []
-    for _ in range(3):
+    guard = lease.with_suffix(f".{lease.stat().st_mtime_ns}.takeover")
+    guard.touch()
+    with exclusive(lease.with_suffix(".lock")) as mine:
+        assert not mine
+    age(guard)
+    with exclusive(lease.with_suffix(".lock")) as mine:
+        assert mine
+    assert not any(lease.parent.iterdir())
+
+
+def test_only_one_takes_over_from_a_takeover_that_was_killed(lease, monkeypatch):
+    """Two find that it was. One is slow to remove what it left; meanwhile the other has it, and is slow too."""
+    age(lease)
+    for name in ("takeover", f"{lease.stat().st_mtime_ns}.takeover"):
+        lease.with_suffix(f".{name}").touch()
+        age(lease.with_suffix(f".{name}"))
+    unlink, waits, go_on = Path.unlink, {}, {}
+    got, release = [], threading.Event()
+
+    def slow_unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.suffix == waits.get(threading.current_thread().name):
+            del waits[threading.current_thread().name]
+            go_on[threading.current_thread().name].wait(30)
+        unlink(path, missing_ok)
+
+    def contend() -> None:
         with exclusive(lease.with_suffix(".lock")) as mine:
-            results.append(mine)
-        age(guard) if guard.exists() else None
-    assert results == [False, False, True]
+            got.append(mine)
+            release.wait(30)
+
+    def begin(name: str, slow_to_remove: str) -> threading.Thread:
+        """Start a contender; return when it waits, or has tried."""
+        waits[name], go_on[name], before = slow_to_remove, threading.Event(), len(got)
+        thread = threading.Thread(target=contend, name=name)
+        thread.start()
+        until = time.monotonic() + 30
+        while name in waits and len(got) == before:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        return thread
+
+    monkeypatch.setattr(Path, "unlink", slow_unlink)
+    threads = [begin("slow", ".takeover"), begin("quick", ""), begin("second", ".lease")]
+    go_on["slow"].set()
+    until = time.monotonic() + 30
+    while len(got) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    threads.append(begin("third", ""))
+    go_on["second"].set()
+    until = time.monotonic() + 30
+    while len(got) < 4:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    release.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == [False, False, False, True]
 
 
 def test_an_owner_touches_its_lease(lease, monkeypatch):

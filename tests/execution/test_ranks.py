@@ -17,11 +17,11 @@ import pytest
 from launching import EXPERIMENTS, alive, exact, last_message, make, planned, ranks, saved, wait_until, worker
 from PIL import Image
 from safetensors.torch import load_file
-from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 from pali3kit.config.load import load
 from pali3kit.config.saved import read_experiment, to_yaml
-from pali3kit.execution.messages import Failed, Progress
+from pali3kit.execution.messages import Busy, Failed, Progress
 from pali3kit.execution.ranks import _root_cause, run_ranks
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
@@ -102,6 +102,18 @@ def test_ranks_look_for_artifacts_on_this_machine_alone(tmp_path: Path, monkeypa
     )
     run_ranks(step, store, 2, experiment.runtime, to_yaml(experiment), lambda message: None)
     assert [runtime.read_from for runtime in seen] == [["package", str(tmp_path)]]
+
+
+def test_ranks_whose_lease_is_lost_wait_for_another_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = load(EXPERIMENTS / "pretrain_siglip.yaml", ["scale=smoke"])
+    step = next(step for step in build(experiment).steps if step.kind == "vision")
+
+    def end(*arguments: object) -> None:
+        raise ChildFailedError("step", {0: failure(75, 10), 1: failure(1, 11, "RuntimeError: connection closed")})
+
+    monkeypatch.setattr("pali3kit.execution.ranks._launch", end)
+    done = run_ranks(step, Store(tmp_path), 2, experiment.runtime, to_yaml(experiment), lambda message: None)
+    assert done == Busy()
 
 
 @pytest.mark.slow

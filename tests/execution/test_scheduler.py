@@ -31,6 +31,14 @@ def test_a_killed_worker_is_a_failed_stage_and_the_others_go_on(bench):
     assert len(bench.artifacts()) == 15
 
 
+def test_a_stage_whose_lease_is_lost_is_waited_for(finished, bench):
+    """Another launch makes it; its worker has ended, and the run is no failure."""
+    (bench.control / "lose-vision-classif").touch()
+    output = bench.run()
+    assert "vision classif: another run is making it; waiting for its result" in output
+    assert bench.report() == finished.report()
+
+
 @pytest.mark.parametrize("lock", ["flock", "lease"])
 def test_two_runs_at_once_never_make_a_stage_twice(lock, finished, bench):
     if lock == "lease":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Callable
@@ -182,10 +183,11 @@ def test_what_lies_beside_a_saved_pali_is_not_lost(memory: MemoryCheckpoints, co
 
 
 def test_only_partials_of_the_same_folder_are_removed(memory: MemoryCheckpoints, tmp_path: Path) -> None:
-    for name in ("photos.2024999.partial", "pali.2024999.partial"):
+    others, ours = (f"{name}.{platform.node()}.2024999999.partial" for name in ("photos", "pali"))
+    for name in (others, ours):
         (tmp_path / name).mkdir()
     save(memory, tmp_path / "pali")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pali", "photos.2024999.partial"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pali", others]
 
 
 def test_what_fails_half_way_leaves_the_folder_as_it_was(
@@ -203,7 +205,7 @@ def test_what_fails_half_way_leaves_the_folder_as_it_was(
 
 
 def test_a_killed_save_leaves_nothing_that_loads(memory: MemoryCheckpoints, tmp_path: Path) -> None:
-    (tmp_path / "model.999999999.partial").mkdir()
+    (tmp_path / f"model.{platform.node()}.999999999.partial").mkdir()
     save(memory, tmp_path / "model", [STAGE_1])
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 

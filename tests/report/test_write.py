@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 import json
+import platform
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing_unfinished(made_up, tmp_p
     monkeypatch.undo()
     assert raised.value.filename == str(folder / "report.json")
     assert {path.name for path in folder.iterdir()} == FILES
-    (folder / "report.csv.4194305.partial").touch()  # of a process that was killed
+    (folder / f"report.csv.{platform.node()}.4194305.partial").touch()  # of a process that was killed
     assert written(run, folder) == [folder / "report.json"]
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 

@@ -8,6 +8,15 @@ from file_server import FileServer
 from pali3kit.errors import DataError
 from pali3kit.storage.patterns import absent_files, remote_files
 from pali3kit.storage.remote import RemotePath
+from pali3kit.storage.systems import open_system
+
+
+@pytest.mark.parametrize("folder", ["sets.v2", "sets.v2/", "sets.tar"])
+def test_a_folder_with_a_dot_in_its_name(folder: str) -> None:
+    remote = RemotePath(f"memory://dots/{folder}")
+    system, path = open_system(remote.url)
+    system.pipe_file(f"{path}/a.tar", b"x")
+    assert [found.name for found in remote_files(f"memory://dots/{folder}", ".tar")] == ["a.tar"]
 
 
 def test_a_file_a_pattern_and_a_folder(server: FileServer) -> None:
@@ -23,5 +32,7 @@ def test_a_file_a_pattern_and_a_folder(server: FileServer) -> None:
     for path in ("/s/none.tar", "/s/x*.tar", "/empty"):
         with pytest.raises(DataError, match=f"there is no file {url}/"):
             names(path)
+    server.files["/v1.2/a.tar"] = b"x"
+    assert names("/v1.2/") == ["/v1.2/a.tar"]
     lost = absent_files([RemotePath(f"{url}/s/{name}.tar") for name in "abc"])
     assert [each.name for each in lost] == ["c.tar"]

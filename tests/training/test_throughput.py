@@ -63,6 +63,18 @@ def test_on_a_cpu_and_with_gradient_checkpointing_there_is_no_mfu(
     assert [set(row) for row in logged(tmp_path / "recomputed", recomputed)] == [names] * 2
 
 
+@pytest.mark.parametrize(
+    ("backend", "counted"),
+    [("eager", True), ("sdpa", True), ("xformers", True), ("chunked", False), ("flex", False), ("auto", False)],
+)
+def test_an_attention_says_whether_it_can_be_counted(backend: str, counted: bool) -> None:
+    model = torch.nn.Module()
+    model.attention = backend
+    assert throughput._is_uncountable(model) != counted
+    model.attention = torch.nn.Linear(1, 1)
+    assert not throughput._is_uncountable(model)
+
+
 def test_counting_changes_nothing(tmp_path: Path, known_peak: None) -> None:
     counted, plain = module(), module()
     logged(tmp_path, counted)

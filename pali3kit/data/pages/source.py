@@ -38,7 +38,24 @@ _CACHED_PAGES = 1 << 14  # what is known of them, not their pixels
 
 
 @SOURCE.register(
-    "pages", "embedded pages, charts and screens, no network", annotations=("captions", "words", "questions")
+    "pages",
+    "embedded pages, charts and screens, no network",
+    annotations=("captions", "words", "questions"),
+    endless=True,
+    parts={
+        "sign": ("captions", "words", "questions"),
+        "cover": ("captions", "words", "questions"),
+        "poster": ("captions", "words", "questions"),
+        "document": ("captions", "words", "questions"),
+        "diagram": ("captions", "words", "questions"),
+        "chart": ("captions", "words", "questions"),
+        "screen": ("captions", "words", "questions"),
+        "widget": ("captions", "words"),
+        "crowd": ("captions", "questions"),
+    },
+    smallest=96,  # words of smaller pages are illegible
+    drawn="drawn pages of invented words, names and numbers; "
+    "what is printed on those for testing is on none for training",
 )
 class PagesSource(SourceBase):
     """`Pages` with the interface of a `pali3kit.data.source.Source`. Its parts alternate from image to image.

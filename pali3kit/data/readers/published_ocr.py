@@ -8,11 +8,12 @@ from pathlib import Path, PurePosixPath
 
 from pali3kit.data.fields import each, field, mapping, numbers, read_json
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import inside, require_path
+from pali3kit.data.reader import require_path
 from pali3kit.data.readers.skipped import valid_or_raise
 from pali3kit.data.record import Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
+from pali3kit.storage.paths import inside
 
 _SCALE = 10_000  # boxes relative to the image are kept as whole numbers: only their places matter here
 _LARGEST = 1_000_000  # coordinates beyond which a box is absurd

@@ -12,13 +12,14 @@ from PIL.Image import Image
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, mapping, numbers, read_json
 from pali3kit.data.lines import Lines, find_files
-from pali3kit.data.reader import image_in, inside, require_path
+from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid
 from pali3kit.data.record import Record
 from pali3kit.data.table import DelimitedTable
 from pali3kit.errors import DataError
 from pali3kit.images.drawing import outline
 from pali3kit.registry import SOURCE
+from pali3kit.storage.paths import inside
 
 CANVAS = 2560  # height that RICO's bounds refer to; widths have the same scale
 PRIVATE = "nr"  # the `datasetId` of widgets whose screens are not public

@@ -14,7 +14,7 @@ from pali3kit.data.record import Record
 from pali3kit.data.table import DelimitedTable
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
-from pali3kit.storage.remote import RemotePath
+from pali3kit.storage.paths import folder_here
 
 CAPTIONS = ("caption", "title", "text")
 ADDRESSES = ("filepath", "image_path", "file_name", "filename", "path", "image", "url")  # paths are preferred to urls
@@ -99,9 +99,7 @@ class _TsvReader(Files):
         """The downloaded images; None if addresses are paths."""
         if "://" not in self._first_address():
             return None
-        if isinstance(self.image_folder, RemotePath):
-            raise DataError(f"{self.image_folder}: images of urls are found by their names: copy it to this machine")
-        return Downloads(self.image_folder, self._count)
+        return Downloads(folder_here(self.image_folder, "images of urls are found by their names"), self._count)
 
     def _first_address(self) -> str:
         """The address of the first readable row. Raises the error of row 0 if there is none."""

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pali3kit.data.reader import inside
 from pali3kit.data.records import written_versions
 from pali3kit.data.sets.contract import Caption
 from pali3kit.errors import DataError
 from pali3kit.images import decode
+from pali3kit.storage.paths import inside
 
 
 @dataclass(frozen=True)

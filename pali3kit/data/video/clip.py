@@ -8,13 +8,14 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pali3kit.data.reader import SPELLINGS, inside
+from pali3kit.data.reader import SPELLINGS
 from pali3kit.data.video.decode import read_frames
 from pali3kit.data.video.sampling import FrameSampling
 from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.images.decode import read_bytes
 from pali3kit.images.ppm import ppm
+from pali3kit.storage.paths import inside
 
 _DIGITS = re.compile(r"(\d+)")
 

@@ -68,7 +68,13 @@ class ClipsSource(AnnotatedSource):
         self.digest = hashlib.sha256(content.encode()).hexdigest()
 
 
-@SOURCE.register("clips", "embedded clips of real emoji that move, no network", annotations=("captions", "questions"))
+@SOURCE.register(
+    "clips",
+    "embedded clips of real emoji that move, no network",
+    annotations=("captions", "questions"),
+    embedded=True,
+    drawn="scenes of the embedded world whose things move, enter, leave and change",
+)
 def _create(
     image_size: int = 64,
     objects: int = 40,

@@ -28,6 +28,8 @@ CACHED_SCENES = 1 << 15  # more than the embedded scale uses, but bounded: long 
     "world",
     "embedded scenes of real emoji, no network",
     given=("seed",),
+    embedded=True,
+    endless=True,
     labelling=("labels_per_image", "wrong_labels"),
     attributes={"artist": (), "background": (), "disc": ("with", "without")},
 )

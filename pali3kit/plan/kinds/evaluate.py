@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.available_tasks import entry_of
+from pali3kit.config.available_tasks import entry_of, label_on
 from pali3kit.config.budgets import KeyProblem, known_benchmarks, recipe_of, transfer_of
 from pali3kit.config.check_parity import check_parity
 from pali3kit.config.component import Component
@@ -50,7 +50,7 @@ class Config(TextConfig):
     @property
     def label(self) -> str:
         """The benchmark's name in plans and reports, which depends on the source (`Benchmark.label`)."""
-        return BENCHMARK.find(self.benchmark).label(str(self.source["name"]), self.task, self.published)
+        return label_on(BENCHMARK.find(self.benchmark), str(self.source["name"]), self.task, self.published)
 
 
 def evaluation_config(experiment: Experiment, benchmark: str, after: str, image_size: int, beams: int) -> Config:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.available_tasks import label_on
 from pali3kit.config.budgets import KeyProblem, check_budget, check_devices, generates_text, recipe_of
 from pali3kit.config.memory import check_memory
 from pali3kit.config.root import task_of
@@ -151,7 +152,7 @@ def _detail(step: Step) -> str:
     assert isinstance(config, Config)
     if config.mixture or not config.benchmark:
         return f"{'+'.join(config.weights)}{size_suffix(step)}"
-    label = BENCHMARK.find(config.benchmark).label(str(config.source["name"]), config.task, config.published)
+    label = label_on(BENCHMARK.find(config.benchmark), str(config.source["name"]), config.task, config.published)
     return f"{label}{size_suffix(step)}"
 
 

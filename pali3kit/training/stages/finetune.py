@@ -31,8 +31,9 @@ def run(config: Config, context: StageContext) -> None:
     source = EndlessSet(build_labelled(config))
     module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.world_size)
     fit(module, make, budget, context, [Skipped(context, context.execution.max_bad_fraction)])
-    described = {k: v for k, v in pretrained.config.items() if k != "text_tower"} | {"image_size": config.image_size}
-    save_model(context.folder, module.model, context.writes, **described, classes=len(source.classes))
+    kept = {key: value for key, value in pretrained.config.items() if key not in ("text_tower", "size")}
+    described = {**kept, "image_size": config.image_size, "classes": len(source.classes)}  # `size` is of its own images
+    save_model(context.folder, module.model, context.writes, **described)
 
 
 def _module(

@@ -6,9 +6,7 @@ Both arms see the same images in the same order; only the supervision differs. W
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import asdict
-from math import prod
 
 import torch
 
@@ -32,13 +30,13 @@ from pali3kit.training.components import (
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.fit import fit
 from pali3kit.training.loader import MakeBatch
-from pali3kit.training.memory_profile import profile_forward_on_meta
 from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
 from pali3kit.training.optimizers import module_options
 from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
+from pali3kit.training.vision_size import size_of_encoder
 from pali3kit.types import Json
-from pali3kit.vision.contract import VisionEncoder, meta_copy
+from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import save_weights
 
@@ -50,7 +48,9 @@ def run(config: Config, context: StageContext) -> None:
     torch.manual_seed(context.seed)
     vision = build_vision(config.vision, config.image_size)
     own = {"vision": without_pretrained(config.vision), "image_spec": asdict(vision.image_spec)}
-    described: dict[str, Json] = {**own, "image_size": config.image_size, **_size(vision)}
+    described: dict[str, Json] = {**own, "image_size": config.image_size}
+    if not isinstance(vision, ViT) and (size := size_of_encoder(vision)):
+        described["size"] = size
     if context.writes:
         save_load_report(vision, context.folder)
     if (budget := config.training) is not None:
@@ -66,20 +66,6 @@ def run(config: Config, context: StageContext) -> None:
     save_weights(vision, context.folder / "weights.safetensors", context.writes)
     if context.writes:
         write_config(context.folder, **described)
-
-
-def _size(vision: VisionEncoder) -> dict[str, Json]:
-    """What reports tell of an encoder that is no `vit`, whose shape tells all: parameters, and tokens and FLOPs of an
-    image, found on the meta device. {} for encoders that cannot run there.
-    """
-    side, found = vision.image_spec.size, dict[str, Json]()
-    if not isinstance(vision, ViT):
-        with suppress(Exception):  # of a library or a plug-in, which may raise anything on the meta device
-            trial, tokens = meta_copy(vision).eval(), prod(vision.native_grid)
-            image = torch.empty(1, 3, side, side, device="meta")
-            profile = profile_forward_on_meta(trial, lambda: trial(image), tokens, 1)
-            found["size"] = {"parameters": profile.parameters, "tokens": tokens, "flops": profile.flops}
-    return found
 
 
 def _images(
