@@ -43,6 +43,7 @@ def test_keys_have_types_defaults_and_what_they_are() -> None:
         "| `labelled` | [labelled](components/labelled.md) | `world_classes` |",
     ):
         assert row in page, row
+    assert [line for line in page.split("\n") if line.startswith("| `") and line.endswith("|  |")] == []
 
 
 def test_every_component_is_on_the_page_of_its_kind() -> None:
