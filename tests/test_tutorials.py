@@ -54,7 +54,8 @@ def test_a_tutorial_is_a_notebook_and_a_page() -> None:
     bash = "```bash\nls\n```\n\n"
     made = notebook(f"# T\n\nText.\n\n```python\nx = 1\n```\n\n{bash}{bash}```console\n$ ls\n```\n")
     assert [(cell.cell_type, cell.source) for cell in made.cells] == [
-        ("markdown", "# T\n\nText."), ("code", "x = 1"), *[("code", "%%bash\nls")] * 2, ("markdown", "```console\n$ ls\n```"),
+        ("markdown", "# T\n\nText."), ("code", "x = 1"), *[("code", "%%bash\nls")] * 2,
+        ("markdown", "```console\n$ ls\n```"),
     ]  # fmt: skip
     assert [cell.id for cell in made.cells] == [f"cell-{number}" for number in range(5)]
     assert made.metadata.kernelspec.language == "python"
