@@ -27,7 +27,7 @@ def pages(docs: Path) -> dict[str, str]:
         reports[f"{EXTRA}/{place}"] = escape_invisible(page(report, {"seconds": 0.0, "stages": []}))
         charts = sorted(docs.glob(f"outcomes/{file.stem}*.svg"))
         parts.append(f"## {file.stem}\n")
-        parts += [f"![{chart.stem}](../outcomes/{chart.name})\n" for chart in charts]
+        parts += [f'<div class="figure">\n\n![{chart.stem}](../outcomes/{chart.name})\n\n</div>\n' for chart in charts]
         parts.append(f'<iframe class="report" src="../{place}" title="The report of {file.stem}"></iframe>\n')
         numbers = f"{{download}}`its numbers <../outcomes/{file.name}>`"
         parts.append(f'<a href="../{place}">The report alone</a> · {numbers}\n')
