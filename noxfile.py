@@ -1,4 +1,4 @@
-"""The checks of a change: `nox` runs tests, lint and types; tutorials, docs, packages and bench run on request."""
+"""The checks of a change: `nox` runs tests, lint and types; tutorials, docs, packages, lowest and bench run on request."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ nox.options.reuse_existing_virtualenvs = True
 
 HEAVY = Path(".nox/dev").resolve()  # one environment for all sessions that need torch: it is several GB
 REFERENCES = ("pycocoevalcap>=1.2", "lmms-eval==0.7.3", "anls-star>=1.0", "munkres", "anls>=0.0.2")
+UNBOUNDED = ("av>=12",)
+"""Dependencies without a lower bound in pyproject.toml, whose first versions cannot be built any more."""
+LOWEST_TESTS = ("tests/config", "tests/declared", "tests/plan", "tests/test_golden.py")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "same_bytes", "sweep_", "video_forms")
 """Prefixes of scripts that are no benchmarks: shared modules, and trials that take hours or arguments."""
@@ -76,6 +79,17 @@ def packages(session: nox.Session) -> None:
     """Build wheel and sdist, check their contents, and run the wheel from a bare folder."""
     install(session)
     run(session, "pytest", "-m", "slow", "tests/test_packages.py")
+
+
+@nox.session(python="3.10", venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Import every module and check experiments on Python 3.10, with the lowest versions that pyproject.toml claims.
+
+    It needs uv and 8 GB, and other tests may be named: `nox -s lowest -- tests/report`.
+    """
+    session.install("--resolution", "lowest-direct", "-e", ".[dev]", *UNBOUNDED)
+    session.run("pytest", "-m", "slow", "tests/test_imports.py", env=ONE_THREAD)
+    session.run("pytest", "-m", "not slow", *(session.posargs or LOWEST_TESTS), env=ONE_THREAD)
 
 
 @nox.session(venv_backend="none")

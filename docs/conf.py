@@ -39,7 +39,9 @@ python_maximum_signature_line_length = 80
 
 html_theme = "furo"
 html_title = f"pali3kit {release}"
-html_static_path = ["idea.svg"]
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
+html_extra_path = ["reference/extra"]  # reports of the gallery
 html_show_sphinx = False
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#2457a6", "color-brand-content": "#2457a6"},

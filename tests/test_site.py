@@ -21,7 +21,7 @@ DOCS = ROOT / "docs"
 sys.path.insert(0, str(DOCS))
 pytest.importorskip("jupytext", reason="the extra 'docs' is not installed")
 
-from site_pages import components, gallery, links, yaml_keys  # noqa: E402
+from site_pages import components, dark, gallery, links, yaml_keys  # noqa: E402
 
 
 def test_every_key_is_on_its_page_in_its_section() -> None:
@@ -43,6 +43,7 @@ def test_keys_have_types_defaults_and_what_they_are() -> None:
         "| `labelled` | [labelled](components/labelled.md) | `world_classes` |",
     ):
         assert row in page, row
+    assert [line for line in page.split("\n") if line.startswith("| `") and line.endswith("|  |")] == []
 
 
 def test_every_component_is_on_the_page_of_its_kind() -> None:
@@ -80,10 +81,35 @@ def test_files_that_pages_link_to_are_pages() -> None:
     assert made["reference/changes.md"].startswith("# Changes")
 
 
-def test_the_gallery_has_every_outcome() -> None:
-    [page] = gallery.pages(DOCS).values()
+def test_the_gallery_has_every_outcome_and_its_report() -> None:
+    made = gallery.pages(DOCS)
+    page = made.pop("reference/gallery.md")
     charts = [file.name for file in (DOCS / "outcomes").iterdir()]
     assert charts and all(f"../outcomes/{name}" in page for name in charts)
+    assert sorted(made) == sorted(f"{gallery.EXTRA}/reports/{file.stem}.html" for file in DOCS.glob("outcomes/*.json"))
+    for name, report in made.items():
+        assert f'src="../{name.removeprefix(gallery.EXTRA + "/")}"' in page and " ± " in report
+
+
+def test_the_dark_figure_can_be_read() -> None:
+    """Its texts have the contrast to the background that WCAG asks for."""
+    [drawn] = dark.pages(DOCS).values()
+    texts = set(re.findall(r'<text [^>]*fill="(#[0-9a-f]+)"', drawn))
+    assert len(texts) == 4 and min(contrast(text, dark.COLOURS["#fff"]) for text in texts) >= 4.5
+    assert drawn.count("<text") == (DOCS / dark.FIGURE).read_text(encoding="utf-8").count("<text")
+
+
+def contrast(one: str, other: str) -> float:
+    """The ratio of the luminances of two colours, by WCAG 2."""
+    darker, brighter = sorted(map(luminance, (one, other)))
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    digits = "".join(digit * 2 for digit in colour[1:]) if len(colour) == 4 else colour[1:]
+    channels = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_the_version_is_the_same_wherever_one_cites_it() -> None:

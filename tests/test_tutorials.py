@@ -51,11 +51,14 @@ def test_tutorial_runs(file: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_tutorial_is_a_notebook_and_a_page() -> None:
     """The cells are the blocks of Python and of bash, in order, with the same ids in every build."""
-    made = notebook("# T\n\nText.\n\n```python\nx = 1\n```\n\n```bash\nls\n```\n\n```console\n$ ls\n```\n")
+    bash = "```bash\nls\n```\n\n"
+    made = notebook(f"# T\n\nText.\n\n```python\nx = 1\n```\n\n{bash}{bash}```console\n$ ls\n```\n")
     assert [(cell.cell_type, cell.source) for cell in made.cells] == [
-        ("markdown", "# T\n\nText."), ("code", "x = 1"), ("code", "%%bash\nls"), ("markdown", "```console\n$ ls\n```"),
+        ("markdown", "# T\n\nText."), ("code", "x = 1"), *[("code", "%%bash\nls")] * 2,
+        ("markdown", "```console\n$ ls\n```"),
     ]  # fmt: skip
-    assert [cell.id for cell in made.cells] == [f"cell-{number}" for number in range(4)]
+    assert [cell.id for cell in made.cells] == [f"cell-{number}" for number in range(5)]
+    assert made.metadata.kernelspec.language == "python"
 
 
 def test_outputs_are_taken_over_from_the_same_cells_alone(tmp_path: Path) -> None:
@@ -70,7 +73,7 @@ def test_outputs_are_taken_over_from_the_same_cells_alone(tmp_path: Path) -> Non
 
 def test_every_tutorial_has_a_page_with_a_download_and_leads_to_the_next() -> None:
     made = pages(ROOT / "docs")
-    assert sorted(made) == [f"notebooks/{file.stem}.ipynb" for file in TUTORIALS] and len(TUTORIALS) >= 6
+    assert sorted(made) == [f"notebooks/{file.stem}.ipynb" for file in TUTORIALS] and len(TUTORIALS) == 9
     for number, (name, text) in enumerate(made.items(), 1):
         cells = nbformat.reads(text, as_version=4).cells
         assert f"<{Path(name).name}>" in cells[1].source

@@ -1,8 +1,8 @@
 """Sphinx extension: the pages that are made when the site is built, and links that work on GitHub and on the site.
 
 Written below `docs/reference` and `docs/notebooks`, which are not in git: the YAML keys from the schema, components and
-benchmarks from the registries, the Python interface, the gallery, source files that pages link to, and the tutorials as
-notebooks.
+benchmarks from the registries, the Python interface, the gallery with its reports, the figure for dark pages, files
+that pages link to, and the tutorials as notebooks.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 
-from site_pages import components, gallery, interface, links, notebooks, yaml_keys
+from site_pages import components, dark, gallery, interface, links, notebooks, yaml_keys
 
-MAKERS = (yaml_keys.pages, components.pages, interface.pages, gallery.pages, links.pages, notebooks.pages)
-"""Functions that give the text of pages, by their path below `docs`."""
+MAKERS = tuple(module.pages for module in (yaml_keys, components, interface, gallery, links, notebooks, dark))
+"""Functions that give the text of files, by their path below `docs`."""
 
 
 def write(docs: Path, pages: dict[str, str]) -> None:
@@ -26,8 +27,11 @@ def write(docs: Path, pages: dict[str, str]) -> None:
             file.write_text(text, encoding="utf-8")
 
 
-def make(app: Sphinx) -> None:
-    """Write all pages, and remove those of an earlier build that are no longer made."""
+def make(app: Sphinx, _: Config) -> None:
+    """Write all pages, and remove those of an earlier build that are no longer made.
+
+    It is called before Sphinx looks whether the folder of `html_extra_path` is there.
+    """
     docs = Path(app.srcdir)
     made = {name: text for maker in MAKERS for name, text in maker(docs).items()}
     write(docs, made)
@@ -45,6 +49,6 @@ def rewrite(app: Sphinx, docname: str, content: list[str]) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.connect("builder-inited", make)
+    app.connect("config-inited", make)
     app.connect("source-read", rewrite)
     return {"parallel_read_safe": True}

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pali3kit.report.escaping import escape_invisible
+from pali3kit.report.html import page
+from pali3kit.report.outcomes import read_outcomes
+
+EXTRA = "reference/extra"
+"""The folder whose files the site has as they are, `html_extra_path` of `conf.py`."""
 HEAD = """\
 # Gallery
 
@@ -14,11 +20,15 @@ Reports of the outcomes that are kept in the repository (`docs/outcomes/*.json`)
 
 
 def pages(docs: Path) -> dict[str, str]:
-    """The page with the charts of each file of outcomes."""
-    parts = [HEAD]
+    """The page with the charts and the report of each file of outcomes, and the reports themselves."""
+    parts, reports = [HEAD], {}
     for file in sorted(docs.glob("outcomes/*.json")):
+        report, place = read_outcomes(file), f"reports/{file.stem}.html"
+        reports[f"{EXTRA}/{place}"] = escape_invisible(page(report, {"seconds": 0.0, "stages": []}))
         charts = sorted(docs.glob(f"outcomes/{file.stem}*.svg"))
         parts.append(f"## {file.stem}\n")
-        parts += [f"![{chart.stem}](../outcomes/{chart.name})\n" for chart in charts]
-        parts.append(f"{{download}}`The numbers <../outcomes/{file.name}>`\n")
-    return {"reference/gallery.md": "\n".join(parts)}
+        parts += [f'<div class="figure">\n\n![{chart.stem}](../outcomes/{chart.name})\n\n</div>\n' for chart in charts]
+        parts.append(f'<iframe class="report" src="../{place}" title="The report of {file.stem}"></iframe>\n')
+        numbers = f"{{download}}`its numbers <../outcomes/{file.name}>`"
+        parts.append(f'<a href="../{place}">The report alone</a> · {numbers}\n')
+    return {"reference/gallery.md": "\n".join(parts), **reports}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from importlib import import_module
-from inspect import ismodule
+from inspect import isfunction, ismodule
 from pathlib import Path
 
 import pali3kit
@@ -37,7 +37,9 @@ def _directives(file: Path) -> list[tuple[str, str]]:
     The imports for type checkers name all that is public, with the classes that `create_*` return, and their modules.
     """
     found = [
-        ("components", f".. autofunction:: pali3kit.{name}") for name in pali3kit.__all__ if name in vars(pali3kit)
+        ("components", f".. autofunction:: pali3kit.{name}")
+        for name in pali3kit.__all__
+        if isfunction(vars(pali3kit).get(name))  # not a module that something has imported before
     ]
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("pali3kit"):

@@ -9,13 +9,20 @@ import nbformat
 
 from site_pages.links import rewritten
 
-KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+HEAD = """\
+---
+jupyter:
+  kernelspec: {name: python3, display_name: Python 3, language: python}
+---
+
+"""
+"""Without it, the language of most blocks would be the notebook's."""
 
 
 def notebook(text: str) -> nbformat.NotebookNode:
     """The notebook of a tutorial: blocks of Python and of the shell are its cells."""
-    made = jupytext.reads(text, fmt="md")
-    made.metadata["kernelspec"] = KERNEL
+    made = jupytext.reads(HEAD + text, fmt="md")
+    made.metadata.pop("jupytext")
     for number, cell in enumerate(made.cells):  # random ids would make every build another one
         cell.id = f"cell-{number}"
     return made

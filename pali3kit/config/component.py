@@ -29,9 +29,18 @@ class Component:
 
 @dataclass(kw_only=True)
 class Optimizer:
-    """Optimizer and schedule: `learning_rate` is the peak; `warmup` and `cooldown` are fractions of the steps.
+    """Optimizer and schedule.
 
-    `options` are further keyword arguments of the optimizer called `name`; in YAML they are keys beside the others.
+    Keys:
+        name: the optimizer, such as `adamw`, `adafactor` or `muon`.
+        learning_rate: the peak of the learning rate.
+        weight_decay: of matrices; vectors have none.
+        beta2: the decay of AdamW's second moments, also for the parameters that Muon leaves to AdamW.
+        schedule: of the learning rate after the warm-up: `cosine` to 0, `rsqrt` or `constant`.
+        warmup: the fraction of the steps, the first ones, over which the learning rate rises to its peak.
+        cooldown: the fraction of the steps, the last ones, over which it also falls linearly to 0.
+        clip_norm: the largest norm of the gradient, to which a larger one is scaled down; 0 is no limit.
+        options: further keyword arguments of the optimizer; in YAML they are keys beside the others.
     """
 
     name: str = "muon"

@@ -18,7 +18,16 @@ Attention = Literal["auto", "eager", "sdpa", "chunked", "flex", "xformers"]
 
 @dataclass(kw_only=True)
 class StageRuntime:
-    """The keys of `Runtime` that one kind of stage has otherwise; those that are null are as for all."""
+    """The keys of `runtime` that one kind of stage has otherwise; those that are null are as for all.
+
+    Keys:
+        nodes, devices: the number of machines, and of processes on each, that run such a stage together.
+        strategy: how they do so, `ddp` or `fsdp`.
+        num_workers: processes of each device that load images.
+        precision: `fp32`, `bf16`, or `auto`.
+        gradient_checkpointing: whether activations are computed again in the backward pass.
+        max_tokens_per_microbatch: the largest number of tokens that a device has in memory at once.
+    """
 
     nodes: int | None = None
     devices: int | None = None

@@ -151,9 +151,12 @@ class Evaluation:
 
 @dataclass(kw_only=True)
 class Expected:
-    """A published number that ours should match within `tolerance`, both in the benchmark's unit.
+    """A published number that ours should match.
 
-    `source` cites where it was published.
+    Keys:
+        value: the number, in the benchmark's unit.
+        tolerance: by how much ours may differ, in the same unit.
+        source: where it was published.
     """
 
     value: float

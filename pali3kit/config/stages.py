@@ -109,7 +109,12 @@ class Multimodal(Training):
 
 @dataclass(kw_only=True)
 class ResolutionStep:
-    """A step of stage 2: training on `examples` examples with images of `image_size` x `image_size` pixels."""
+    """A step of stage 2.
+
+    Keys:
+        image_size: the side of the square images, in pixels.
+        examples: the number of examples to train on, with repetition.
+    """
 
     image_size: int
     examples: int
@@ -146,9 +151,16 @@ class Resolution:
 class Recipe:
     """Settings of one benchmark's transfer, and the `beams` of its evaluation.
 
-    A key that is null has the value of `Transfer`, of its optimizer, or of `Evaluation`. Documents are read from larger
-    images than photographs: `image_size`. Several benchmarks of one source may share a transfer: `mixture` has the
-    weights of their tasks, by benchmark, this one among them.
+    A key that is null has the value of `Transfer`, of its optimizer, or of `Evaluation`.
+
+    Keys:
+        examples, batch_size: as in the section above, of this benchmark alone.
+        learning_rate, weight_decay: those of the optimizer.
+        label_smoothing: as in the section above.
+        beams: the number of beams of beam search in its evaluation; 1 is greedy decoding.
+        image_size: the side of images in pixels: documents are read from larger images than photographs.
+        mixture: the weights of the tasks of several benchmarks of one source that share a transfer, by benchmark, this
+            one among them.
     """
 
     examples: int | None = None
@@ -241,7 +253,15 @@ class Linear:
 
 @dataclass(kw_only=True)
 class Stages:
-    """The settings of each stage, in the order in which they run."""
+    """The settings of each stage, in the order in which they run.
+
+    Keys:
+        vision, language, mask_tokenizer: stage 0, of the image encoder, the language model and the mask tokenizer.
+        multimodal: stage 1.
+        resolution: stage 2.
+        transfer: stage 3.
+        lit, finetune, linear: what some benchmarks of the image encoder train.
+    """
 
     vision: VisionPretraining
     language: LanguagePretraining

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -69,9 +70,9 @@ def _label_steps(cells: list[GridCell]) -> list[GridCell]:
 
     The label of a step that several cells share has only the values that these cells have in common.
     """
-    short = {key: _short([cell.point[key] for cell in cells]) for key in (cells[0].point if cells else ())}
+    short = shortened([cell.point for cell in cells])
     marks = [
-        {**{key: _mark(key, short[key](value)) for key, value in cell.point.items()}, "": f"seed {cell.seed}"}
+        {**{key: _mark(key, value_label(value)) for key, value in short(cell.point).items()}, "": f"seed {cell.seed}"}
         for cell in cells
     ]
     varying = [key for key in (marks[0] if marks else ()) if len({mark[key] for mark in marks}) > 1]
@@ -102,14 +103,27 @@ def axis_label(key: str) -> str:
     return " ".join(key.split(".")[-2:]) if key.endswith(".seed") else key.rpartition(".")[2]
 
 
-def _short(values: Sequence[object]) -> Callable[[object], str]:
-    """How to show the values of an axis: components by their names alone if these differ."""
-    whole, names = {value_label(value) for value in values}, {_component_name(value) for value in values}
-    return _component_name if len(names) == len(whole) else value_label
+def shortened(points: Iterable[Mapping[str, object]]) -> Callable[[Mapping[str, object]], dict[str, object]]:
+    """How `points` of a grid are shown: a component with those options alone in which others of its name differ.
 
+    What is shown of two points differs if they do.
+    """
+    named: dict[tuple[str, object], list[Mapping[str, object]]] = defaultdict(list)
+    for point in points:
+        for key, value in point.items():
+            component = value if isinstance(value, Mapping) else {"name": value}  # a name alone has no options
+            named[key, str(component.get("name"))].append(component)
 
-def _component_name(value: object) -> str:
-    return str(value["name"]) if isinstance(value, Mapping) and "name" in value else value_label(value)
+    def short(key: str, value: object) -> object:
+        if not isinstance(value, Mapping) or "name" not in value:
+            return value
+        others = named[key, str(value["name"])]
+        differing = {
+            option for option in value for other in others if option not in other or other[option] != value[option]
+        }
+        return {option: own for option, own in value.items() if option in {"name", *differing}}
+
+    return lambda point: {key: short(key, value) for key, value in point.items()}
 
 
 def _kind_and_detail(step: Step) -> str:

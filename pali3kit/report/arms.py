@@ -13,7 +13,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Metrics, Prediction
 from pali3kit.execution.store import Store
-from pali3kit.plan.graph import Graph, axis_label, value_label
+from pali3kit.plan.graph import Graph, axis_label, shortened, value_label
 from pali3kit.plan.step import Step, ancestry
 
 ARM_NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "pretrained": "Pretrained"}
@@ -128,15 +128,16 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
     """Group the cells by grid point: each baseline, then the arms that are compared with it, the control last."""
     steps: dict[str, dict[str, dict[int, Step]]] = {}
     points: dict[str, Mapping[str, object]] = {}
+    short = shortened([cell.point for cell in graph.cells])
     for cell in graph.cells:
-        label = label_of(cell.point)
+        label = label_of(short(cell.point))
         points[label] = cell.point
         by_benchmark = steps.setdefault(label, {})
         for name, step in cell.columns.items():
             by_benchmark.setdefault(name, {})[cell.seed] = step
     arms = []
     for label, point in points.items():
-        partner = label_of({**point, **{key: value for key, value in experiment.baseline.items() if key in point}})
+        partner = label_of(short({**point, **{key: experiment.baseline.get(key, point[key]) for key in point}}))
         arms.append(Arm(label, point, steps[label], partner if partner != label and partner in points else ""))
     order = list(points)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import log
 from typing import Literal
 
+from pali3kit.plan.graph import shortened
 from pali3kit.report.arms import CONTROL, label_of
 from pali3kit.report.model import ResultCell, ResultTable, Row
 
@@ -80,9 +81,10 @@ def _lines(rows: Sequence[Row], key: str, values: Sequence[float]) -> list[AxisL
     varying = [name for name in rows[0].point if name != key and len({repr(row.point[name]) for row in rows}) > 1]
     grouped: dict[str, dict[float, Row]] = {}
     controls: dict[str, bool] = {}
+    short = shortened([row.point for row in rows])
     for row in rows:
         rest = {name: row.point[name] for name in varying}
-        label = label_of(rest)
+        label = label_of(short(rest))
         grouped.setdefault(label, {})[float(str(row.point[key]))] = row
         controls[label] = rest.get("pretrain") == CONTROL
     return [

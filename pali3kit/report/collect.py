@@ -24,7 +24,6 @@ from pali3kit.report.arms import (
     Arm,
     ArtifactReader,
     arms_of,
-    label_of,
 )
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
 from pali3kit.report.coverage import uncovered
@@ -120,7 +119,7 @@ def _table(
     columns = tuple(column for column in columns if any(each[column.name].applies for each in measured.values()))
     rows, by_label = [], {arm.label: arm for arm in arms}
     for arm in arms:
-        control = _control_of(arm.point)
+        control = _control_of(arm, arms)
         cells = {}
         for column in columns:
             ours = measured[arm.label][column.name]
@@ -282,8 +281,10 @@ def _beside(cell: ResultCell, published: PaperTable, arm: str, baseline: str, co
     return replace(cell, paper_delta=theirs, verdict=judged)
 
 
-def _control_of(point: Mapping[str, object]) -> str:
-    return label_of({**point, "pretrain": CONTROL}) if "pretrain" in point else ""
+def _control_of(arm: Arm, arms: Sequence[Arm]) -> str:
+    """The label of the same arm with random weights; "" where there is none."""
+    wanted = {**arm.point, "pretrain": CONTROL}
+    return next((other.label for other in arms if other.point == wanted), "") if "pretrain" in arm.point else ""
 
 
 def _key(source: str, suffix: str) -> str:

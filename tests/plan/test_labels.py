@@ -47,6 +47,10 @@ def test_components_are_shown_by_their_names_if_these_differ(tmp_path):
 
     assert shown(mlp, linear) == {"multimodal mlp", "multimodal linear"}
     assert shown(mlp, {**mlp, "hidden": 32}) == {"multimodal mlp (hidden 64)", "multimodal mlp (hidden 32)"}
+    plain = {"hidden": 64, "positions": "none"}
+    long = [{"name": "mlp", **plain}, {"name": "mlp", **plain, "positions": "sine2d"}, linear]
+    assert shown(*long) == {"multimodal mlp (positions none)", "multimodal mlp (positions sine2d)", "multimodal linear"}
+    assert shown("mlp", mlp) == {"multimodal mlp", "multimodal mlp (hidden 64)"}
 
 
 def test_sets_for_the_encoder_alone_have_labels_of_their_own(experiment):

@@ -112,3 +112,16 @@ def test_variants_of_one_part_are_rows_of_their_own(made_up):
         "Classif, projector linear (positions sine2d)",
         "SigLIP, projector linear (positions sine2d)",
     ]
+
+
+def test_options_in_which_rows_do_not_differ_are_not_in_their_labels(made_up):
+    projectors = [
+        {"name": "linear", "positions": "none"},
+        {"name": "mlp", "positions": "none", "hidden": 64},
+        {"name": "mlp", "positions": "none", "hidden": 32},
+    ]
+    run = made_up(["coco"], grid={"pretrain": ["classif", "siglip"], "model.projector": projectors})
+    assert [(arm.label, arm.baseline) for arm in arms_of(run.graph, run.experiment)[-2:]] == [
+        ("Classif, projector mlp (hidden 32)", ""),
+        ("SigLIP, projector mlp (hidden 32)", "Classif, projector mlp (hidden 32)"),
+    ]
