@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pali3kit.config.check import MAX_CELLS, MAX_PROBLEMS
+from pali3kit.config.check import MAX_PROBLEMS
+from pali3kit.config.check_axes import MAX_CELLS
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
