@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import fields
 from itertools import islice, product
 from math import prod
@@ -17,7 +17,7 @@ from pali3kit.config.check_axes import MAX_CELLS, check_arms, check_grid, is_axi
 from pali3kit.config.check_compatibility import CHECKS
 from pali3kit.config.check_read_from import check_read_from
 from pali3kit.config.grid import place
-from pali3kit.config.kinds import exists, keys, registry_of
+from pali3kit.config.kinds import registry_of
 from pali3kit.config.paths import LONGEST_NAME
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
@@ -25,7 +25,7 @@ from pali3kit.config.suggestions import new_key, new_name
 from pali3kit.config.tree import Node
 from pali3kit.config.typed import Builder
 from pali3kit.declared.entry import RegistryEntry
-from pali3kit.errors import Problem, brief, choose, nearest
+from pali3kit.errors import Problem, brief, choose
 from pali3kit.registry import METRIC
 
 Check = Callable[[Experiment], Iterator[KeyProblem]]
@@ -55,11 +55,7 @@ def _axes(tree: Node) -> dict[str, list[Node]]:
     """Return the valid axes of the grid; `check_grid` reports the others, and cells are checked without them."""
     grid = tree.value.get("grid", Node({}, tree.where)).value
     axes = {key: node.value for key, node in grid.items()} if isinstance(grid, dict) else {}
-    return {
-        key: values
-        for key, values in axes.items()
-        if isinstance(values, list) and values and is_axis(key)
-    }
+    return {key: values for key, values in axes.items() if isinstance(values, list) and values and is_axis(key)}
 
 
 def _check_cell(tree: Node, refused: Collection[str]) -> list[Problem]:

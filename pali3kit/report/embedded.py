@@ -66,6 +66,7 @@ def _embedded_data(report: Report) -> dict[str, bool]:
         if each.sets
         else worlds and not _own_source(report, each)
         for each in measured_benchmarks(report)
+        if each.scored != "cost"
     }
 
 

@@ -67,7 +67,9 @@ def test_an_arm_sets_its_values_and_no_others(arms: str) -> None:
 
 
 def test_a_cell_is_that_of_the_same_values_without_arms(arms: str) -> None:
-    [alone] = build(load(arms, ["arms=[]", "pretrain=siglip", "model.vision.depth=3", "stages.vision.examples=16"])).cells
+    [alone] = build(
+        load(arms, ["arms=[]", "pretrain=siglip", "model.vision.depth=3", "stages.vision.examples=16"])
+    ).cells
     by_arm = build(load(arms)).cells[1]
     assert {name: step.digest for name, step in by_arm.columns.items()} == {
         name: step.digest for name, step in alone.columns.items()

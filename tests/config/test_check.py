@@ -14,9 +14,9 @@ from pali3kit.errors import ConfigError
 
 BENCHMARKS = (
     "activitynet, activitynet_qa, ai2d, celeba, chartqa, coco, denoising, docvqa, fairface, finetune, infovqa, knn, "
-    "linear, mask_tokenizer, miap, msrvtt, msrvtt_qa, nextqa, ocrvqa, okvqa, probe, refcoco, refcoco_plus, refcocog, "
-    "retrieval, screen2words, smit, stvqa, tallyqa, textcaps, textvqa, textvqa_server, vatex, vqav2, widgetcap, "
-    "xm3600, zero_shot"
+    "linear, mask_tokenizer, memory, miap, msrvtt, msrvtt_qa, nextqa, ocrvqa, okvqa, probe, refcoco, refcoco_plus, "
+    "refcocog, retrieval, screen2words, smit, stvqa, tallyqa, textcaps, textvqa, textvqa_server, throughput, vatex, "
+    "vqav2, widgetcap, xm3600, zero_shot"
 )
 
 

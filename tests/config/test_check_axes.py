@@ -23,7 +23,8 @@ ARMS = "name: trial\nscale: tiny\narms:\n- {{name: one}}\n- {{{}}}\nevaluate: [p
          "arms[1]: 'evaluate' cannot vary between cells: it belongs to the whole experiment."),
         ("name: two, pretrain: sigli", "pretrain cannot be 'sigli'. Did you mean 'siglip'?"),
         ("name: two, model.vision.dpth: 3", "unknown key 'model.vision.dpth'. Did you mean 'depth'?"),
-        ("name: two, model.vision: {name: vit, size: B/15}", "model.vision: unknown vit size 'B/15'. Did you mean 'B/16'?"),
+        ("name: two, model.vision: {name: vit, size: B/15}",
+         "model.vision: unknown vit size 'B/15'. Did you mean 'B/16'?"),
         ("name: two, stages.vision.examples: -1", "stages.vision.examples should be at least 0, not -1."),
     ],
 )  # fmt: skip
