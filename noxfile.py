@@ -15,7 +15,7 @@ nox.options.reuse_existing_virtualenvs = True
 HEAVY = Path(".nox/dev").resolve()  # one environment for all sessions that need torch: it is several GB
 REFERENCES = ("pycocoevalcap>=1.2", "lmms-eval==0.7.3", "anls-star>=1.0", "munkres", "anls>=0.0.2")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "same_bytes", "sweep_", "video_forms")
+ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "packaged_", "same_bytes", "sweep_", "video_forms")
 """Prefixes of scripts that are no benchmarks: shared modules, and trials that take hours or arguments."""
 
 

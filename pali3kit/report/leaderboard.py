@@ -16,8 +16,8 @@ ENOUGH_ENCODERS = 16
 WORTH = "worth, % of the best"
 BOARD_NOTE = (
     "Worth: each score of PaLI as a percentage of the best row's, their mean over the columns. On the front of a cost "
-    "are the encoders to which no other is superior: at most as costly and worth at least as much, and better in one of "
-    "the two. Fronts know nothing of intervals: rows whose intervals overlap may change places."
+    "are the encoders to which no other is superior: at most as costly and worth at least as much, and better in one "
+    "of the two. Fronts know nothing of intervals: rows whose intervals overlap may change places."
 )
 FORETELLING = (
     "Spearman's rank correlation of a measure of the encoder alone with its worth; in brackets the 95% interval of a "
@@ -41,7 +41,7 @@ COSTS = (
     Cost("tokens", "per image", lambda value: f"{value:,.0f}"),
     Cost("FLOPs", "per image", lambda value: short_count(round(value), "G")),
     Cost("throughput", "images/s", lambda value: f"{value:,.0f}", more_is_better=True),
-    Cost("memory", "MB", lambda value: f"{value:,.1f}"),
+    Cost("memory", "MB", lambda value: f"{value:,.1f}".removesuffix(".0")),
 )
 
 
@@ -93,7 +93,7 @@ class Leaderboard:
             )
             for row in rows
         ]
-        entries.sort(key=lambda entry: len(entries) if entry.place is None else entry.place)
+        entries.sort(key=lambda entry: (entry.place is None, entry.place or 0))
         return cls(columns, costs, tuple(entries), tuple(_measures(table, worths)))
 
     def grid(self) -> list[list[str]]:
@@ -200,8 +200,9 @@ def _front(cost: Cost, known: Mapping[str, Mapping[str, float]], worths: Mapping
 
 
 def _measures(table: ResultTable, worths: Mapping[str, float | None]) -> Iterator[tuple[str, RankCorrelation]]:
-    """Each measure of the encoder alone with its correlation, the highest first; those without a number last."""
-    found = [
-        (column.title, RankCorrelation.of(pairs_by_encoder(table, column, worths))) for column in cheap_columns(table)
-    ]
+    """The first column of each measure of the encoder alone with its correlation, the highest first; those without a
+    number last.
+    """
+    firsts = [each for each in cheap_columns(table) if each.part == each.benchmark.columns[0].part]
+    found = [(column.title, RankCorrelation.of(pairs_by_encoder(table, column, worths))) for column in firsts]
     yield from sorted(found, key=lambda each: -2.0 if each[1].rho is None else each[1].rho, reverse=True)

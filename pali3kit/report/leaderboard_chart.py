@@ -18,7 +18,8 @@ _WIDTH, _HEIGHT = 376, 300  # of a panel, in pixels
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 22, 34, 46
 _LEGEND = 34  # height
 _DIGIT, _LINE = 7.0, 11.0  # width of a digit of a number beside a point, and height of a line of it
-_ROW = 34  # height of a measure
+_ROW = 34  # height of a measure, at most
+_PAD = 14  # between the axes and the points
 _ARROW = {False: "less is better", True: "more is better"}
 
 
@@ -61,10 +62,10 @@ def _panel(cost: Cost, entries: Sequence[Entry]) -> Iterator[str]:
 
     def x(value: float) -> float:
         share = (log10(max(value, 1e-9)) - low) / (high - low) if high > low else 0.5
-        return _LEFT + 14 + share * (right - _LEFT - 28)
+        return _LEFT + _PAD + share * (right - _LEFT - 2 * _PAD)
 
     def y(worth: float) -> float:
-        return bottom - (worth - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - _TOP)
+        return bottom - _PAD - (worth - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - _PAD - _TOP)
 
     yield f'<text class="name" x="4" y="14">Worth against {escape(cost.name)}</text>'
     yield f'<path class="axis" d="M{_LEFT} {bottom}H{right}"/>'
@@ -93,16 +94,19 @@ def _front_line(cost: Cost, entries: Sequence[Entry], places: Mapping[str, tuple
 
 
 def _points(cost: Cost, entries: Sequence[Entry], places: Mapping[str, tuple[float, float]]) -> Iterator[str]:
-    """Each point with its place beside it, where there is room: right, left, above or below."""
+    """Each point with its place beside it, where there is room; on the front, on the side without its line."""
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in places.values()]
     for entry in entries:
         x, y = places[entry.row.label]
-        style = "s0" if cost.name in entry.fronts else "shared"
+        on_front, beyond = cost.name in entry.fronts, 1 if cost.more_is_better else -1
+        style = "s0" if on_front else "shared"
         tip = f"{entry.row.label}: {WORTH} {number(entry.worth or 0.0)}, {cost.text(entry.costs[cost.name])}"
         yield f'<g class="{style}"><circle cx="{x:.1f}" cy="{y:.1f}" r="4"><title>{escape(tip)}</title></circle></g>'
         text = str(entry.place)
         half = _DIGIT * len(text) / 2
-        for dx, dy in ((7 + half, 0), (-7 - half, 0), (0, -12), (0, 12), (7 + half, -11), (7 + half, 11)):
+        corner, side = (beyond * (5 + half), -9.0), 7 + half
+        around = ((side, 0.0), (-side, 0.0), (0.0, -12.0), (0.0, 12.0), (side, -11.0), (-side, -11.0), (side, 11.0))
+        for dx, dy in (corner, *around) if on_front else around:
             box = (x + dx - half, y + dy - _LINE / 2, x + dx + half, y + dy + _LINE / 2)
             if not any(_overlap(box, other) for other in taken):
                 taken.append(box)
@@ -130,7 +134,8 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 def _correlations(measures: Sequence[tuple[str, RankCorrelation]]) -> Iterator[str]:
     """A point with its interval for each measure, from -1 to 1."""
-    right, bottom = _WIDTH - _RIGHT, _TOP + 6 + _ROW * len(measures)
+    right, row = _WIDTH - _RIGHT, min(_ROW, (_HEIGHT - _TOP - 30) / len(measures))
+    bottom = round(_TOP + 6 + row * len(measures))
 
     def x(value: float) -> float:
         return _LEFT + (value + 1) / 2 * (right - _LEFT)
@@ -142,7 +147,7 @@ def _correlations(measures: Sequence[tuple[str, RankCorrelation]]) -> Iterator[s
         text = f"{tick:g}".replace("-", "−")
         yield f'<text class="tick" x="{x(tick):.1f}" y="{bottom + 17}" text-anchor="middle">{text}</text>'
     for index, (title, found) in enumerate(measures):
-        y = _TOP + _ROW * (index + 0.72)
+        y = _TOP + row * (index + 0.72)
         yield f'<text class="tick" x="{_LEFT}" y="{y - 10:.1f}">{escape(title)}, n {found.n}</text>'
         yield f'<g class="s0"><path class="whisker" d="M{x(found.low):.1f} {y:.1f}H{x(found.high):.1f}"/>'
         tip = escape(f"{title}: {found}")
