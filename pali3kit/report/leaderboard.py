@@ -27,7 +27,7 @@ _FEW = f"With fewer than {ENOUGH_ENCODERS} encoders such an interval says little
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class EncoderCost:
     """One thing that an image encoder costs, or what it gives for it, where `more_is_better`."""
 
     name: str
@@ -37,11 +37,11 @@ class Cost:
 
 
 COSTS = (
-    Cost("parameters", "encoder", lambda value: short_count(round(value), "B")),
-    Cost("tokens", "per image", lambda value: f"{value:,.0f}"),
-    Cost("FLOPs", "per image", lambda value: short_count(round(value), "G")),
-    Cost("throughput", "images/s", lambda value: f"{value:,.0f}", more_is_better=True),
-    Cost("memory", "MB", lambda value: f"{value:,.1f}".removesuffix(".0")),
+    EncoderCost("parameters", "encoder", lambda value: short_count(round(value), "B")),
+    EncoderCost("tokens", "per image", lambda value: f"{value:,.0f}"),
+    EncoderCost("FLOPs", "per image", lambda value: short_count(round(value), "G")),
+    EncoderCost("throughput", "images/s", lambda value: f"{value:,.0f}", more_is_better=True),
+    EncoderCost("memory", "MB", lambda value: f"{value:,.1f}".removesuffix(".0")),
 )
 
 
@@ -67,7 +67,7 @@ class Leaderboard:
     """
 
     columns: tuple[ReportColumn, ...]
-    costs: tuple[Cost, ...]
+    costs: tuple[EncoderCost, ...]
     entries: tuple[Entry, ...]
     measures: tuple[tuple[str, RankCorrelation], ...]
 
@@ -99,7 +99,7 @@ class Leaderboard:
     def grid(self) -> list[list[str]]:
         """The leaderboard as lines of text, titles first."""
         titles = [f"{column.title}, {column.metric}" for column in self.columns]
-        header = ["", WORTH, *titles, *(f"{cost.name}, {cost.unit}" for cost in self.costs), "on the front of"]
+        header = ["", WORTH, "on the front of", *titles, *(f"{cost.name}, {cost.unit}" for cost in self.costs)]
         return [header, *map(self._line, self.entries)]
 
     def _line(self, entry: Entry) -> list[str]:
@@ -108,7 +108,7 @@ class Leaderboard:
         costs = [cost.text(entry.costs[cost.name]) if cost.name in entry.costs else ABSENT for cost in self.costs]
         place = ABSENT if entry.place is None else f"{entry.place}."
         worth = ABSENT if entry.worth is None else number(entry.worth)
-        return [f"{place} {entry.row.label}", worth, *scores, *costs, ", ".join(entry.fronts) or ABSENT]
+        return [f"{place} {entry.row.label}", worth, ", ".join(entry.fronts) or ABSENT, *scores, *costs]
 
     def foretelling(self) -> list[list[str]]:
         """The measures of the encoder alone as lines of text, titles first; [] where there are none."""
@@ -187,7 +187,7 @@ def _place(worth: float | None, worths: Mapping[str, float | None]) -> int | Non
     return 1 + sum(other is not None and other > worth for other in worths.values())
 
 
-def _front(cost: Cost, known: Mapping[str, Mapping[str, float]], worths: Mapping[str, float | None]) -> set[str]:
+def _front(cost: EncoderCost, known: Mapping[str, Mapping[str, float]], worths: Mapping[str, float | None]) -> set[str]:
     """The labels of the rows on the front of a cost, of those with a worth whose cost is known."""
     sign = -1 if cost.more_is_better else 1
     points = {

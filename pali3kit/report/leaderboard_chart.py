@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from pali3kit.report.charts import nice_ticks, svg_element
 from pali3kit.report.correlation import RankCorrelation
-from pali3kit.report.leaderboard import WORTH, Cost, Entry, Leaderboard
+from pali3kit.report.leaderboard import WORTH, EncoderCost, Entry, Leaderboard
 from pali3kit.report.table import number
 
 _ACROSS = 3  # panels beside each other
@@ -43,7 +43,7 @@ def leaderboard_chart(board: Leaderboard) -> Markup:
     return svg_element(across * _WIDTH, height, "Leaderboard of encoders", parts, f"chart across{across}")
 
 
-def _known(entries: Sequence[Entry], cost: Cost) -> list[Entry]:
+def _known(entries: Sequence[Entry], cost: EncoderCost) -> list[Entry]:
     return [entry for entry in entries if cost.name in entry.costs]
 
 
@@ -55,7 +55,7 @@ def _legend() -> Iterator[str]:
     yield '<text x="22" y="4">others; numbers are places</text></g>'
 
 
-def _panel(cost: Cost, entries: Sequence[Entry]) -> Iterator[str]:
+def _panel(cost: EncoderCost, entries: Sequence[Entry]) -> Iterator[str]:
     costs, worths = [entry.costs[cost.name] for entry in entries], [entry.worth or 0.0 for entry in entries]
     low, high = (log10(max(bound, 1e-9)) for bound in (min(costs), max(costs)))
     right, bottom, ticks = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM, nice_ticks(min(worths), max(worths), 5)
@@ -83,7 +83,9 @@ def _panel(cost: Cost, entries: Sequence[Entry]) -> Iterator[str]:
     yield from _points(cost, entries, places)
 
 
-def _front_line(cost: Cost, entries: Sequence[Entry], places: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def _front_line(
+    cost: EncoderCost, entries: Sequence[Entry], places: Mapping[str, tuple[float, float]]
+) -> Iterator[str]:
     """The front as steps, from its cheapest point to its best."""
     front = sorted(places[entry.row.label] for entry in entries if cost.name in entry.fronts)
     if cost.more_is_better:
@@ -93,7 +95,7 @@ def _front_line(cost: Cost, entries: Sequence[Entry], places: Mapping[str, tuple
         yield f'<g class="s0"><path class="curve" d="{path}"/></g>'
 
 
-def _points(cost: Cost, entries: Sequence[Entry], places: Mapping[str, tuple[float, float]]) -> Iterator[str]:
+def _points(cost: EncoderCost, entries: Sequence[Entry], places: Mapping[str, tuple[float, float]]) -> Iterator[str]:
     """Each point with its place beside it, where there is room; on the front, on the side without its line."""
     taken = [(x - 5, y - 5, x + 5, y + 5) for x, y in places.values()]
     for entry in entries:
@@ -148,7 +150,8 @@ def _correlations(measures: Sequence[tuple[str, RankCorrelation]]) -> Iterator[s
         yield f'<text class="tick" x="{x(tick):.1f}" y="{bottom + 17}" text-anchor="middle">{text}</text>'
     for index, (title, found) in enumerate(measures):
         y = _TOP + row * (index + 0.72)
-        yield f'<text class="tick" x="{_LEFT}" y="{y - 10:.1f}">{escape(title)}, n {found.n}</text>'
+        over = 'paint-order="stroke" stroke="var(--card)" stroke-width="4"'  # the lines that it stands over
+        yield f'<text class="tick" x="{_LEFT}" y="{y - 10:.1f}" {over}>{escape(title)}, n {found.n}</text>'
         yield f'<g class="s0"><path class="whisker" d="M{x(found.low):.1f} {y:.1f}H{x(found.high):.1f}"/>'
         tip = escape(f"{title}: {found}")
         yield f'<circle cx="{x(found.rho or 0.0):.1f}" cy="{y:.1f}" r="4"><title>{tip}</title></circle></g>'

@@ -27,7 +27,8 @@ class _LiveStorages(TorchDispatchMode):
     def __init__(self, known: Iterable[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.alive = {tensor.untyped_storage()._cdata for tensor in known}
-        self.bytes = self.peak = 0
+        self.bytes: int = 0
+        self.peak: int = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
