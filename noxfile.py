@@ -18,7 +18,7 @@ UNBOUNDED = ("av>=12",)
 """Dependencies without a lower bound in pyproject.toml, whose first versions cannot be built any more."""
 LOWEST_TESTS = ("tests/config", "tests/declared", "tests/plan", "tests/test_golden.py")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "same_bytes", "sweep_", "video_forms")
+ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "packaged_", "same_bytes", "sweep_", "video_forms")
 """Prefixes of scripts that are no benchmarks: shared modules, and trials that take hours or arguments."""
 
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from pali3kit.errors import RegistryError, choose
 
-_Scored = Literal["generate", "features", "loss", "masks"]
+_Scored = Literal["generate", "features", "loss", "masks", "cost"]
 """What of a model a benchmark scores."""
 _Section = Literal["probes", "labelled", "captioned"]
 """Sections of `evaluation` that name the sets an encoder is measured on; also placeholders in titles of columns."""
@@ -17,6 +17,7 @@ _EMBEDDED = "embedded"
 
 ACCURACY, RECALL = "accuracy, %", "R@1, %"
 CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats per token"
+IMAGES_PER_SECOND, MEGABYTES = "images/s", "MB"
 ANLS, EXACT, RELAXED, WUPS = "ANLS × 100", "exact match, %", "relaxed accuracy, %", "WUPS@0 × 100"
 """Units, as tables print them."""
 
@@ -106,7 +107,8 @@ class Benchmark:
         lower_is_better: whether a lower value is better, as of a loss.
         digits: decimals to print.
         scored: its subject: text that PaLI generates, `features` of the image encoder alone, a `loss` of the language
-            model alone, or `masks` of the mask tokenizer alone. All but the first are measured right after pretraining.
+            model alone, `masks` of the mask tokenizer alone, or the `cost` of the image encoder, whatever the images.
+            All but the first are measured right after pretraining.
         kind: the kind of stage that measures it.
         metric: the registered metric that scores generated answers.
         task: the task of `data.source` whose answers it scores, by its name in the embedded world; `data.tasks` may set
@@ -214,9 +216,13 @@ class Benchmark:
         `source` is the component that was read: `embedded/<name>` where it is `embedded` itself and on what the
         benchmark is embedded in, else `<source>/<name>`. Of a union that is the part which `task` names, as in
         `data.tasks`. It reads the public set if it is "", or if the experiment takes the benchmark's `published` files
-        and the component is made for them.
+        and the component is made for them. A cost depends on no set.
         """
-        if not source or (published and any(source == public.component for public in self.public)):
+        if (
+            not source
+            or self.scored == "cost"
+            or (published and any(source == public.component for public in self.public))
+        ):
             return self.name
         if embedded or self.is_embedded_in(source):
             return f"{_EMBEDDED}/{self.name}"

@@ -10,6 +10,7 @@ from glob import glob
 from importlib.util import find_spec
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.arms import varied_values
 from pali3kit.config.budgets import known_benchmarks
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
@@ -39,7 +40,7 @@ def require_attention_backend(experiment: Experiment) -> None:
 
 
 def _trains_ul2(experiment: Experiment) -> bool:
-    models = [experiment.model.language, *experiment.grid.get("model.language", ())]
+    models = [experiment.model.language, *varied_values(experiment, "model.language")]
     names = {each.get("name") if isinstance(each, dict) else getattr(each, "name", each) for each in models}
     asked = known_benchmarks(experiment)
     return "ul2" in names and any(BENCHMARK.find(name).scored in ("generate", "loss") for name in asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import fields
 from itertools import islice, product
 from math import prod
@@ -13,10 +13,11 @@ from pathlib import Path
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
+from pali3kit.config.check_axes import MAX_CELLS, check_arms, check_grid, is_axis, with_valid_arms
 from pali3kit.config.check_compatibility import CHECKS
 from pali3kit.config.check_read_from import check_read_from
 from pali3kit.config.grid import place
-from pali3kit.config.kinds import exists, keys, registry_of
+from pali3kit.config.kinds import registry_of
 from pali3kit.config.paths import LONGEST_NAME
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
@@ -24,29 +25,14 @@ from pali3kit.config.suggestions import new_key, new_name
 from pali3kit.config.tree import Node
 from pali3kit.config.typed import Builder
 from pali3kit.declared.entry import RegistryEntry
-from pali3kit.errors import Problem, brief, choose, nearest
+from pali3kit.errors import Problem, brief, choose
 from pali3kit.registry import METRIC
 
 Check = Callable[[Experiment], Iterator[KeyProblem]]
 
 PAPER_TABLES = Path(__file__).parents[1] / "paper"  # tables of the PaLI-3 paper, one YAML file each
-MAX_CELLS, MAX_SEEDS = 512, 1000
+MAX_SEEDS = 1000
 MAX_PROBLEMS = 50  # problems that one check reports
-FIXED = (
-    "name",
-    "scale",
-    "paper",
-    "seeds",
-    "grid",
-    "baseline",
-    "evaluate",
-    "evaluation.after",
-    "data.root",
-    "model.from",
-    "model.start",
-    "runtime",
-)
-"""Keys of the experiment as a whole, which cannot differ between cells."""
 
 
 def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> list[Problem]:
@@ -59,24 +45,17 @@ def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> 
     if prod(map(len, axes.values())) > MAX_CELLS:
         text = f"the grid has more than {MAX_CELLS} cells: split it into several experiments."
         return [*problems, Problem(tree.place_of("grid"), text)]
+    tree = with_valid_arms(tree)
     for values in product(*axes.values()):
         problems += _check_cell(place(tree, dict(zip(axes, values, strict=True))), refused)
     return list(dict.fromkeys(problems))
 
 
 def _axes(tree: Node) -> dict[str, list[Node]]:
-    """Return the valid axes of the grid; `_check_grid` reports the others, and cells are checked without them."""
+    """Return the valid axes of the grid; `check_grid` reports the others, and cells are checked without them."""
     grid = tree.value.get("grid", Node({}, tree.where)).value
     axes = {key: node.value for key, node in grid.items()} if isinstance(grid, dict) else {}
-    return {
-        key: values
-        for key, values in axes.items()
-        if isinstance(values, list) and values and exists(Experiment, key) and not _is_fixed(key)
-    }
-
-
-def _is_fixed(key: str) -> bool:
-    return any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED)
+    return {key: values for key, values in axes.items() if isinstance(values, list) and values and is_axis(key)}
 
 
 def _check_cell(tree: Node, refused: Collection[str]) -> list[Problem]:
@@ -208,20 +187,6 @@ def _check_selection(
         yield key, f"{key} names a {kind} twice."
 
 
-def _check_grid(experiment: Experiment) -> Iterator[KeyProblem]:
-    for axis, values in experiment.grid.items():
-        at = f"grid.{axis}"
-        if not exists(Experiment, axis):
-            meant = new_key(axis) or nearest(axis, keys(Experiment))
-            yield at, f"grid axis '{brief(axis)}' is no key of an experiment.{meant}"
-        elif _is_fixed(axis):
-            yield at, f"grid axis '{axis}' cannot vary between cells: it belongs to the whole experiment."
-        if not values:
-            yield at, f"grid axis '{axis}' has no values."
-        elif len(values) <= MAX_CELLS and _has_duplicates(values):
-            yield at, f"grid axis '{axis}' has a value twice."
-
-
 def _check_baseline(experiment: Experiment) -> Iterator[KeyProblem]:
     for axis, value in experiment.baseline.items():
         at = f"baseline.{axis}"
@@ -245,10 +210,6 @@ def _new_value(axis: str, word: str, choices: Collection[str]) -> str:
         return ""
 
 
-def _has_duplicates(values: Sequence[object]) -> bool:
-    return any(value in values[:i] for i, value in enumerate(values))
-
-
 def _in_flow_style(value: object) -> str:
     """A value in YAML's flow style."""
     if isinstance(value, dict):
@@ -266,7 +227,8 @@ EXPERIMENT_CHECKS: tuple[Check, ...] = (
     _check_evaluate,
     _check_references,
     _check_evaluation_after,
-    _check_grid,
+    check_grid,
+    check_arms,
     _check_baseline,
 )
 """The checks of an experiment as a whole; the others are run on each cell."""

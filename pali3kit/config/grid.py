@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import product
 
+from pali3kit.config.arms import ARM, values_of_arm
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node
@@ -34,14 +35,18 @@ def resolve(experiment: Experiment, point: Mapping[str, object]) -> Experiment:
 
 
 def place(tree: Node, values: Mapping[str, Node]) -> Node:
-    """Set the dotted keys of `values` in a tree; the values keep their own places in the YAML file.
+    """Set the dotted keys of `values` in a tree, and those of the arm among them; they keep their own places in the
+    YAML file.
 
     Where `pretrain` is among them and `random`, the image encoder is without its published weights: the control of
     those cells that have them.
     """
-    for key, node in values.items():
+    chosen = dict(values)
+    if arm_name := chosen.pop(ARM, None):
+        chosen = values_of_arm(tree, arm_name.value) | chosen
+    for key, node in chosen.items():
         tree = merge(Experiment, tree, nest(Experiment, key, node))
-    if (arm := values.get("pretrain")) is not None and arm.value == "random":
+    if (pretrain := chosen.get("pretrain")) is not None and pretrain.value == "random":
         return _without_weights(tree)
     return tree
 

@@ -11,6 +11,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pali3kit.config.arms import with_arm_axis
 from pali3kit.config.check import check
 from pali3kit.config.counterparts import counterparts
 from pali3kit.config.experiments import SCALES, find_scales, shipped_experiments
@@ -47,7 +48,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     problems = list(layers.problems)
     builder = Builder(complete=layers.complete)
     experiment = builder.experiment(layers.tree)
-    if not any(key.partition(".")[0] in ("grid", "baseline") for key in builder.refused):
+    if not any(key.partition(".")[0] in ("grid", "baseline", "arms") for key in builder.refused):
         # Without a grid there is one cell and nothing to compare it with.
         experiment.baseline = _spell_out(experiment.baseline, experiment.grid) if experiment.grid else {}
     problems += builder.problems + check(experiment, layers.tree, builder.refused)
@@ -123,7 +124,8 @@ def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
     before = len(problems)
     values = dict(interpolate(Node(tree.value, own.where), problems).value)
     values.pop(VARIABLES, None)
-    return _Layers(Node(values, own.where), problems, complete=scale is not None and len(problems) == before)
+    tree = with_arm_axis(Node(values, own.where))
+    return _Layers(tree, problems, complete=scale is not None and len(problems) == before)
 
 
 def _check_variables(layers: Sequence[Node], problems: list[Problem]) -> None:

@@ -177,6 +177,8 @@ class Experiment:
             images and texts), `random` (not at all), or `pretrained` (`model.vision` has published weights).
         seeds: one run for each; results are their means.
         grid: lists of values by dotted key. Each combination is a cell, a model of its own.
+        arms: settings that vary together: each arm has a `name` and values by dotted key. They are the values of the
+            grid's axis `arm`, which has all of them unless the grid names some: `grid.arm=[one, two]`.
         baseline: values of the grid's keys; other cells are reported as differences to the one that has them.
         evaluate: the benchmarks to measure.
         published: published numbers that ours are compared with, by benchmark (`zero_shot.top1`).
@@ -192,6 +194,7 @@ class Experiment:
     pretrain: Pretrain = "siglip"
     seeds: list[int] = field(default_factory=lambda: [0])
     grid: dict[str, list[Any]] = field(default_factory=dict)
+    arms: list[dict[str, Any]] = field(default_factory=list)
     baseline: dict[str, Any] = field(default_factory=dict)
     evaluate: list[str] = field(default_factory=list)
     evaluation: Evaluation = field(default_factory=Evaluation)

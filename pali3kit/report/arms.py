@@ -6,9 +6,10 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pali3kit.config.arms import ARM, spelled_out
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Metrics, Prediction
@@ -108,12 +109,14 @@ class Arm:
 
     The key is `benchmark@stage` where a benchmark is evaluated after another stage than the transfer.
     `baseline` is the label of the arm that it is compared with, the same point with the baseline's values; "" for none.
+    `settings` are the values of the point, and those that the named arm in it sets.
     """
 
     label: str
     point: Mapping[str, object]
     steps: Mapping[str, Mapping[int, Step]]
     baseline: str = ""
+    settings: Mapping[str, object] = field(default_factory=dict)
 
     def encoders(self) -> dict[int, str]:
         """The digests of its image encoders by seed; of a published dual encoder, which no stage makes, none."""
@@ -138,7 +141,8 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
     arms = []
     for label, point in points.items():
         partner = label_of(short({**point, **{key: experiment.baseline.get(key, point[key]) for key in point}}))
-        arms.append(Arm(label, point, steps[label], partner if partner != label and partner in points else ""))
+        baseline = partner if partner != label and partner in points else ""
+        arms.append(Arm(label, point, steps[label], baseline, spelled_out(point, experiment.arms)))
     order = list(points)
 
     def sort_key(arm: Arm) -> tuple[int, bool, bool]:
@@ -163,6 +167,8 @@ def _value_label(key: str, value: object) -> str:
         return TEXT_TOWER_LABELS[name]
     if key == "data.ocr.words":
         return OCR_LABELS.get(name, f"OCR by {name}")
+    if key == ARM:
+        return name
     return ARM_NAMES.get(name, name) if key == "pretrain" else f"{axis_label(key)} {name}"
 
 

@@ -33,10 +33,11 @@ def series(labels: Sequence[str]) -> dict[str, str]:
 def delta_chart(report: Report, table: ResultTable) -> Markup:
     """Differences to the baseline with their intervals, and the paper's as hollow diamonds. "" if there are none.
 
-    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100). Losses are left out: their unit differs.
+    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100). Losses and costs are left out: their units
+    differ.
     """
     rows = [row for row in table.rows if row.baseline]
-    columns = [column for column in table.columns if not column.benchmark.lower_is_better]
+    columns = [one for one in table.columns if not (one.benchmark.lower_is_better or one.benchmark.scored == "cost")]
     cells = [row.cells[column.name] for row in rows for column in columns]
     values = [bound for cell in cells if cell.delta for bound in (cell.delta.low, cell.delta.high)]
     values += [cell.paper_delta.value for cell in cells if cell.paper_delta]

@@ -167,7 +167,7 @@ def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> EvaluationSets:
     """The sets that the experiment measures on; where arms differ in them, all are named."""
     chosen = experiment.evaluation
     labelled, captioned = (
-        " / ".join(dict.fromkeys(_name(arm.point.get(f"evaluation.{key}", part)) for arm in arms))
+        " / ".join(dict.fromkeys(_name(arm.settings.get(f"evaluation.{key}", part)) for arm in arms))
         for key, part in (("labelled", chosen.labelled), ("captioned", chosen.captioned))
     )
     labels = {name: _label(BENCHMARK.find(name), arms, experiment) for name in experiment.evaluate}

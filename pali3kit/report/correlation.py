@@ -6,7 +6,7 @@ with a fixed seed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -59,18 +59,34 @@ class RankCorrelation:
 def correlation_table(table: ResultTable) -> list[list[str]]:
     """The correlations as lines of text, titles of columns first: a line for each measure of the encoder alone.
 
-    Empty unless both kinds of columns are measured on 5 encoders or more. A measure for which the encoder is trained
-    on, as fine-tuning, is none of the encoder alone.
+    Empty unless both kinds of columns are measured on 5 encoders or more.
     """
-    cheap = [
-        each for each in table.columns if each.benchmark.scored == "features" and not each.benchmark.training_stage
-    ]
+    cheap = cheap_columns(table)
     inside = [each for each in table.columns if each.benchmark.generated]
     found = {(x.name, y.name): RankCorrelation.of(_pairs(table, x, y)) for x in cheap for y in inside}
     if not any(each.n >= FEWEST_ENCODERS for each in found.values()):
         return []
     header = ["", *(column.title for column in inside)]
     return [header, *([x.title, *(str(found[x.name, y.name]) for y in inside)] for x in cheap)]
+
+
+def cheap_columns(table: ResultTable) -> list[ReportColumn]:
+    """The measures of the encoder alone. One for which it is trained on, as fine-tuning, is none of these."""
+    return [each for each in table.columns if each.benchmark.scored == "features" and not each.benchmark.training_stage]
+
+
+def pairs_by_encoder(
+    table: ResultTable, column: ReportColumn, worths: Mapping[str, float | None]
+) -> Iterable[tuple[float, float]]:
+    """The number of each encoder in a column, and its `worths` by the labels of rows. Rows that share an encoder are
+    averaged; those without either number are left out.
+    """
+    units: dict[frozenset[str], list[tuple[float, float]]] = {}
+    for row in table.rows:
+        ours, worth = row.cells[column.name].ours, worths.get(row.label)
+        if ours is not None and worth is not None:
+            units.setdefault(frozenset(row.encoders.values()), []).append((ours.mean, worth))
+    return ((_mean([x for x, _ in each]), _mean([y for _, y in each])) for each in units.values())
 
 
 def _pairs(table: ResultTable, x: ReportColumn, y: ReportColumn) -> Iterable[tuple[float, float]]:

@@ -69,6 +69,7 @@ def _embedded_data(report: Report) -> dict[str, bool]:
         if each.sets
         else worlds and not _own_source(report, each)
         for each in measured_benchmarks(report)
+        if each.scored != "cost"
     }
 
 
@@ -95,4 +96,5 @@ def _is_embedded(report: Report, section: str) -> bool:
 
 def _pretrains(report: Report) -> set[object]:
     """How the rows' encoders are pretrained."""
-    return {row.point.get("pretrain", report.config["pretrain"]) for table in report.tables for row in table.rows}
+    points = [report.settings(row) for table in report.tables for row in table.rows]
+    return {point.get("pretrain", report.config["pretrain"]) for point in points}

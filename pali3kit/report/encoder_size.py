@@ -82,7 +82,7 @@ def _range(sizes: Iterable[EncoderSize], text: Callable[[EncoderSize], str]) -> 
 
 
 def _parameters(size: EncoderSize) -> str:
-    return _rounded(size.parameters, "B")
+    return short_count(size.parameters, "B")
 
 
 def _pixels(size: EncoderSize) -> str:
@@ -94,10 +94,10 @@ def _tokens(size: EncoderSize) -> str:
 
 
 def _flops(size: EncoderSize) -> str:
-    return _rounded(size.flops, "G")
+    return short_count(size.flops, "G")
 
 
-def _rounded(number: int | None, giga: str) -> str:
+def short_count(number: int | None, giga: str) -> str:
     """Three significant digits and a letter: `1.19M`, `85.8M`, `2B`."""
     if number is None:
         return ""

@@ -26,6 +26,8 @@ from pali3kit.report.axis_chart import axis_chart
 from pali3kit.report.charts import DASHES, curve_panels, curve_seeds, delta_chart, figure_chart, series
 from pali3kit.report.correlation import NOTE, correlation_table
 from pali3kit.report.encoder_size import size_columns, size_sentence
+from pali3kit.report.leaderboard import BOARD_NOTE, Leaderboard
+from pali3kit.report.leaderboard_chart import leaderboard_chart
 from pali3kit.report.model import Report, Timings
 from pali3kit.report.paper import LEGEND, PublishedNumber
 from pali3kit.report.slice_text import slice_grids
@@ -70,6 +72,7 @@ def page(report: Report, timings: Timings, images: _Images | None = None) -> str
         colours=series(labels),
         slices=list(slice_grids(report)),
         along=[(table, axis_chart(report, table), correlation_table(table)) for table in report.tables],
+        boards=[(table, board) for table in report.tables if (board := Leaderboard.of(table))],
         differences=[(title, chart) for title, chart in charts if chart],
         panels=list(curve_panels(report)),
         curve_seeds=curve_seeds(report),
@@ -158,6 +161,7 @@ _TEMPLATES.filters |= {
     "breakable": _breakable,
 }
 _TEMPLATES.globals |= {
+    "BOARD_NOTE": BOARD_NOTE,
     "CORRELATION": NOTE,
     "DASHES": DASHES,
     "LEGEND": LEGEND,
@@ -167,5 +171,6 @@ _TEMPLATES.globals |= {
     "size_columns": size_columns,
     "size_sentence": size_sentence,
     "figure_chart": figure_chart,
+    "leaderboard_chart": leaderboard_chart,
     "published_number": _published_number,
 }

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, STAGE
+from pali3kit.config.arms import spelled_out
 from pali3kit.config.schema import Expected
 from pali3kit.report.columns import ReportColumn
 from pali3kit.report.paper import PaperTable, PublishedNumber
@@ -268,6 +269,10 @@ class Report:
     versions: Mapping[str, str]
     config: Mapping[str, Any]  # of the schema, as YAML has it
     slices: tuple[SliceTable, ...] = ()
+
+    def settings(self, row: Row) -> Mapping[str, object]:
+        """The values of the grid that a row has, those of its arm among them, by dotted key."""
+        return spelled_out(row.point, self.config.get("arms", ()))  # which outcomes of earlier versions lack
 
     @property
     def failed(self) -> bool:

@@ -31,4 +31,6 @@ def ocr_notes(report: Report) -> Iterator[str]:
 
 def _values(report: Report, rows: Iterable[Row], key: str) -> list[object]:
     """The values of a key of `data.ocr` in some rows, each once."""
-    return list(dict.fromkeys(row.point.get(f"data.ocr.{key}", report.config["data"]["ocr"][key]) for row in rows))
+    return list(
+        dict.fromkeys(report.settings(row).get(f"data.ocr.{key}", report.config["data"]["ocr"][key]) for row in rows)
+    )

@@ -30,7 +30,7 @@ def choose_examples(arms: Sequence[Arm], artifacts: ArtifactReader, sets: Evalua
     Columns measured both after stage 1 and after transfer are shown after transfer. Rows that read different numbers of
     frames answered the same videos, which are shown as the row with the most frames saw them.
     """
-    axes = {key for arm in arms for key in arm.point if key.startswith(IMAGE_AXES)}
+    axes = {key for arm in arms for key in arm.settings if key.startswith(IMAGE_AXES)}
     if axes - {"data.frames"}:
         return  # the rows saw different images: their regions cannot be drawn over one of them
     names = list(dict.fromkeys(name for arm in arms for name in arm.steps))

@@ -21,7 +21,9 @@ from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.html import page
 from pali3kit.report.joined import join_reports
 from pali3kit.report.latex import to_latex
-from pali3kit.report.markdown import to_markdown
+from pali3kit.report.leaderboard import Leaderboard
+from pali3kit.report.leaderboard_chart import leaderboard_chart
+from pali3kit.report.markdown import board_file, chart_file, to_markdown
 from pali3kit.report.model import Report, ResultTable, Timings
 from pali3kit.report.outcomes import OUTCOMES, outcomes_of, read_outcomes
 from pali3kit.report.table_csv import to_csv
@@ -32,8 +34,8 @@ _OBJECT = re.compile(r'\{"(label|kind)":')  # begins a row or a stage: within st
 
 
 def write_report(report: Report, folder: Path, experiment: Experiment, timings: Timings) -> list[Path]:
-    """Write report.{json,csv,md,tex,html}, charts along a numeric axis (report-STAGE.svg), outcomes.json, timings.json
-    and experiment.yaml; return the files that changed.
+    """Write report.{json,csv,md,tex,html}, charts along a numeric axis (report-STAGE.svg), leaderboards of encoders
+    (leaderboard-STAGE.{svg,json}), outcomes.json, timings.json and experiment.yaml; return the files that changed.
 
     All but timings.json and the cost section of report.html are equal for equal runs.
     """
@@ -75,29 +77,32 @@ def _narrowed(table: ResultTable, benchmarks: Collection[str]) -> ResultTable | 
 
 
 def _pages(report: Report, timings: Timings) -> dict[str, str]:
-    """What people read, by file name."""
-    drawn = {_chart_name(table.after): axis_chart(report, table) for table in report.tables}
-    charts = [name if chart else "" for name, chart in drawn.items()]
+    """What people read, by file name, and leaderboards as JSON."""
+    boards = {table.after: board for table in report.tables if (board := Leaderboard.of(table))}
+    drawn = {chart_file(table.after): axis_chart(report, table) for table in report.tables}
+    drawn |= {board_file(after): leaderboard_chart(board) for after, board in boards.items()}
+    drawn = {name: chart for name, chart in drawn.items() if chart}
     return {
         "report.csv": escape_invisible(to_csv(report)),
-        "report.md": to_markdown(report, charts),
+        "report.md": to_markdown(report, drawn),
         "report.tex": to_latex(report),
         "report.html": escape_invisible(page(report, timings)),
-        **{name: escape_invisible(svg_file(chart)) for name, chart in drawn.items() if chart},
+        **{name: escape_invisible(svg_file(chart)) for name, chart in drawn.items()},
+        **{_board_json(after): escape_invisible(_as_json(board.plain())) for after, board in boards.items()},
     }
 
 
-def _chart_name(after: str) -> str:
-    """The file of the chart of what is measured after a stage."""
-    return f"report-{after}.svg"
+def _board_json(after: str) -> str:
+    return f"leaderboard-{after}.json"
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> list[Path]:
-    """Write files by name, and remove charts of an earlier report; return the files that changed."""
+    """Write files by name, and remove charts and leaderboards of an earlier report; return the files that changed."""
     folder.mkdir(parents=True, exist_ok=True)
     durable.remove_partials(folder)
-    for chart in {_chart_name(kind.name) for kind in STAGE.all()} - texts.keys():
-        (folder / chart).unlink(missing_ok=True)
+    names = {name(kind.name) for kind in STAGE.all() for name in (chart_file, board_file, _board_json)}
+    for earlier in names - texts.keys():
+        (folder / earlier).unlink(missing_ok=True)
     return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]
 
 

@@ -6,16 +6,17 @@ from typing import Any
 
 import pytest
 
-from pali3kit.config.check import MAX_CELLS, MAX_PROBLEMS
+from pali3kit.config.check import MAX_PROBLEMS
+from pali3kit.config.check_axes import MAX_CELLS
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
 BENCHMARKS = (
     "activitynet, activitynet_qa, ai2d, celeba, chartqa, coco, denoising, docvqa, fairface, finetune, infovqa, knn, "
-    "linear, mask_tokenizer, miap, msrvtt, msrvtt_qa, nextqa, ocrvqa, okvqa, probe, refcoco, refcoco_plus, refcocog, "
-    "retrieval, screen2words, smit, stvqa, tallyqa, textcaps, textvqa, textvqa_server, vatex, vqav2, widgetcap, "
-    "xm3600, zero_shot"
+    "linear, mask_tokenizer, memory, miap, msrvtt, msrvtt_qa, nextqa, ocrvqa, okvqa, probe, refcoco, refcoco_plus, "
+    "refcocog, retrieval, screen2words, smit, stvqa, tallyqa, textcaps, textvqa, textvqa_server, throughput, vatex, "
+    "vqav2, widgetcap, xm3600, zero_shot"
 )
 
 

@@ -1,4 +1,4 @@
-"""Writes the results of evaluations of an encoder alone: several columns, each with samples."""
+"""Writes the results of evaluations of an encoder alone."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def write_columns(folder: Path, results: Mapping[str, EvalResult], extra: Mappin
         for name, result in results.items()
     }
     (folder / "metrics.json").write_text(json.dumps({"columns": columns, "extra": dict(extra or {})}, indent=1))
+
+
+def write_value(folder: Path, result: EvalResult) -> None:
+    """Write `metrics.json`: one number without samples, and further numbers."""
+    (folder / "metrics.json").write_text(json.dumps({"value": result.value, "extra": dict(result.extra)}, indent=1))

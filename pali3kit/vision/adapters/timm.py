@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 import timm
 from timm.data.config import resolve_model_data_config
 from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, RegistryError, WeightsError, first_line, nearest
@@ -47,23 +48,50 @@ class TimmEncoder(Adapter):
         name: timm's name, with an optional tag of weights: `vit_base_patch16_224.augreg_in21k`.
         image_size: side of the images, pixels; None: that of the model's own weights.
         pretrained: download timm's weights; False: random weights, without a download.
+        weights: a file of safetensors, or a torch file, with tensors by timm's names, such as a checkpoint of timm's
+            own training. Those of the classifier are not read; all others must fit.
 
     Raises:
         RegistryError: timm has no such model.
         ConfigError: its features do not lie on a grid, or it cannot take images of this size.
-        WeightsError: with `pretrained`, if timm has no weights for it, or they cannot be downloaded.
+        WeightsError: with `pretrained`, if timm has no weights for it, or they cannot be downloaded; with `weights`, if
+            the file cannot be read, or does not fit.
     """
 
-    def __init__(self, name: str, image_size: int | None = None, pretrained: bool = False) -> None:
+    def __init__(
+        self, name: str, image_size: int | None = None, pretrained: bool = False, weights: str | None = None
+    ) -> None:
         _require_known(name)
+        if pretrained and weights:
+            raise ConfigError([f"timm's {name}: give pretrained or weights, not both"])
         size = image_size or _own_size(name)
         model = _create(name, size, pretrained)
         super().__init__(model.num_features, patch_of(model), _image_spec(model, name, size), f"timm's {name}")
         self.model = model
         self.uses_timm_pooling = getattr(model, "head_hidden_size", self.width) == self.width
         self.require_output_shapes(size)
+        if weights is not None and loads_pretrained():
+            self._load(weights)
         if not self.uses_timm_pooling:
             freeze_unread(self)
+
+    def _load(self, file: str) -> None:
+        """Load all tensors of a file but the classifier's; positions of another square grid are resampled."""
+        network = cast(nn.Module, self.model)
+        try:
+            tensors = load_state_dict(file, weights_only=True)
+        except Exception as error:  # a damaged file may raise anything
+            raise WeightsError(f"{file} cannot be read: {first_line(error)}") from error
+        tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith(_classifiers(network))}
+        own, given = getattr(network, "pos_embed", None), tensors.get("pos_embed")
+        if own is not None and given is not None and own.shape != given.shape:
+            prefix = own.shape[1] - self.native_grid[0] * self.native_grid[1]
+            tensors["pos_embed"] = resample_abs_pos_embed(given, list(self.native_grid), num_prefix_tokens=prefix)
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            told = "; ".join(line.strip() for line in str(error).splitlines()[1:4])
+            raise WeightsError(f"{file} does not fit {self.name}: {told}") from error
 
     def grid(self, resolution: int) -> Grid:
         grid = super().grid(resolution)
@@ -108,6 +136,13 @@ def patch_of(model: _FeatureModel) -> int:
 def _num_prefix_tokens(model: _FeatureModel) -> int:
     """The number of tokens before those of the grid."""
     return int(getattr(model, "num_prefix_tokens", getattr(model, "cls_token", None) is not None))
+
+
+def _classifiers(network: nn.Module) -> tuple[str, ...]:
+    """How the names of the classifier's tensors begin, which a model without one lacks."""
+    known: Mapping[str, Any] = getattr(network, "pretrained_cfg", {})
+    names = known.get("classifier") or ()
+    return tuple(f"{name}." for name in ([names] if isinstance(names, str) else names))
 
 
 def _require_known(name: str) -> None:

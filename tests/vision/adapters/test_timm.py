@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from pali3kit.errors import ConfigError, RegistryError, WeightsError
 from pali3kit.registry import VISION
@@ -143,3 +146,44 @@ def test_preprocessing_is_the_sources() -> None:
 def test_an_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(RegistryError, match=r"timm has no model 'vit_tiny_patch16_22'.*vit_tiny_patch16_224"):
         TimmEncoder("vit_tiny_patch16_22", image_size=64)
+
+
+@pytest.mark.parametrize("name", ["test_efficientnet", "test_vit"])
+@pytest.mark.parametrize("ending", ["safetensors", "pth"])
+def test_weights_of_a_file_by_timms_names(name: str, ending: str, tmp_path: Path) -> None:
+    """The classifier's are left out; the rest is timm's own model."""
+    peer, file = timm.create_model(name).eval(), tmp_path / f"a.{ending}"
+    if ending == "pth":
+        torch.save({"state_dict": peer.state_dict()}, file)
+    else:
+        save_file(peer.state_dict(), file)
+    encoder = TimmEncoder(name, weights=str(file)).eval()
+    images = torch.randn(2, 3, encoder.image_spec.size, encoder.image_spec.size)
+    with torch.no_grad():
+        pooled = peer.forward_head(peer.forward_features(images), pre_logits=True)
+        torch.testing.assert_close(encoder.pooled(images), pooled)
+
+
+def test_positions_of_a_files_grid_are_resampled(tmp_path: Path) -> None:
+    file = tmp_path / "a.safetensors"
+    save_file(timm.create_model("test_vit", img_size=160).state_dict(), file)
+    encoder = TimmEncoder("test_vit", image_size=96, weights=str(file)).eval()
+    bigger = timm.create_model("test_vit", img_size=160, dynamic_img_size=True, num_classes=0).eval()
+    bigger.load_state_dict({key: one for key, one in timm.models.load_state_dict(file).items() if "head." not in key})
+    images = torch.randn(1, 3, 96, 96)
+    with torch.no_grad():
+        expected = bigger.forward_features(images)[:, 1:]
+        torch.testing.assert_close(encoder(images), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    tensors = timm.create_model("test_vit").state_dict()
+    del tensors["norm.weight"]
+    save_file({**tensors, "another": torch.zeros(1)}, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match=r"a.safetensors does not fit timm's test_vit: .*norm.weight.*another"):
+        TimmEncoder("test_vit", weights=str(tmp_path / "a.safetensors"))
+    (tmp_path / "b.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(WeightsError, match=r"b.safetensors cannot be read: ."):
+        TimmEncoder("test_vit", weights=str(tmp_path / "b.safetensors"))
+    with pytest.raises(ConfigError, match="timm's test_vit: give pretrained or weights, not both"):
+        TimmEncoder("test_vit", pretrained=True, weights="a")

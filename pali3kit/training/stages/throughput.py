@@ -1,0 +1,32 @@
+"""Times the image encoder's forward pass on random images."""
+
+from __future__ import annotations
+
+import torch
+
+from pali3kit.evals.scores import EvalResult
+from pali3kit.plan.kinds.throughput import Config
+from pali3kit.training.calibration import min_seconds
+from pali3kit.training.components import Artifact
+from pali3kit.training.context import StageContext
+from pali3kit.training.device import chosen_device, inference_precision
+from pali3kit.training.stages.measured import write_value
+
+_CALLS, _ENOUGH = 20, 5.0  # calls at most, and seconds after which no further one is made
+
+
+@torch.inference_mode()
+def run(config: Config, context: StageContext) -> None:
+    """Write `metrics.json`: images per second of the fastest call; the threads are in `extra`."""
+    device = chosen_device()
+    vision = Artifact(context.parents["vision"]).vision().to(device)
+    images = torch.randn(config.batch_size, 3, vision.image_spec.size, vision.image_spec.size, device=device)
+
+    def encode(number: int) -> None:
+        vision(images)
+        if device.type == "cuda":
+            torch.cuda.synchronize()  # kernels run on after the call has returned
+
+    with inference_precision(context.execution.precision):
+        seconds = min_seconds(encode, _CALLS, _ENOUGH)
+    write_value(context.folder, EvalResult(config.batch_size / seconds, extra={"threads": context.threads}))

@@ -1,0 +1,56 @@
+"""Messages on arms; those on other axes are in `test_check.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pali3kit.config.load import load
+from pali3kit.errors import ConfigError
+
+ARMS = "name: trial\nscale: tiny\narms:\n- {{name: one}}\n- {{{}}}\nevaluate: [probe]\n"
+
+
+@pytest.mark.parametrize(
+    ("arm", "text"),
+    [
+        ("pretrain: siglip", "arms[1] needs a name, a text: it is what reports call the arm."),
+        ("name: 3", "arms[1] needs a name, a text: it is what reports call the arm."),
+        ("name: one", "two arms have the name 'one'."),
+        ("name: two, pretrian: siglip", "arms[1]: 'pretrian' is no key of an experiment. Did you mean 'pretrain'?"),
+        ("name: two, evaluate: [coco]",
+         "arms[1]: 'evaluate' cannot vary between cells: it belongs to the whole experiment."),
+        ("name: two, pretrain: sigli", "pretrain cannot be 'sigli'. Did you mean 'siglip'?"),
+        ("name: two, model.vision.dpth: 3", "unknown key 'model.vision.dpth'. Did you mean 'depth'?"),
+        ("name: two, model.vision: {name: vit, size: B/15}",
+         "model.vision: unknown vit size 'B/15'. Did you mean 'B/16'?"),
+        ("name: two, stages.vision.examples: -1", "stages.vision.examples should be at least 0, not -1."),
+    ],
+)  # fmt: skip
+def test_each_has_its_line(trial: Path, arm: str, text: str) -> None:
+    (trial / "x.yaml").write_text(ARMS.format(arm))
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml")
+    told = [str(problem) for problem in error.value.problems]
+    assert told[0].startswith(f"x.yaml:5: {text}"), told
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("grid.arm=[one,tow]", "there is no arm 'tow' in arms. Did you mean 'two'?"),
+        ("grid.arm=[]", "grid axis 'arm' has no values."),
+        ("grid.arm=[one,one]", "grid axis 'arm' has a value twice."),
+        ("grid.pretrain=[siglip,classif]", "arms[1]: 'pretrain' is an axis of the grid: arms cannot set it too."),
+        ("baseline.arm=tow", "baseline arm 'tow' is not in the grid. Did you mean 'two'?"),
+        ("arms=one", "arms should be a list, not the text 'one'."),
+        ("arms=[one]", "arms[0] should be a mapping, not the text 'one'."),
+    ],
+)
+def test_what_the_grid_asks_for(trial: Path, override: str, text: str) -> None:
+    (trial / "x.yaml").write_text(ARMS.format("name: two, pretrain: siglip"))
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml", [override])
+    assert [problem.text for problem in error.value.problems if not isinstance(problem, str)] == [text]
