@@ -50,6 +50,7 @@ class ClipsReader(Files):
             captions={"en": clip.captions},
             questions=(Asked(clip.question, (clip.answer,), group=clip.kind),),
             more_images=tuple(more),
+            attributes={"kind": clip.kind},
         )
 
 
@@ -68,7 +69,12 @@ class ClipsSource(AnnotatedSource):
         self.digest = hashlib.sha256(content.encode()).hexdigest()
 
 
-@SOURCE.register("clips", "embedded clips of real emoji that move, no network", annotations=("captions", "questions"))
+@SOURCE.register(
+    "clips",
+    "embedded clips of real emoji that move, no network",
+    annotations=("captions", "questions"),
+    attributes={"kind": ("way", "turn", "swap", "order", "count", "sign")},
+)
 def _create(
     image_size: int = 64,
     objects: int = 40,
