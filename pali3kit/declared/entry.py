@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypedDict
 
@@ -23,9 +23,11 @@ class Facts(TypedDict, total=False):
     elementwise: bool
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    tars: tuple[str, ...]
     local: tuple[str, ...]
     test_options: tuple[str, ...]
     needs: tuple[str, ...]
+    option_needs: Mapping[str, tuple[str, ...]]
     extra: str
 
 
@@ -49,9 +51,11 @@ class RegistryEntry:
         elementwise: whether an optimizer updates each number on its own, so that it may be sharded; None if unknown.
         files: the options that name files or folders.
         folders: the options that name folders.
+        tars: those of `folders` that may name tars instead.
         local: the options of a source whose files and folders must be on this machine; others may be behind URLs.
         test_options: the options of a source of files any of which gives it test images.
         needs: packages that it needs.
+        option_needs: packages that it needs if an option is set, by the option.
         extra: the extra that has them; "" for the one that is called like the component.
         wrong: why it cannot be used; "" if it can.
     """
@@ -70,9 +74,11 @@ class RegistryEntry:
     elementwise: bool | None = None
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    tars: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     test_options: tuple[str, ...] = ("test",)
     needs: tuple[str, ...] = ()
+    option_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     extra: str = ""
     wrong: str = ""
 

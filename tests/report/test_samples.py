@@ -94,7 +94,7 @@ def test_rows_of_several_numbers_of_frames_show_the_most_frames_of_the_same_vide
     answers = Answers()
     examples = list(choose_examples(arms, answers, _sets_of(arms, experiment), transfer))
     assert [example.images for example in examples] == 2 * [tuple(range(4 * v, 4 * v + 4)) for v in (1, 3, 5, 7)]
-    assert {(example.frames, example.source) for example in examples} == {(4, "msrvtt_qa")}  # whose transfer msrvtt shares
+    assert {(example.frames, example.source) for example in examples} == {(4, "msrvtt_qa")}  # it is shared
     assert [answer.text for answer in examples[0].answers] == ["1 frames of 1", "4 frames of 1"]
     answers.most = 1  # the row of four frames failed
     [one, *_] = choose_examples(arms, answers, _sets_of(arms, experiment), transfer)
