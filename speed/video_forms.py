@@ -3,8 +3,9 @@
     python speed/video_forms.py [--damaged 1000] [--seconds 20]
 
 Of each clip FFmpeg extracts all frames with their time stamps. Ours, by each rule, should be those that FFmpeg shows at
-the times that the rule asks for, with the same pixels but for rounding. Then damaged files are read in a process
-whose memory is limited: it must live, and each file must be read or refused in time.
+the times that the rule asks for, with the same pixels but for rounding. As members of a tar they must give the same
+pixels as the files, or the same refusal. Then damaged files are read in a process whose memory is limited, every other
+one as a part of a larger file: it must live, and each file must be read or refused in time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import resource
 import subprocess
 import sys
+import tarfile
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -25,8 +27,9 @@ import av
 import numpy as np
 
 from pali3kit.data.video import decode
-from pali3kit.data.video.decode import read_frames
+from pali3kit.data.video.decode import FilePart, read_frames
 from pali3kit.data.video.sampling import FrameSampling, Rule
+from pali3kit.data.video.tars import VideoTars
 from pali3kit.errors import DataError
 from tests.clips import number_of, write_clip
 
@@ -120,6 +123,26 @@ def compare_by(path: Path, sampling: FrameSampling, theirs: dict[int, np.ndarray
         assert difference < 2, f"{told}, which differ by {difference:.1f}"
 
 
+def outcome(video: Path | FilePart, sampling: FrameSampling) -> list[bytes] | str:
+    """The frames, or why there are none."""
+    try:
+        return [frame.tobytes() for frame in read_frames(video, sampling)]
+    except DataError as error:
+        return str(error).removeprefix(f"{video}: ")
+
+
+def same_in_tar(folder: Path, paths: list[Path]) -> Iterator[bool]:
+    """Whether each video gives as the member of a tar what it gives as a file, by each rule."""
+    with tarfile.open(folder / "all.tar", "w") as tar:
+        for path in paths:
+            tar.add(path, path.name)
+    tars = VideoTars(str(folder / "all.tar"))
+    for path in paths:
+        member = tars.find(path.name)
+        assert member is not None
+        yield all(outcome(member, rule) == outcome(path, rule) for rule in (FrameSampling(*each) for each in RULES))
+
+
 def damage(data: bytes, rng: np.random.Generator) -> bytes:
     """A file with bytes changed, a part lost or repeated, or its end cut off."""
     content = bytearray(data)
@@ -146,11 +169,14 @@ def read_damaged(folder: Path, first: int, count: int) -> None:
         base = bases[number % len(bases)]
         path = folder / "damaged" / f"damaged{base.suffix}"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(damage(base.read_bytes(), rng))
+        content = damage(base.read_bytes(), rng)
+        around = base.read_bytes()[:512] if number % 2 else b""
+        path.write_bytes(around + content + around)
+        video = FilePart(path, "member", len(around), len(content)) if around else path
         print(number, base.name, flush=True)
         start = process_time()
         try:
-            read_frames(path, FrameSampling(4))
+            read_frames(video, FrameSampling(4))
             result = "read"
         except DataError:
             result = "refused"
@@ -195,7 +221,8 @@ def main() -> None:
         return
     with TemporaryDirectory() as folder:
         results: Counter[str] = Counter()
-        for path in clips(Path(folder)):
+        paths = list(clips(Path(folder)))
+        for path in paths:
             try:
                 result = compare(path)
             except AssertionError as error:
@@ -205,6 +232,9 @@ def main() -> None:
                 print(f"{path.name}: {result}")
         version = subprocess.run(["ffmpeg", "-version"], capture_output=True, text=True, check=True).stdout.split()[2]
         print(f"{sum(results.values())} clips against FFmpeg {version} with PyAV {av.__version__}: {dict(results)}")
+        same = sum(same_in_tar(Path(folder), paths))
+        print(f"in a tar, {same} of {len(paths)} give the same frames or the same refusal as the file")
+        (Path(folder) / "all.tar").unlink()
         try_damaged(Path(folder), options.damaged, options.seconds)
 
 

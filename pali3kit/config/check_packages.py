@@ -15,13 +15,17 @@ from pali3kit.registry import KINDS, Registry
 
 
 def check_packages(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that the packages of all components are installed."""
+    """Check that the packages of all components, and of options that are set, are installed."""
     for key, registry, component in _components(cell):
         try:
             entry = registry.describe(component.name)
         except RegistryError:  # reported where the component is built
             continue
-        yield from missing_packages(key, component.name, entry.needs, entry.extra or component.name)
+        extra = entry.extra or component.name
+        yield from missing_packages(key, component.name, entry.needs, extra)
+        for option, packages in entry.option_needs.items():
+            if (value := component.options.get(option)) is not None:
+                yield from missing_packages(f"{key}.{option}", str(value), packages, extra)
 
 
 def missing_packages(key: str, name: str, packages: Sequence[str], extra: str) -> Iterator[KeyProblem]:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from pali3kit.config.component import Component
-from pali3kit.config.paths import protocol
+from pali3kit.config.paths import NUMBERS, TAR, protocol
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import nearest
 
@@ -21,14 +21,15 @@ def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> 
 
     What is behind a URL is not looked for.
 
-    With `globs`, a file may be a pattern.
+    With `globs`, a file may be a pattern, and so may tars in the place of a folder.
     """
     found: dict[str, str] = {}
     for option in (*entry.files, *entry.folders):
         path, folder = part.options.get(option), option in entry.folders
         if not isinstance(path, str) or protocol(path) or (os.path.isdir(path) if folder else os.path.exists(path)):
             continue
-        if folder or not globs or not any(iglob(path, recursive=True)):
+        pattern = not folder or (option in entry.tars and path.endswith(TAR))
+        if not globs or not pattern or not any(iglob(NUMBERS.sub("*", path), recursive=True)):
             found[option] = path
     return found
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from glob import glob
 from pathlib import Path
 
-from pali3kit.config.paths import protocol
+from pali3kit.config.paths import NUMBERS, TAR, protocol
 from pali3kit.errors import DataError
 from pali3kit.storage.patterns import absent_files, remote_files
 from pali3kit.storage.remote import AnyPath, RemotePath
 
 MOST_SHARDS = 1_000_000
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 def expand_shards(path: str) -> Sequence[AnyPath]:
@@ -23,9 +21,9 @@ def expand_shards(path: str) -> Sequence[AnyPath]:
     Raises DataError where one is missing, StorageError where a server does not answer.
     """
     path = os.path.expanduser(path)
-    match = _RANGE.search(path)
+    match = NUMBERS.search(path)
     if match is None:
-        return remote_files(path, ".tar") if protocol(path) else _found(path)
+        return remote_files(path, TAR) if protocol(path) else _found(path)
     first, last = match.groups()
     if int(last) - int(first) >= MOST_SHARDS:
         raise DataError(f"{path} names more than {MOST_SHARDS} shards")

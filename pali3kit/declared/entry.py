@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypedDict
 
@@ -23,6 +23,7 @@ class Facts(TypedDict, total=False):
     elementwise: bool
     files: tuple[str, ...]
     folders: tuple[str, ...]
+    tars: tuple[str, ...]
     local: tuple[str, ...]
     test_options: tuple[str, ...]
     embedded: bool
@@ -31,6 +32,7 @@ class Facts(TypedDict, total=False):
     smallest: int
     drawn: str
     needs: tuple[str, ...]
+    option_needs: Mapping[str, tuple[str, ...]]
     extra: str
 
 
@@ -54,6 +56,7 @@ class RegistryEntry:
         elementwise: whether an optimizer updates each number on its own, so that it may be sharded; None if unknown.
         files: the options that name files or folders.
         folders: the options that name folders.
+        tars: those of `folders` that may name tars instead.
         local: the options of a source whose files and folders must be on this machine; others may be behind URLs.
         test_options: the options of a source of files any of which gives it test images.
         embedded: whether a source is the embedded world or made of it, so that all that is measured on it is embedded.
@@ -62,6 +65,7 @@ class RegistryEntry:
         smallest: the least side of a source's images, pixels.
         drawn: what a source draws in place of public data, as reports say it; "" for others.
         needs: packages that it needs.
+        option_needs: packages that it needs if an option is set, by the option.
         extra: the extra that has them; "" for the one that is called like the component.
         wrong: why it cannot be used; "" if it can.
     """
@@ -80,6 +84,7 @@ class RegistryEntry:
     elementwise: bool | None = None
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    tars: tuple[str, ...] = ()
     local: tuple[str, ...] = ()
     test_options: tuple[str, ...] = ("test",)
     embedded: bool = False
@@ -88,6 +93,7 @@ class RegistryEntry:
     smallest: int = 0
     drawn: str = ""
     needs: tuple[str, ...] = ()
+    option_needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     extra: str = ""
     wrong: str = ""
 

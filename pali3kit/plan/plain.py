@@ -21,7 +21,7 @@ NEUTRAL: dict[str, Json] = {
     "transfer.num_validations": 0, "vqa.any_order": False, "vqa.with_val": False, "world.english": 0.75,
     "world.labels_per_image": 1.25, "world.wrong_labels": 0.2, "optimizer.options": {},
     "trust_remote_code": False, "ocr": None, "test_ocr": None, "rotations": None, "vqa.hold_out": None,
-    "vqa.test_split": "val",
+    "vqa.test_split": "val", "clips.codec": None,
 }  # fmt: skip
 
 

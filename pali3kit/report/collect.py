@@ -61,7 +61,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         details=tuple(evidence.details(arms, artifacts, sets)),
         curves=tuple(evidence.curves(graph, arms, artifacts)),
         figures=tuple(evidence.figures(arms, artifacts, sets)),
-        gallery=tuple(choose_examples(arms, artifacts, sets)),
+        gallery=tuple(choose_examples(arms, artifacts, sets, experiment.stages.transfer)),
         stages=tuple(_stage(step, artifacts, step.digest in needed) for step in graph.steps),
         versions=artifacts.versions(graph.steps),
         config={

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import transfer_of
+from pali3kit.config.stages import Transfer
 from pali3kit.evals.scores import Prediction, image_numbers
 from pali3kit.plan.step import Step
 from pali3kit.report.arms import Arm, ArtifactReader
@@ -24,8 +26,12 @@ Key = tuple[tuple[int, ...], str, str]
 """What identifies an example: its images, or the number of its video; prompt; language."""
 
 
-def choose_examples(arms: Sequence[Arm], artifacts: ArtifactReader, sets: EvaluationSets) -> Iterable[GalleryExample]:
+def choose_examples(
+    arms: Sequence[Arm], artifacts: ArtifactReader, sets: EvaluationSets, transfer: Transfer
+) -> Iterable[GalleryExample]:
     """Yield up to COUNT examples per column that all available rows answered, of the first seed that has any.
+
+    `transfer` tells whose images the benchmarks are measured on that share a transfer.
 
     Columns measured both after stage 1 and after transfer are shown after transfer. Rows that read different numbers of
     frames answered the same videos, which are shown as the row with the most frames saw them.
@@ -44,7 +50,7 @@ def choose_examples(arms: Sequence[Arm], artifacts: ArtifactReader, sets: Evalua
             columns = columns_of(source, sets)
             steps = [step for arm in arms for step in arm.steps.get(name, {}).values()]
             size = int(str(steps[0].plain["image_size"]))
-            own = BENCHMARK.find(source).transfer if "published" in steps[0].plain else ""
+            own = transfer_of(transfer, BENCHMARK.find(source)) if "published" in steps[0].plain else ""
             frames = max(_frames(step) for step in steps if artifacts.folder(step) is not None)
             for key in _spread(_common(rows), COUNT):
                 yield replace(_example(columns, key, rows, size), source=own, frames=frames)

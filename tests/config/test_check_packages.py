@@ -32,6 +32,15 @@ def test_the_extra_is_named(key: str, value: object, told: str, monkeypatch: pyt
     assert text.endswith(f": pip install 'pali3kit[{extra}]'.")
 
 
+def test_options_may_need_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check_packages, "find_spec", lambda package: None)
+    drawn, coded = (load("experiments/table5.yaml"), Component(name="clips", options={"codec": "h264"}))
+    assert list(check_packages.check_packages(drawn)) == []
+    [(at, text)] = check_packages.check_packages(changed(drawn, {"data.benchmarks": {"msrvtt_qa": coded}}))
+    assert at == "data.benchmarks.msrvtt_qa.codec"
+    assert text == f"{at} 'h264' needs av: pip install 'pali3kit[video]'."
+
+
 def test_a_component_may_say_which_extra_it_is_in() -> None:
     entry = TEXT_SCORER.describe("text_classifier")
     assert (entry.needs, entry.extra) == (("transformers",), "hf")

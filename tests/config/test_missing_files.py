@@ -18,6 +18,15 @@ def test_a_file_may_be_a_pattern_and_a_folder_may_not(tmp_path: Path, globs: boo
     assert set(missing_files(part, registry.SOURCE.describe("tsv"), globs)) == expected
 
 
+def test_tars_may_be_in_the_place_of_a_folder(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.tar").touch()
+    entry = registry.SOURCE.describe("msrvtt")
+    for name, there in {"0.tar": True, "*.tar": True, "{0..1}.tar": True, "": True, "2.tar": False, "0": False}.items():
+        part = Component(name="msrvtt", options={"path": str(tmp_path / "0.tar"), "videos": str(tmp_path / name)})
+        assert set(missing_files(part, entry)) == (set() if there else {"videos"}), name
+
+
 def test_a_name_in_other_case_is_suggested_first(tmp_path: Path) -> None:
     (tmp_path / "imagenet1").touch()
     (tmp_path / "ImageNet").touch()

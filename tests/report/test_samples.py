@@ -89,21 +89,21 @@ def test_rows_of_several_numbers_of_frames_show_the_most_frames_of_the_same_vide
                 images = {"image": numbers[0]} if frames == 1 else {"images": numbers}
                 yield {**images, "prompt": "what happens?", "prediction": f"{frames} frames of {video}", "score": 1.0}
 
-    experiment = load("experiments/table5.yaml", ["grid.data.frames=[1,4]", "evaluate=[msrvtt_qa]"])
-    arms = arms_of(build(experiment), experiment)
+    experiment = load("experiments/table5.yaml", ["grid.pretrain=[siglip]", "grid.data.frames=[1,4]"])
+    arms, transfer = arms_of(build(experiment), experiment), experiment.stages.transfer
     answers = Answers()
-    examples = list(choose_examples(arms, answers, _sets_of(arms, experiment)))
-    assert [example.images for example in examples] == [tuple(range(4 * v, 4 * v + 4)) for v in (1, 3, 5, 7)]
-    assert {(example.frames, example.source) for example in examples} == {(4, "msrvtt_qa")}
+    examples = list(choose_examples(arms, answers, _sets_of(arms, experiment), transfer))
+    assert [example.images for example in examples] == 2 * [tuple(range(4 * v, 4 * v + 4)) for v in (1, 3, 5, 7)]
+    assert {(example.frames, example.source) for example in examples} == {(4, "msrvtt_qa")}  # it is shared
     assert [answer.text for answer in examples[0].answers] == ["1 frames of 1", "4 frames of 1"]
     answers.most = 1  # the row of four frames failed
-    [one, *_] = choose_examples(arms, answers, _sets_of(arms, experiment))
+    [one, *_] = choose_examples(arms, answers, _sets_of(arms, experiment), transfer)
     assert (one.images, one.frames) == ((1,), 1)
 
 
 def test_frames_on_the_page_are_those_that_were_read(made_up):
     """`data.frames` of an experiment, not the default of its source."""
-    experiment = load("experiments/table5.yaml", ["grid={}", "data.frames=3", "evaluate=[msrvtt_qa]"])
+    experiment = load("experiments/table5.yaml", ["grid={}", "baseline={}", "pretrain=siglip", "data.frames=3"])
     report = replace(made_up(["textvqa"]).report(), config={"data": written(experiment.data)})
     video = replace(of(report, "textvqa")[0], images=(3, 4, 5), source="msrvtt_qa", frames=3)
     drawn = _draw_images(replace(report, gallery=(video,)))

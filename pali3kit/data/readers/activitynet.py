@@ -94,6 +94,7 @@ class _Questions(VideoReader):
     annotations=("captions",),
     files=("path", "test"),
     folders=("videos", "test_videos"),
+    tars=("videos", "test_videos"),
     local=("videos", "test_videos"),
 )
 def _create_captions(
@@ -122,6 +123,7 @@ def _create_captions(
     annotations=("questions",),
     files=("path", "answers", "test", "test_answers"),
     folders=("videos", "test_videos"),
+    tars=("videos", "test_videos"),
     local=("videos", "test_videos"),
 )
 def _create_questions(

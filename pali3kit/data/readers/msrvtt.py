@@ -69,6 +69,7 @@ class _Questions(VideoReader):
     annotations=("captions",),
     files=("path", "test"),
     folders=("videos", "test_videos"),
+    tars=("videos", "test_videos"),
     local=("videos", "test_videos"),
 )
 def _create_captions(
@@ -96,6 +97,7 @@ def _create_captions(
     annotations=("questions",),
     files=("path", "test"),
     folders=("videos", "test_videos"),
+    tars=("videos", "test_videos"),
     local=("videos", "test_videos"),
 )
 def _create_questions(

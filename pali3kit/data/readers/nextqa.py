@@ -79,6 +79,7 @@ def _content(path: str | None) -> Mapping[str, object]:
     annotations=("questions",),
     files=("path", "test", "test_second", "places"),
     folders=("videos", "test_videos"),
+    tars=("videos", "test_videos"),
     local=("videos", "test_videos"),
 )
 def _create(

@@ -54,6 +54,7 @@ class _VatexReader(VideoReader):
     annotations=("captions",),
     files=("path", "test"),
     folders=("videos", "test_videos"),
+    tars=("videos", "test_videos"),
     local=("videos", "test_videos"),
 )
 def _create(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pali3kit.config.paths import TAR
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, typed
 from pali3kit.data.readers.records import RecordsReader, RecordsSource
@@ -12,18 +13,20 @@ from pali3kit.data.readers.records_fields import Entry, LineParser
 from pali3kit.data.video.clip import Clip
 from pali3kit.data.video.decode import VERSION
 from pali3kit.data.video.sampling import FrameSampling, Rule
+from pali3kit.data.video.tars import VideoTars
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
+from pali3kit.storage.remote import AnyPath, RemotePath
 
 
 class _VideoParser(LineParser):
-    """A line names a `video` below the folder, a file or a folder of frames, and perhaps the `start` and `end` of a
-    segment in seconds.
+    """A line names a `video` in the folder or the tars, a file or a folder of frames, and perhaps the `start` and `end`
+    of a segment in seconds.
     """
 
-    def __init__(self, folder: Path, language: str, sampling: FrameSampling) -> None:
+    def __init__(self, folder: AnyPath, videos: Path | VideoTars, language: str, sampling: FrameSampling) -> None:
         super().__init__(folder, language, sampling.frames)
-        self.videos, self.sampling = folder, sampling
+        self.videos, self.sampling = videos, sampling
 
     def images(self, entry: Entry, where: str) -> Sequence[Callable[[], bytes]]:
         [path] = self.paths(entry, where)
@@ -53,11 +56,17 @@ class _VideoRecordsReader(RecordsReader):
         single: bool = False,
         held_out: str | None = None,
     ) -> None:
-        super().__init__(path, videos, language, split, single, held_out=held_out)
+        tars = VideoTars(videos) if videos is not None and videos.endswith(TAR) else None
+        super().__init__(path, None if tars else videos, language, split, single, held_out=held_out)
         self.version = RecordsReader.version + VERSION - 1  # raised with either
-        if not isinstance(self.image_folder, Path):
+        self.videos = tars or self.image_folder
+        if isinstance(self.videos, RemotePath):
             raise DataError(f"{path}: videos are read from this machine alone: name their folder (videos)")
-        self.parser = _VideoParser(self.image_folder, language, sampling)
+        self.parser = _VideoParser(self.image_folder, self.videos, language, sampling)
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return self.videos.damages if isinstance(self.videos, VideoTars) else ()
 
 
 @SOURCE.register(
@@ -66,6 +75,7 @@ class _VideoRecordsReader(RecordsReader):
     annotations=("captions", "questions"),
     files=("path", "test"),
     folders=("videos", "test_videos"),
+    tars=("videos", "test_videos"),
     local=("videos", "test_videos"),
     test_options=("test", "test_split"),
 )

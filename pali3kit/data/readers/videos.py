@@ -16,6 +16,7 @@ from pali3kit.data.record import Asked, Record
 from pali3kit.data.video.clip import Clip
 from pali3kit.data.video.decode import VERSION
 from pali3kit.data.video.sampling import FrameSampling
+from pali3kit.data.video.tars import VideoTars, videos_in
 from pali3kit.errors import DataError
 
 ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".flv", "")
@@ -42,7 +43,7 @@ class VideoReader(SkippingFiles):
 
     Args:
         path: the file of annotations.
-        videos: the folder of the videos.
+        videos: the folder of the videos, or tars that they are in (`data.video.tars`).
         sampling: which frames are read.
         others: further files of annotations.
     """
@@ -51,13 +52,17 @@ class VideoReader(SkippingFiles):
 
     def __init__(self, path: str, videos: str, sampling: FrameSampling, *others: Path) -> None:
         super().__init__(require_path(path), *others)
-        self.path, self.videos, self.sampling = self.files[0], require_path(videos, "folder"), sampling
+        self.path, self.videos, self.sampling = self.files[0], videos_in(videos), sampling
 
     @property
     @abstractmethod
     def entries(self) -> Sequence[VideoEntry | DataError]:
         """The clips of the split; a DataError in place of a malformed one."""
         ...
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return [*super().damages, *(self.videos.damages if isinstance(self.videos, VideoTars) else ())]
 
     @cached_property
     def image_counts(self) -> np.ndarray | None:

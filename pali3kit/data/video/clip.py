@@ -1,4 +1,4 @@
-"""The frames of a clip as the images of a record: of a video file, or of a folder of frames in image files."""
+"""The frames of a clip as the images of a record: of a video, in a file or a tar, or of a folder of image files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pali3kit.data.reader import SPELLINGS
-from pali3kit.data.video.decode import read_frames
+from pali3kit.data.video.decode import FilePart, read_frames
 from pali3kit.data.video.sampling import FrameSampling
+from pali3kit.data.video.tars import VideoTars
 from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.images.decode import read_bytes
@@ -26,7 +27,7 @@ class Clip(NamedTuple):
     `names` are those that its file or its folder of frames may have in `folder`; the first that exists is read.
     """
 
-    folder: Path
+    folder: Path | VideoTars
     names: tuple[str, ...]
     sampling: FrameSampling
     start: float | None = None
@@ -49,23 +50,27 @@ def _frame(clip: Clip, number: int) -> bytes:
 def _frames(clip: Clip) -> Sequence[bytes | Path] | DataError:
     """The frames of the last clip, which are read one after another; or why it has none, which is not tried again."""
     try:
-        path = _find(clip.folder, clip.names)
-        if path.is_dir():
-            return _of_folder(path, clip)
-        return [ppm(frame) for frame in read_frames(path, clip.sampling, clip.start, clip.end)]
+        found = _find(clip.folder, clip.names)
+        if isinstance(found, Path) and found.is_dir():
+            return _of_folder(found, clip)
+        return [ppm(frame) for frame in read_frames(found, clip.sampling, clip.start, clip.end)]
     except DataError as error:
         return error
     except OSError as error:
-        return DataError(f"{clip.folder / clip.names[0]}: {error.strerror}")
+        return DataError(f"{clip.folder}/{clip.names[0]}: {error.strerror}")
 
 
-def _find(folder: Path, names: Sequence[str]) -> Path:
+def _find(folder: Path | VideoTars, names: Sequence[str]) -> Path | FilePart:
     for name in dict.fromkeys(spelt for spell in SPELLINGS for spelt in map(spell, names)):
-        path = inside(folder, name)
-        if "\0" not in name and path.exists():
-            return path
+        if found := folder.find(name) if isinstance(folder, VideoTars) else _in_folder(folder, name):
+            return found
     others = f", or under {len(names) - 2} other names" if len(names) > 2 else ""
     raise DataError(f"{folder}: there is no video {' or '.join(names[:2])}{others}")
+
+
+def _in_folder(folder: Path, name: str) -> Path | None:
+    path = inside(folder, name)
+    return path if "\0" not in name and path.exists() else None
 
 
 def _of_folder(path: Path, clip: Clip) -> list[Path]:

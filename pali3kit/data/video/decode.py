@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from errno import EINVAL
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -72,13 +72,25 @@ class FrameTimes:
         return int(Fraction(repr(float(seconds))) // self.unit)  # of 0.3, not of the float just below it
 
 
+class FilePart(NamedTuple):
+    """A video that is a part of a file: `length` bytes from `offset`, called `name`."""
+
+    path: Path
+    name: str
+    offset: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.name}"
+
+
 def read_frames(
-    path: Path, sampling: FrameSampling, start: float | None = None, end: float | None = None
+    path: Path | FilePart, sampling: FrameSampling, start: float | None = None, end: float | None = None
 ) -> list[np.ndarray]:
     """The frames of a video that a rule chooses, uint8 `[H,W,3]`, upright as the file says.
 
     Args:
-        path: a file.
+        path: a file, or a part of one.
         sampling: how many frames, and which.
         start: of the segment that they are chosen from, in seconds; by default the beginning.
         end: of the segment; by default the end.
@@ -102,7 +114,7 @@ def read_frames(
 
 
 @contextmanager
-def _as_data_error(path: Path) -> Iterator[None]:
+def _as_data_error(path: Path | FilePart) -> Iterator[None]:
     """Turn any exception into a DataError whose message starts with the path."""
     try:
         yield
@@ -114,16 +126,21 @@ def _as_data_error(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _opened(path: Path | FilePart) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         import av
     except ImportError as error:
         raise DataError("videos need PyAV: pip install 'pali3kit[video]'") from error
-    if not path.is_file():  # FFmpeg would take a name such as http://... for an address
+    file, options = path, {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+    address = f"file:{file}"
+    if isinstance(path, FilePart):
+        file, start, end = path.path, path.offset, path.offset + path.length
+        address = f"subfile:file:{file}"
+        options |= {"protocol_whitelist": "subfile,file", "start": str(start), "end": str(end)}
+    if not file.is_file():  # FFmpeg would take a name such as http://... for an address
         raise DataError("there is no such file")
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
-        opened = av.open(f"file:{path}", options=options, metadata_errors="replace")
+        opened = av.open(address, options=options, metadata_errors="replace")
     except ValueError as error:
         if getattr(error, "errno", None) != EINVAL:  # FFmpeg's answer for a format that is not on the list
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,35 @@ def test_a_video_that_is_not_there_is_skipped(opened: Callable[..., AnnotatedSou
             found.append(str(error))
     assert sorted(numbers) == [5, 15] and len(found) == 2
     assert all("question 2: images[" in line and "there is no video video2.mp4 or video2.mkv" in line for line in found)
+
+
+def test_videos_in_tars(tmp_path: Path) -> None:
+    """Of a published set, and of lines; a tar that is cut off is told of once it was read."""
+    for name in ("video1", "video2"):
+        write_clip(tmp_path / f"{name}.mkv", 20)
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for name in ("video1.mkv", "video2.mkv"):
+            tar.add(tmp_path / name, f"videos/{name}")
+    with tarfile.open(tmp_path / "0.tar") as tar:
+        end = tar.getmember("videos/video2.mkv").offset_data + 100
+    whole = (tmp_path / "0.tar").read_bytes()
+    (tmp_path / "set").write_text(json.dumps([GOOD, {**GOOD, "id": 2, "video_id": 2}]))
+    (tmp_path / "lines").write_text(json.dumps({"video": "video1.mkv", "caption": "x", "start": 1.0}))
+    told = dict(videos=str(tmp_path / "{0..0}.tar"), frames=2)
+    lines = SOURCE.build("videos", path=str(tmp_path / "lines"), **told)
+    assert sorted(number_of(lines.image("train", index)) for index in range(2)) == [12, 17] and not lines.damages
+    (tmp_path / "0.tar").write_bytes(whole[:end])
+    source = SOURCE.build("msrvtt_qa", path=str(tmp_path / "set"), **told)
+    assert not source.damages
+    found, numbers = [], []
+    for index in range(4):
+        try:
+            numbers.append(number_of(source.image("train", index)))
+        except DataError as error:
+            found.append(str(error))
+    assert sorted(numbers) == [5, 15] and len(found) == 2
+    assert all("there is no video video2.mp4 or video2.mkv, or under 5 other names" in line for line in found)
+    assert source.damages == [f"{tmp_path}/0.tar: damaged after 1 samples: videos/video2.mkv is cut off"]
 
 
 def test_lines_of_videos(opened: Callable[..., AnnotatedSource], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pali3kit.data.world.clips import JUMP, KINDS, TIMES, WAYS, WorldClip, compo
 from pali3kit.data.world.vocabulary import noun
 from pali3kit.data.world.words import invented_words
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 
 SIXTEEN = [(2 * frame + 1) / 32 for frame in range(16)]
 
@@ -99,6 +100,7 @@ def test_the_source_has_the_frames_of_each_clip() -> None:
     assert first.images == (0, 1, 2, 3) and second.images == (4, 5, 6, 7)
     clip = ClipsReader("test", 2, 4, 64, 40, "noto", 0).clip(1)
     assert second.references == (clip.answer,) and second.group == clip.kind and clip.question in second.prompt
+    assert second.attributes == {"kind": clip.kind} and SOURCE.describe("clips").attributes == {"kind": tuple(KINDS)}
     for frame in range(4):
         assert np.array_equal(source.image("test", 4 + frame), clip.frame((2 * frame + 1) / 8))
     caption = source.task("caption", 1000).draw("test", 4, np.random.default_rng(0))
