@@ -17,7 +17,7 @@ from pali3kit.data.task import Task
 from pali3kit.errors import DataError, counted
 from pali3kit.images.decode import decode_image
 from pali3kit.storage.cache import origin
-from pali3kit.storage.remote import AnyPath, RemotePath
+from pali3kit.storage.remote import AnyPath, size_of
 from pali3kit.text.plain import one_line
 
 FEWEST = 1000  # samples that the share of bad ones refers to at least: 1 of the first 10 is no reason to stop
@@ -235,14 +235,10 @@ def digest_files(root: AnyPath, files: Iterable[AnyPath], *versions: int) -> str
     """
     hasher, top = hashlib.sha256(), origin(root)
     for file in files:
-        size = _size(file) if file.exists() else None
+        size = size_of(file) if file.exists() else None
         hasher.update(os.fsencode(f"{os.path.relpath(origin(file), top)} {size}\n"))
     hasher.update(written_versions(*versions))
     return hasher.hexdigest()
-
-
-def _size(file: AnyPath) -> int:
-    return file.size if isinstance(file, RemotePath) else file.stat().st_size
 
 
 def written_versions(*versions: int) -> bytes:

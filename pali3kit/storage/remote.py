@@ -168,6 +168,11 @@ def lexical(path: AnyPath) -> str:
     return os.path.normpath("/" + str(path).replace("://", "/")) if isinstance(path, RemotePath) else str(path)
 
 
+def size_of(path: AnyPath) -> int:
+    """The size of a file in bytes."""
+    return path.size if isinstance(path, RemotePath) else path.stat().st_size
+
+
 def open_binary(path: AnyPath) -> BinaryIO:
     """A file, opened to be read."""
     return path.open() if isinstance(path, RemotePath) else path.open("rb")
