@@ -49,8 +49,12 @@ def two_nodes() -> Iterator[list[Node]]:
             subprocess.run(["ip", "netns", "del", node.name], **quietly)
 
 
-def torchrun(nodes: Sequence[Node], program: Sequence[str], *, devices: int = 1) -> list[subprocess.Popen[str]]:
-    """Start a program, `-m` and a module or a file, with its arguments by torchrun on all nodes."""
+def torchrun(
+    nodes: Sequence[Node], program: Sequence[str], *, devices: int = 1, **variables: str
+) -> list[subprocess.Popen[str]]:
+    """Start a program, `-m` and a module or a file, with its arguments by torchrun on all nodes. The environment has
+    `variables` too.
+    """
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nnodes", str(len(nodes)), "--nproc-per-node", str(devices),
         "--rdzv-backend", "c10d", "--rdzv-endpoint", f"{nodes[0].address}:{free_port()}",
@@ -61,7 +65,7 @@ def torchrun(nodes: Sequence[Node], program: Sequence[str], *, devices: int = 1)
         own = ["--local-addr", node.address, "--rdzv-conf", f"is_host={int(node is nodes[0])}"]
         return subprocess.Popen(
             [*node.inside, *command, *own, *program],
-            env=environment(**node.interface),
+            env=environment(**node.interface, **variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,6 +1,7 @@
 """A rank of one torchrun that makes all steps of a run's folder as `pali3kit step` does, each in a process of its own.
 
-They are forked after the imports, which take longer than a step at smoke scale.
+They are forked after the imports, which take longer than a step at smoke scale. Rank 0 of each must host the store of
+its ranks (TORCH_DISABLE_SHARE_RDZV_TCP_STORE), as that of torchrun keeps the addresses of the step before.
 """
 
 from __future__ import annotations
@@ -37,13 +38,20 @@ def make(experiment: Experiment, step: Step) -> int:
     return run_step(experiment, step.name)
 
 
+def meet(folder: Path, step: Step) -> None:
+    """Wait until both ranks have made a step."""
+    (folder / f"{step.name}.{os.environ['RANK']}").touch()
+    while len(list(folder.glob(f"{step.name}.*"))) < 2:
+        time.sleep(0.02)
+
+
 def main() -> None:
-    experiment = read_experiment(Path(sys.argv[1]))
+    folder = Path(sys.argv[1])
+    experiment = read_experiment(folder)
     steps = build(experiment).steps
     for kind in {step.kind for step in steps}:
         import_module(STAGE.find(kind).target)
-    for number, step in enumerate(steps):
-        os.environ["TORCHELASTIC_RESTART_COUNT"] = str(number)  # keys of its own in the store of torchrun
+    for step in steps:
         child = os.fork()
         if not child:
             code = 1
@@ -54,6 +62,7 @@ def main() -> None:
                 os._exit(code)
         if code := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
             sys.exit(f"{step.label} ended with {code}")
+        meet(folder, step)
 
 
 if __name__ == "__main__":
