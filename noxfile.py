@@ -17,6 +17,11 @@ REFERENCES = ("pycocoevalcap>=1.2", "lmms-eval==0.7.3", "anls-star>=1.0", "munkr
 UNBOUNDED = ("av>=12",)
 """Dependencies without a lower bound in pyproject.toml, whose first versions cannot be built any more."""
 LOWEST_TESTS = ("tests/config", "tests/declared", "tests/plan", "tests/test_golden.py")
+LMMS_EVAL = (
+    "accelerate", "colorama", "datasets", "dill", "evaluate", "filelock<4", "loguru", "lxml", "multiprocess", "pandas",
+    "portalocker", "python-dateutil", "pytz", "sacrebleu", "six", "tabulate", "tenacity", "xxhash",
+)  # fmt: skip
+"""What lmms-eval imports to measure a model, beside what is installed for development; it asks for much more."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "packaged_", "same_bytes", "sweep_", "video_forms")
 """Prefixes of scripts that are no benchmarks: shared modules, and trials that take hours or arguments."""
@@ -30,10 +35,10 @@ def install(session: nox.Session) -> None:
     run(session, "python", "-m", "pip", "install", "--quiet", "--no-deps", *REFERENCES)
 
 
-def run(session: nox.Session, program: str, *arguments: str) -> None:
+def run(session: nox.Session, program: str, *arguments: str, **variables: str) -> None:
     """Run a program of the shared environment, with one thread."""
     folder = HEAVY / ("Scripts" if os.name == "nt" else "bin")
-    session.run(str(folder / program), *arguments, env=ONE_THREAD, external=True)
+    session.run(str(folder / program), *arguments, env=ONE_THREAD | variables, external=True)
 
 
 @nox.session(venv_backend="none")
@@ -65,6 +70,27 @@ def tutorials(session: nox.Session) -> None:
     """Run the tutorials; the site then has their outputs."""
     install(session)
     run(session, "pytest", "-m", "slow", "tests/test_tutorials.py", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def lmms_eval(session: nox.Session) -> None:
+    """Let lmms-eval measure a model. What it pins lies in a folder of its own, before the shared environment."""
+    install(session)
+    apart = Path(".nox/lmms-eval").resolve()
+    run(
+        session,
+        "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--upgrade",
+        "--no-deps",
+        "--target",
+        str(apart),
+        *LMMS_EVAL,
+    )
+    run(session, "pytest", "-m", "slow", "tests/inference/test_lmms_eval_model.py", PYTHONPATH=str(apart))
 
 
 @nox.session(venv_backend="none")

@@ -112,6 +112,7 @@ def test_an_experiment_runs_on_files_of_the_true_formats(place: Path, monkeypatc
     places = [f"grid={grid.strip()}", f"baseline={json.dumps(point)}", "seeds=[0]"]
     assert main([str(FOLDER / "which_encoder.yaml"), *SMALL, *places]) == 0
     report = json.loads((place / "runs/which_encoder/report.json").read_text())
-    assert len(report["cells"]) == 4
+    [table] = report["tables"]
+    assert len(table["rows"]) == 4 and all(len(row["cells"]) == 4 for row in table["rows"])
     made = {file.name.rpartition("-")[0] for file in (place / "runs/store").iterdir()}
     assert made >= {"vision", "language", "mask_tokenizer", "multimodal", "transfer", "evaluate"}

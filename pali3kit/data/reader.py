@@ -63,13 +63,10 @@ class Reader(Protocol):
         ...
 
 
-class Files:
+class ReaderDefaults:
     """Defaults for readers: no classes, captions in English, nothing damaged, one image a record."""
 
     version = 2  # texts on one line, blank captions left out
-
-    def __init__(self, *files: Path) -> None:
-        self.files: Sequence[Path] = files
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -86,6 +83,13 @@ class Files:
     @property
     def image_counts(self) -> np.ndarray | None:
         return None
+
+
+class Files(ReaderDefaults):
+    """The defaults, and files of this machine."""
+
+    def __init__(self, *files: Path) -> None:
+        self.files: Sequence[Path] = files
 
 
 class Subset:

@@ -95,8 +95,9 @@ class Forecast:
         """Calibrate the steps without an exact estimate, or with one from a busier machine, once per shape.
 
         All are first profiled on the meta device, on all cores. Those that fit this machine are then timed, `workers`
-        at a time: they share the machine as they will when running. Without `timed` only the profiles are found, and
-        not kept for later plans, which would take them for all that can be known here.
+        at a time: they share the machine as they will when running. Without `timed` only the profiles are found, by one
+        process, since to import torch takes as long as ten profiles; they are not kept for later plans, which would
+        take them for all that can be known here.
         """
         is_asked = self._is_unknown if timed else self._has_no_profile
         unknown = {cost_shape(step): step for step in steps if is_asked(step)}
@@ -105,7 +106,7 @@ class Forecast:
         pool: list[Worker] = []
         try:
             rows: dict[Step, int] = {}
-            for step, message in self._answers(pool, unknown.values(), Worker.profile_on_meta, cores()):
+            for step, message in self._answers(pool, unknown.values(), Worker.profile_on_meta, cores() if timed else 1):
                 rows[step] = message.rows if isinstance(message, Profiled) else 0
                 self._note(step, message, say, timed)
             fitting = [step for step in unknown.values() if rows[step] and timed]

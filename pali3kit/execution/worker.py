@@ -6,9 +6,11 @@ set first. The first stage that needs torch imports it, once per worker.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from multiprocessing.connection import Connection
@@ -22,15 +24,16 @@ from pali3kit.execution.messages import Busy, Calibrated, Failed, Finished, Mess
 from pali3kit.execution.process_setup import environment, error_in_one_line, output_to, seed_and_set_threads
 from pali3kit.execution.ranks import run_ranks
 from pali3kit.execution.store import Store
-from pali3kit.execution.workload import sizes
+from pali3kit.execution.workload import cost_shape, sizes
 from pali3kit.orphans import die_with_parent
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
-from pali3kit.training.context import ComponentSpecs, Execution, StageCost
+from pali3kit.training.context import ComponentSpecs, Execution, MemoryProfile, StageCost
 
 MAX_TIMED_FLOPS = 1e12  # of one example: more is not timed, as it takes about 20 s on a core
 TIMED_FLOPS = 3e10  # of a timed batch, as far as fewer examples reach it: less than a second
 Calibration = Callable[[StageConfig, ComponentSpecs], StageCost | float | None]
+_PROFILES: dict[tuple[Calibration, str], MemoryProfile | None] = {}  # of one example, in this process
 
 
 def serve(
@@ -84,26 +87,47 @@ def _make(step: Step, store: Store, threads: int, runtime: Runtime, experiment: 
 
 def _profile(step: Step, threads: int) -> Message:
     """Profile a step on the meta device, which takes no memory. If that fails, its full batch is timed all the same."""
-    with output_to(Path(os.devnull)):
+    with output_to(Path(os.devnull)), _no_collection():
         calibrate = _calibration(step)
         if calibrate is None:
             return Profiled()
         seed_and_set_threads(threads, step.seed)
-        from pali3kit.nn.pretrained import skip_pretrained
-        from pali3kit.training.memory_profile import available_memory, batch_size_of, dry_run
+        from pali3kit.training.memory_profile import available_memory, batch_size_of
 
         batch = batch_size_of(step.config)
         try:
-            with skip_pretrained():
-                profile = dry_run(calibrate, step.config, sizes(step))
+            profile = _profile_of_one(calibrate, step)
         except Exception as error:
             return Profiled(None, error_in_one_line(error), batch)
         if profile is None:
             return Profiled(rows=batch)
-        flops = profile.effort / batch
+        flops, profile = profile.effort, replace(profile, effort=batch * profile.effort)
         if profile.state > available_memory() or flops > MAX_TIMED_FLOPS:
             return Profiled(profile)
         return Profiled(profile, rows=min(batch, max(1, int(TIMED_FLOPS // max(1, flops)))))
+
+
+def _profile_of_one(calibrate: Calibration, step: Step) -> MemoryProfile | None:
+    """The profile of a step with batches of one example, which steps that differ in the batch size share."""
+    from pali3kit.nn.pretrained import skip_pretrained
+    from pali3kit.training.memory_profile import dry_run, with_batch_size
+
+    one = replace(step, config=with_batch_size(step.config, 1))
+    key = calibrate, cost_shape(one)
+    if key not in _PROFILES:
+        with skip_pretrained():
+            _PROFILES[key] = dry_run(calibrate, one.config, sizes(one))
+    return _PROFILES[key]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Without garbage collection, which goes through all that torch imports whenever a model has been built."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _calibrate(step: Step, rows: int, threads: int) -> Message:

@@ -59,7 +59,7 @@ def dry_run(calibrate: Callable[[C, ComponentSpecs], object], config: C, sizes: 
 
     hook = register_module_parameter_registration_hook(count)
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _WithoutDrawing():
             calibrate(config, sizes)
     except DryRunFinished as found:
         weight = found.profile or MemoryProfile(0, 0)
@@ -68,6 +68,17 @@ def dry_run(calibrate: Callable[[C, ComponentSpecs], object], config: C, sizes: 
     finally:
         hook.remove()
     return None
+
+
+class _WithoutDrawing(TorchFunctionMode):
+    """Leaves weights on the meta device undrawn: to draw values that they do not have took a fifth of a plan."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.__name__ in ("normal_", "uniform_") or getattr(func, "__module__", "") == torch.nn.init.__name__:
+            drawn = args[0] if args else kwargs["tensor"]
+            if drawn.is_meta:
+                return drawn
+        return func(*args, **(kwargs or {}))
 
 
 def batch_size_of(config: StageConfig) -> int:

@@ -17,10 +17,12 @@ from made_shards import grey, tar_of
 
 from pali3kit.data.folder import FolderSource
 from pali3kit.data.pairs import PairSource
+from pali3kit.data.readers.parquet import _ParquetReader
 from pali3kit.data.source import Source
 from pali3kit.data.union import UnionSource
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, StorageError
 from pali3kit.registry import SOURCE
+from pali3kit.storage import blocks
 
 RNG = np.random.default_rng(0)
 
@@ -71,6 +73,41 @@ def test_records_are_the_same(name: str, roots: list[str]) -> None:
         found.append((size, images.tolist(), texts, sorted(source.sentences(0, 32)), source.digest))
     assert found[0][0] == (2 if name == "folder" else 4)
     assert found[1] == found[2] == found[0]
+
+
+def test_only_row_groups_and_columns_that_are_read_are_fetched(
+    tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", 1 << 12)
+    sizes, images = 1 << 16, [RNG.bytes(1 << 16) for _ in range(40)]
+    table = pa.table({"caption": [f"number {n}" for n in range(40)], "image": images})
+    pq.write_table(table, tmp_path / "t.parquet", row_group_size=4, compression="none", use_dictionary=False)
+    data = (tmp_path / "t.parquet").read_bytes()
+    server.files["/t.parquet"] = data
+    reader = _ParquetReader(f"{server.url}/t.parquet")
+    assert len(reader) == 40 and server.sent < 70_000 < len(data), "the footer, of which Arrow asks for 64 KiB"
+    records = [reader.record(number) for number in (21, 22)]
+    assert [record.captions["en"] for record in records] == [("number 21",), ("number 22",)]
+    before = server.sent
+    assert [record.read_image() for record in records] == images[21:23]
+    assert 4 * sizes <= server.sent - before < 5 * sizes, "the images of one row group"
+    before, again = server.sent, _ParquetReader(f"{server.url}/t.parquet")
+    assert again.record(20).read_image() == images[20] and server.sent == before
+
+
+def test_a_server_that_fails_is_no_damage_of_a_table(
+    tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK", 1 << 12)
+    pq.write_table(pa.table({"caption": ["a", "b"], "image": [RNG.bytes(1 << 17)] * 2}), tmp_path / "t.parquet")
+    server.files["/t.parquet"] = (tmp_path / "t.parquet").read_bytes()
+    reader = _ParquetReader(f"{server.url}/t.parquet")
+    record = reader.record(0)
+    server.broken["/t.parquet"] = 403
+    with pytest.raises(StorageError, match=f"{server.url}/t.parquet"):
+        record.read_image()
+    with pytest.raises(StorageError, match=f"{server.url}/t.parquet"):
+        len(_ParquetReader(f"{server.url}/t.parquet"))
 
 
 def test_texts_are_the_same(roots: list[str]) -> None:

@@ -141,6 +141,23 @@ def test_a_calibration_beside_other_work_is_told_and_repeated_when_that_is_over(
     assert calibrated(0.0, 0.5) == (1.0, []), "it was idle"
 
 
+@pytest.mark.parametrize(("timed", "workers"), [(False, 1), (True, 2)])
+def test_profiles_alone_are_made_by_one_process(timed, workers, experiment, monkeypatch):
+    """A second one would import torch too, and take longer for that than for its part of the profiles."""
+    started = []
+
+    class Worker(MeasuringWorker):
+        def __init__(self, *given):
+            super().__init__(*given)
+            started.append(self)
+
+    monkeypatch.setattr(estimates, "cores", lambda: 2)
+    monkeypatch.setattr(estimates, "load_average", lambda: 0.0)
+    monkeypatch.setattr(estimates, "Worker", Worker)
+    Forecast(store_of(experiment), 1).calibrate(build(experiment).steps, 1, print, timed=timed)
+    assert len(started) == workers
+
+
 def test_a_manifest_with_infinite_numbers_is_ignored(experiment):
     store, step = store_of(experiment), build(experiment).steps[0]
     publish(store, step, 1.0)

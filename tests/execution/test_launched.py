@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from launching import EXPERIMENTS, alive, environment, ranks, saved, wait_until
 from rich.console import Console
 from safetensors.torch import load_file
+from two_nodes import Node, ended, free_port, torchrun, two_nodes
 
 from pali3kit.config.load import load
 from pali3kit.config.saved import EXPERIMENT, to_yaml
@@ -144,67 +144,16 @@ def test_ranks_that_cannot_make_it_are_refused_before_they_meet(
         run_step(experiment(tmp_path), label)
 
 
-@dataclass
-class Node:
-    """A network namespace with an address of its own; without namespaces, another address of this machine."""
-
-    address: str
-    name: str = ""
-
-    @property
-    def inside(self) -> list[str]:
-        return ["ip", "netns", "exec", self.name] if self.name else []
-
-    @property
-    def interface(self) -> dict[str, str]:
-        return {"GLOO_SOCKET_IFNAME": "pali3"} if self.name else {}
-
-
 @pytest.fixture
 def nodes() -> Iterator[list[Node]]:
     """Two nodes that are connected."""
-    found = [Node(f"10.251.7.{i + 1}", f"pali3kit-{os.getpid()}-{i}") for i in range(2)]
-    (first, second), quietly = found, {"capture_output": True, "check": False}
-    commands = [
-        *(f"ip netns add {node.name}" for node in found),
-        f"ip -n {first.name} link add pali3 type veth peer name pali3 netns {second.name}",
-        *(f"ip -n {node.name} addr add {node.address}/24 dev pali3" for node in found),
-        *(f"ip -n {node.name} link set {device} up" for node in found for device in ("lo", "pali3")),
-    ]
-    try:
-        usable = shutil.which("ip") and not any(subprocess.run(c.split(), **quietly).returncode for c in commands)
-        yield found if usable else [Node("127.0.0.1"), Node("127.0.0.2")]
-    finally:
-        for node in found if shutil.which("ip") else ():
-            subprocess.run(["ip", "netns", "del", node.name], **quietly)
+    with two_nodes() as found:
+        yield found
 
 
-def torchrun(nodes: list[Node], folder: Path, *, devices: int = 1) -> list[subprocess.Popen[str]]:
-    """Start the step `vision` of the experiment in a folder by torchrun on all nodes."""
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--nnodes", str(len(nodes)), "--nproc-per-node", str(devices),
-        "--rdzv-backend", "c10d", "--rdzv-endpoint", f"{nodes[0].address}:{free_port()}",
-    ]  # fmt: skip
-    step = ["-m", "pali3kit.run", "step", str(folder), "vision"]
-
-    def start(node: Node) -> subprocess.Popen[str]:
-        # by itself torchrun does not find out that an address in a namespace is its own
-        own = ["--local-addr", node.address, "--rdzv-conf", f"is_host={int(node is nodes[0])}"]
-        return subprocess.Popen(
-            [*node.inside, *command, *own, *step],
-            env=environment(**node.interface),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    return list(map(start, nodes))
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def making(folder: Path) -> list[str]:
+    """What makes the step `vision` of the experiment in a folder."""
+    return ["-m", "pali3kit.run", "step", str(folder), "vision"]
 
 
 def run_folder(tokenized: Path, folder: Path, *more: str) -> tuple[Path, Path]:
@@ -214,12 +163,6 @@ def run_folder(tokenized: Path, folder: Path, *more: str) -> tuple[Path, Path]:
     (folder / EXPERIMENT).write_text(to_yaml(whole))
     step = next(step for step in build(whole).steps if step.kind == "vision")
     return folder, Store.of(whole.runtime).path(step)
-
-
-def ended(processes: list[subprocess.Popen[str]]) -> list[str]:
-    outputs = [process.communicate(timeout=400)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(outputs)
-    return outputs
 
 
 def difference(one: Path, other: Path) -> float:
@@ -253,7 +196,7 @@ def test_torchrun_on_two_nodes_makes_what_one_process_does(
     strategy: str, nodes: list[Node], tokenized: Path, alone: Path, tmp_path: Path
 ) -> None:
     folder, made = run_folder(tokenized, tmp_path / "x", f"runtime.stages.vision={{nodes: 2, strategy: {strategy}}}")
-    first, _ = ended(torchrun(nodes, folder))
+    first, _ = ended(torchrun(nodes, making(folder)))
     assert "vision: 2 x 1 ranks, about" in first and f"its artifact goes to {made}" in first
     assert difference(alone, made) < TOLERANCE
     assert Store(made.parent).manifest(step_of("vision"))["versions"]["ranks"] == f"2 by {strategy}"
@@ -271,7 +214,7 @@ def test_all_ranks_read_parents_from_where_the_first_found_them(
     read_from = f"runtime.read_from=[{places[0]}, {places[1]}]"
     folder, made = run_folder(tokenized, tmp_path / "x", "runtime.stages.vision={nodes: 2}", read_from)
     shutil.rmtree(folder / "store" / step_of("tokenizer").name)
-    first, _ = ended(torchrun(nodes, folder))
+    first, _ = ended(torchrun(nodes, making(folder)))
     assert f"{model} has other bytes than were written" in first
     assert difference(alone, made) < TOLERANCE
 
@@ -300,7 +243,7 @@ def test_a_node_that_is_lost_ends_the_others_and_the_same_command_continues(
     more = ["stages.vision.examples=4000", "runtime.checkpoint_seconds=0.5", "runtime.timeout_seconds=15"]
     folder, made = run_folder(tokenized, tmp_path / "x", *more)
     work = made.parent / "work" / made.name
-    first, second = torchrun(nodes, folder)
+    first, second = torchrun(nodes, making(folder))
     wait_until(lambda: saved(work))
     if nodes[1].name:
         subprocess.run(["ip", "-n", nodes[1].name, "link", "set", "pali3", "down"], check=True)
@@ -314,16 +257,46 @@ def test_a_node_that_is_lost_ends_the_others_and_the_same_command_continues(
     if nodes[1].name:
         subprocess.run(["ip", "-n", nodes[1].name, "link", "set", "pali3", "up"], check=True)
     assert not made.exists()
-    again, _ = ended(torchrun(nodes, folder))
+    again, _ = ended(torchrun(nodes, making(folder)))
     assert "vision: continues from its checkpoint" in again and made.exists()
 
 
 @pytest.mark.slow
 def test_ranks_of_a_torchrun_that_is_killed_are_gone(tokenized: Path, tmp_path: Path) -> None:
     folder, made = run_folder(tokenized, tmp_path / "x", "stages.vision.examples=40000")
-    [launcher] = torchrun([Node("127.0.0.1")], folder, devices=2)
+    [launcher] = torchrun([Node("127.0.0.1")], making(folder), devices=2)
     wait_until(lambda: len(ranks(launcher.pid)) == 2)
     started = ranks(launcher.pid)
     wait_until((made.parent / "work" / f"{made.name}.lock").exists)
     launcher.kill()
     wait_until(lambda: not any(map(alive, started)), 60)
+
+
+@pytest.mark.slow
+def test_table_1_on_two_nodes_has_the_numbers_of_one_process(nodes: list[Node], tmp_path: Path) -> None:
+    """All 58 stages of Table 1 at smoke scale; `run` then finds them all made, and writes the report."""
+    program, file = str(Path(__file__).with_name("all_steps_rank.py")), EXPERIMENTS / "ablate_classif.yaml"
+    reports = {}
+    for name in ("together", "alone"):
+        places = [f"runtime.store={tmp_path / name / 'store'}", f"runtime.runs={tmp_path / name}"]
+        told = ["scale=smoke", "runtime.precision=fp32", "runtime.threads=1", "runtime.read_from=[]", *places]
+        if name == "together":
+            whole = load(file, told)
+            folder = tmp_path / name / "launched"
+            folder.mkdir(parents=True)
+            (folder / EXPERIMENT).write_text(to_yaml(whole))
+            ended(torchrun(nodes, [program, str(folder)], TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1"), 3000)
+            steps, store = build(whole).steps, Store.of(whole.runtime)
+            assert len(steps) == 58 and not store.missing(steps)
+            ranks = {step.kind: store.manifest(step)["versions"].get("ranks") for step in steps}
+            assert {kind for kind, by in ranks.items() if by == "2 by ddp"} >= {
+                "vision",
+                "language",
+                "multimodal",
+                "transfer",
+            }
+        command = [sys.executable, "-m", "pali3kit.run", str(file), *told]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        reports[name] = json.loads((tmp_path / name / "ablate_classif" / "report.json").read_text())
+    assert reports["together"]["tables"] == reports["alone"]["tables"]

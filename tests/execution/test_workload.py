@@ -3,7 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from launching import EXPERIMENTS
 
+from pali3kit.config.load import load
 from pali3kit.execution.workload import cost_shape, shape, sizes, units
 from pali3kit.plan.graph import build
 
@@ -92,3 +94,10 @@ def test_budgets_do_not_change_the_shape_but_sizes_do(experiment):
     assert shape(named(replace(experiment, stages=wider))["multimodal classif"]) != shape(before)
     bigger = replace(experiment.model, image_size=128)
     assert shape(named(replace(experiment, model=bigger))["multimodal classif"]) != shape(before)
+
+
+@pytest.mark.parametrize("name", ["ablate_classif", "ablate_projector", "table5", "data_scaling"])
+def test_a_plan_at_the_papers_scale_profiles_few_shapes(name):
+    """Half a second of processor time each, beside the five seconds in which torch is imported: 20 in all."""
+    steps = build(load(EXPERIMENTS / f"{name}.yaml", ["scale=paper"])).steps
+    assert len(steps) > len({cost_shape(step) for step in steps}) <= 34

@@ -1,6 +1,6 @@
 """lmms-eval measures a saved PaLI on local files, offline, as we do.
 
-It needs the extra `lmms-eval`, whose pins are not part of `dev`: an environment of its own.
+It needs the extra `lmms-eval`, whose pins are not part of `dev`: `nox -s lmms_eval`, or an environment of its own.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import torch
 from fakes import Loose
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import SiglipVisionConfig, T5Config
 
@@ -238,6 +239,49 @@ def test_a_calibration_measures_a_part_of_the_batch(monkeypatch: pytest.MonkeyPa
     found = _profile(step, 1)
     assert isinstance(found, Profiled) and found.rows == 10
     assert _calibrate(step, found.rows, 1) == Calibrated(StageCost(0.5 + 64.0 / 32)) and rows == [10]
+
+
+def test_steps_that_differ_in_their_batch_share_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[int] = []
+
+    def calibrate(config: language_kind.Config, sizes: ComponentSpecs) -> float:
+        built.append(config.training.length)
+        raise memory_profile.DryRunFinished(MemoryProfile(1, 4, effort=10))
+
+    monkeypatch.setattr(language, "calibrate", calibrate)
+    of_64, of_32 = (
+        replace(PRETRAINED, training=replace(PRETRAINED.training, batch_size=64)),
+        replace(PRETRAINED, training=replace(PRETRAINED.training, length=32)),
+    )
+    found = [_profile(Step("language", "language", config), 1) for config in (PRETRAINED, of_64, of_32)]
+    assert [message.profile.effort for message in found] == [320, 640, 320] and built == [64, 32]
+
+
+class Drawn(TorchDispatchMode):
+    """Counts the calls that draw numbers."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func.overloadpacket.__name__ in ("normal_", "uniform_", "normal", "uniform")
+        return func(*args, **(kwargs or {}))
+
+
+def test_weights_that_have_no_values_are_not_drawn() -> None:
+    def build(config: StageConfig, sizes: ComponentSpecs) -> None:
+        pali()
+        torch.nn.init.normal_(torch.empty(3))
+        torch.empty(3).uniform_()
+        torch.nn.init.trunc_normal_(torch.empty(3))
+        min_seconds(lambda number: None)
+
+    with Drawn() as drawn:
+        profile = memory_profile.dry_run(build, PRETRAINED, UL2_20B)
+    assert profile is not None and profile.parameters > 10_000 and drawn.count == 0
+    with drawn:
+        pali()
+    assert drawn.count > 20
+    assert torch.empty(9).normal_().std() > 0
 
 
 def test_some_memory_is_free() -> None:

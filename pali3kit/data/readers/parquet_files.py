@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from pali3kit.config.paths import protocol
 from pali3kit.data.fields import shown
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import Files, image_folder, image_in
-from pali3kit.errors import DataError, choose
+from pali3kit.data.reader import ReaderDefaults, image_folder, image_in
+from pali3kit.errors import DataError, StorageError, choose
+from pali3kit.storage.blocks import open_kept
+from pali3kit.storage.patterns import remote_files
+from pali3kit.storage.paths import size_of
+from pali3kit.storage.remote import AnyPath, RemotePath
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,13 +39,13 @@ class ParquetRow(NamedTuple):
     errors call it.
     """
 
-    file: Path
+    file: AnyPath
     place: int
     group: int
     name: str
 
 
-class ParquetFiles(Files):
+class ParquetFiles(ReaderDefaults):
     """Rows with an image:
 
     - its bytes in a column `jpg`, `png`, `webp` (img2dataset's output format parquet), `image`, `image_bytes` or
@@ -50,7 +54,8 @@ class ParquetFiles(Files):
     - else by img2dataset's `key` in the folder `images`: key 000120034 is `00012/000120034.jpg`.
 
     Rows whose `status` is not `success` are left out. Rows are read in random order, each with its whole row group:
-    files with image bytes should have small row groups (some hundred rows).
+    files with image bytes should have small row groups (some hundred rows). Of a file behind a URL only the columns and
+    row groups that are asked for are fetched, once for this machine.
 
     Args:
         path: a file, a folder or a pattern.
@@ -60,7 +65,7 @@ class ParquetFiles(Files):
     """
 
     def __init__(self, path: str, images: str | None, columns: Mapping[str, str] | None, known: Sequence[str]) -> None:
-        super().__init__(*find_files(path, ".parquet"))
+        self.files: Sequence[AnyPath] = (remote_files if protocol(path) else find_files)(path, ".parquet")
         self.image_folder = image_folder(images) if images else None
         self.columns = columns or {}
         for name in self.columns:
@@ -71,9 +76,9 @@ class ParquetFiles(Files):
         self._damages: list[str] = []
 
     @cached_property
-    def _groups(self) -> tuple[list[tuple[Path, int]], np.ndarray]:
+    def _groups(self) -> tuple[list[tuple[AnyPath, int]], np.ndarray]:
         """File and number of each row group, and the usable rows `[rows, 2]`: row group and position in it."""
-        groups: list[tuple[Path, int]] = []
+        groups: list[tuple[AnyPath, int]] = []
         rows: list[np.ndarray] = []
         for file in self.files:
             try:
@@ -90,7 +95,7 @@ class ParquetFiles(Files):
             raise DataError(self._damages[0] if self._damages else f"{self.files[0]}: no rows")
         return groups, np.concatenate(rows)
 
-    def check(self, file: Path, names: Sequence[str]) -> None:
+    def check(self, file: AnyPath, names: Sequence[str]) -> None:
         """Raise DataError unless a file has the columns that `columns` names; more in subclasses."""
         for column in self.columns.values():
             if column not in names and column.partition(".")[0] not in names:
@@ -170,18 +175,20 @@ def _part(value: object, name: str, where: str) -> object:
 
 
 @lru_cache(16)
-def _open(file: Path) -> ParquetFile:
+def _open(file: AnyPath) -> ParquetFile:
     try:
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise DataError("source 'parquet' needs pyarrow: pip install 'pali3kit[parquet]'") from error
     try:
-        return ParquetFile(file)
+        return ParquetFile(open_kept(file) if isinstance(file, RemotePath) else file)
+    except StorageError:
+        raise
     except Exception as error:  # a damaged file may raise anything
         raise DataError(f"{file}: not a Parquet file: {error}") from error
 
 
-def _read(file: Path, group: int, column: str) -> ChunkedArray:
+def _read(file: AnyPath, group: int, column: str) -> ChunkedArray:
     """A column of a row group."""
     with _as_data_error(f"{file}: row group {group}: '{column}'"):
         return _open(file).read_row_group(group, columns=[column])[column]
@@ -189,10 +196,12 @@ def _read(file: Path, group: int, column: str) -> ChunkedArray:
 
 @contextmanager
 def _as_data_error(what: str) -> Iterator[None]:
-    """Turn any exception into a DataError: a damaged file may raise IndexError, UnicodeDecodeError or anything else."""
+    """Turn any exception into a DataError: a damaged file may raise IndexError, UnicodeDecodeError or anything else. A
+    server that does not answer is no damage.
+    """
     try:
         yield
-    except DataError:
+    except (DataError, StorageError):
         raise
     except Exception as error:
         raise DataError(f"{what} cannot be read: {error}") from error
@@ -204,11 +213,11 @@ def _files(key: str) -> list[str]:
     return [f"{key[:-digits]}/{name}" for digits in DIGITS if len(key) > digits for name in names] + names
 
 
-def _usable(file: Path, group: int) -> np.ndarray:
+def _usable(file: AnyPath, group: int) -> np.ndarray:
     """Which rows of a row group were downloaded, bool `[rows]`."""
     table = _open(file)
     rows = table.metadata.row_group(group).num_rows
-    if not 0 <= rows <= MAX_ROWS_PER_BYTE * file.stat().st_size:
+    if not 0 <= rows <= MAX_ROWS_PER_BYTE * size_of(file):
         raise DataError(f"{file}: row group {group} claims to have {rows} rows")
     if STATUS not in table.schema_arrow.names:
         return np.ones(rows, dtype=bool)

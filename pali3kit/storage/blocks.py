@@ -1,0 +1,75 @@
+"""Files behind URLs of which parts are read: their blocks are kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from pali3kit.durable import write_atomically
+from pali3kit.errors import StorageError
+from pali3kit.storage.cache import cache_folder
+from pali3kit.storage.remote import RemotePath, lexical
+
+BLOCK = 1 << 20  # bytes
+
+
+class KeptBlocks(RemotePath):
+    """A remote file whose blocks are fetched when they are first read, and then lie on this machine for all processes.
+
+    Neighbouring blocks are one request. Those of another size or version of the file have a folder of their own.
+    """
+
+    def __init__(self, remote: RemotePath) -> None:
+        super().__init__(remote.url, remote._info)
+        version = hashlib.sha256(f"{self.size} {self.version}".encode()).hexdigest()
+        self.folder = cache_folder() / f"{lexical(self)[1:]}.blocks" / version[:16]
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        end = self.size if length is None else min(self.size, start + length)
+        first, last = start // BLOCK, -(-end // BLOCK)
+        if end <= start:
+            return b""
+        found = b"".join(self._blocks(first, last))
+        return found[start - first * BLOCK : end - first * BLOCK]
+
+    def _blocks(self, first: int, last: int) -> Iterator[bytes]:
+        """The blocks from `first` to before `last`; runs of those that are not kept by one request each."""
+        number = first
+        while number < last:
+            data, behind = self._kept(number), number + 1
+            if data is None:
+                while behind < last and not self._file(behind).is_file():
+                    behind += 1
+                data = self._fetched(number, behind)
+            yield data
+            number = behind
+
+    def _kept(self, number: int) -> bytes | None:
+        """A block in the cache; None where it is not there whole."""
+        with suppress(OSError):
+            data = self._file(number).read_bytes()
+            if len(data) == min(BLOCK, self.size - number * BLOCK):
+                return data
+        return None
+
+    def _fetched(self, first: int, last: int) -> bytes:
+        start, end = first * BLOCK, min(self.size, last * BLOCK)
+        data = super().read(start, end - start)
+        if len(data) != end - start:
+            raise StorageError(f"{self}: {len(data)} of {end - start} bytes from byte {start} on: it has changed")
+        with suppress(OSError):  # a full disk keeps nothing
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for number in range(first, last):
+                write_atomically(self._file(number), data[(number - first) * BLOCK : (number - first + 1) * BLOCK])
+        return data
+
+    def _file(self, number: int) -> Path:
+        return self.folder / str(number)
+
+
+def open_kept(remote: RemotePath) -> BinaryIO:
+    """A remote file, of which what is read is kept on this machine."""
+    return KeptBlocks(remote).open(buffer=0)
