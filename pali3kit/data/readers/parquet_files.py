@@ -15,8 +15,8 @@ from pali3kit.data.lines import find_files
 from pali3kit.data.reader import ReaderDefaults, image_folder, image_in
 from pali3kit.errors import DataError, StorageError, choose
 from pali3kit.storage.blocks import open_kept
-from pali3kit.storage.patterns import remote_files
 from pali3kit.storage.paths import size_of
+from pali3kit.storage.patterns import remote_files
 from pali3kit.storage.remote import AnyPath, RemotePath
 
 if TYPE_CHECKING:

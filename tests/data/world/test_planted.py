@@ -45,5 +45,5 @@ def test_its_size_is_known_and_images_are_the_worlds() -> None:
 
 
 def test_a_background_that_no_scene_has_is_refused() -> None:
-    with pytest.raises(DataError, match="no scene has the background 'gren', so .*biased.*green"):
+    with pytest.raises(DataError, match=r"no scene has the background 'gren', so .*biased.*green"):
         planted(backgrounds=("red", "gren"))
