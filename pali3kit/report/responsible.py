@@ -8,8 +8,8 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.report.model import Report
 
 _PLANTED = (
-    "The source 'planted' has scenes of the embedded world, not people: the texts to train on have a bias on the "
-    "`backgrounds` of its options, by the `tone` of the background and never by disc. Without backgrounds, none is."
+    "The source 'planted' has scenes of the embedded world, not people: the texts to train on have a bias on some "
+    "backgrounds, which its options name: by tone, and not by disc. Without backgrounds, nothing is planted."
 )
 PERCEIVED = (
     "Gender, age and ethnicity are what annotators perceived, not what people are; the sets have few values of each."
