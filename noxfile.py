@@ -1,4 +1,4 @@
-"""Checks of a change: `nox` runs tests, lint and types; tutorials, docs, packages, lowest and bench on request."""
+"""The checks of a change: `nox` runs tests, lint and types; the other sessions run on request."""
 
 from __future__ import annotations
 

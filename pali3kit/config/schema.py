@@ -171,7 +171,12 @@ class Experiment:
     Keys:
         name: its name, which is the name of its folder in `runtime.runs`.
         scale: the scale file, which sets sizes, data and numbers of examples.
-        model, tokenizer, data, stages, evaluation, runtime: see the classes of the same names.
+        model: the components of PaLI.
+        tokenizer: of texts.
+        data: what models are trained and measured on.
+        stages: how each stage is trained.
+        evaluation: how benchmarks are measured.
+        runtime: where and how all of it runs.
         paper: the paper's table that is printed beside the results, such as `table1`; "" for none.
         pretrain: how the image encoder is pretrained: `classif` (classification), `siglip` (sigmoid loss on pairs of
             images and texts), `random` (not at all), or `pretrained` (`model.vision` has published weights).
