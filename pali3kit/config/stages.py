@@ -181,7 +181,7 @@ class Transfer(Training):
         start: the model to start from: that of stage 1 (`multimodal`) or of stage 2 (`resolution`).
         image_size: the side of images in pixels, which chooses stage 2's checkpoint; by default that of its last step.
             At stage 1's size it starts from the model of stage 1.
-        prompt_length, target_length: as in stage 1, whose values they have by default; of evaluations too.
+        prompt_length, target_length: as in stage 1, whose values they have by default.
         label_smoothing: the share of probability that the targets of the loss spread over the whole vocabulary.
         num_validations: how often the model is validated during training, at even distances; the best weights are
             kept. With 0 it is not, and the last weights are kept.

@@ -89,6 +89,7 @@ def _png(world: World, scene: Scene) -> bytes:
     annotations=("captions", "questions", "attributes"),
     attributes={"artist": (), "background": (), "disc": ("with", "without"), "tone": ("cool", "warm")},
     test_options=(),
+    embedded=True,
 )
 def _create(
     train: int = 4000,

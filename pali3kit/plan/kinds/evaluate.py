@@ -60,9 +60,10 @@ def evaluation_config(experiment: Experiment, benchmark: str, after: str, image_
         image_set_of(experiment, benchmark),
         experiment.evaluation,
     )
-    task = task_of(experiment, definition)
+    task, stages = task_of(experiment, definition), experiment.stages
+    learnt_in = {"resolution": stages.resolution, "transfer": stages.transfer}.get(after)
     return Config(
-        **text_fields(experiment, image_size, benchmark, experiment.stages.transfer),
+        **text_fields(experiment, image_size, benchmark, learnt_in),
         benchmark=benchmark,
         after=after,
         limit=evaluation.limit,

@@ -16,6 +16,7 @@ from pali3kit.config.budgets import (
     check_budget,
     check_devices,
     generates_text,
+    has_stage_2,
     known_benchmarks,
     trains_stage_1,
 )
@@ -116,7 +117,7 @@ def _tempers(weights: list[float], temperature: float) -> bool:
 
 
 def _lengths(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that a region's answer fits into a target of stage 1 and of transfers."""
+    """Check that a region's answer fits into a target of stage 1, of stage 2 and of transfers."""
     least = BOX_TOKENS + MASK_TOKENS + 1
     file = cell.tokenizer.file
     if file is not None and os.path.isfile(file):
@@ -124,10 +125,9 @@ def _lengths(cell: Experiment) -> Iterator[KeyProblem]:
             largest = " ".join([str(cell.tokenizer.bins - 1)] * BOX_TOKENS)
             least += len(Vocabulary(Path(file)).pieces.encode(largest)) - BOX_TOKENS
     asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
-    for stage, length in (
-        ("multimodal", cell.stages.multimodal.target_length),
-        ("transfer", cell.stages.transfer.target_length),
-    ):
+    stages = ("multimodal", "resolution", "transfer") if has_stage_2(cell) else ("multimodal", "transfer")
+    for stage in stages:
+        length = getattr(cell.stages, stage).target_length
         if asked and length is not None and 0 < length < least:
             text = (
                 f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"

@@ -29,6 +29,13 @@ def test_its_configuration(experiment):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("after", ["multimodal", "resolution", "transfer"])
+def test_lengths_are_those_of_the_stage_whose_model_is_measured(experiment, after):
+    own = {"stages.resolution.target_length": 40, "stages.transfer.target_length": 48}
+    told = evaluate(experiment, after=after, **TUNED, **own).plain["target_length"]
+    assert told == {"multimodal": 32, "resolution": 40, "transfer": 48}[after]
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

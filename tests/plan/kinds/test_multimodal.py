@@ -106,6 +106,8 @@ def test_its_units_and_names(experiment):
          "stages.multimodal.mixture has no task with a weight above 0."),
         ({"stages.multimodal.target_length": 20}, "stages.multimodal.target_length",
          "target_length 20 cannot hold what refcoco asks for: 4 coordinates, 16 mask tokens and the end need 21"),
+        ({"stages.resolution.target_length": 20, "evaluation.after": ["resolution"]}, "stages.resolution.target_length",
+         "target_length 20 cannot hold what refcoco asks for: 4 coordinates, 16 mask tokens and the end need 21"),
         ({"stages.transfer.target_length": 20}, "stages.transfer.target_length",
          "target_length 20 cannot hold what refcoco asks for: 4 coordinates, 16 mask tokens and the end need 21"),
         ({"runtime.devices": 3}, "runtime.devices",
