@@ -84,5 +84,5 @@ def test_an_arm_is_chosen_by_its_name() -> None:
     assert cell.point == {"arm": "SigLIP, depth 2"} and label == "SigLIP, depth 2, seed 0"
     with pytest.raises(ConfigError, match="Choose one by arm: Random, SigLIP, depth 2"):
         choose_cell(graph, experiment, RUN, None, {})
-    with pytest.raises(ConfigError, match="has no arm siglip, depth 3. Did you mean 'SigLIP, depth 2'"):
+    with pytest.raises(ConfigError, match=r"has no arm siglip, depth 3\. Did you mean 'SigLIP, depth 2'"):
         choose_cell(graph, experiment, RUN, None, {"arm": "SigLIP, depth 3"})
