@@ -13,6 +13,7 @@ from pali3kit.report.table import ABSENT, number, with_interval
 
 FEWEST_ON_BOARD = 3  # encoders
 ENOUGH_ENCODERS = 16
+LEAST_BEST = 1.0  # points; shares of a best score below it would be shares of noise
 WORTH = "worth, % of the best"
 BOARD_NOTE = (
     "Worth: each score of PaLI as a percentage of the best row's, their mean over the columns. On the front of a cost "
@@ -75,7 +76,7 @@ class Leaderboard:
     def of(cls, table: ResultTable) -> Leaderboard | None:
         """None where fewer than 3 encoders are measured inside PaLI, or nothing that they cost differs."""
         best = {column.name: _best(table, column) for column in table.columns if _is_score(column)}
-        columns = tuple(column for column in table.columns if best.get(column.name, 0.0) > 0)
+        columns = tuple(column for column in table.columns if best.get(column.name, 0.0) >= LEAST_BEST)
         rows = [row for row in table.rows if row.encoders and any(row.cells[column.name].ours for column in columns)]
         known = {row.label: dict(_costs(table, row)) for row in rows}
         costs = tuple(cost for cost in COSTS if len({each.get(cost.name) for each in known.values()} - {None}) > 1)
