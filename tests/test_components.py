@@ -52,6 +52,6 @@ def test_all_that_a_file_can_say_is_judged_and_told(kind: str, name: str) -> Non
 def test_the_stages_are_those_of_the_paper_and_their_helpers() -> None:
     assert STAGE.names() == [
         "classify", "corpus", "denoising", "embed", "evaluate", "features", "finetune", "knn", "language", "linear",
-        "lit", "mask_tokenizer", "multimodal", "ocr", "probe", "reconstruction", "resolution", "retrieval", "saved",
-        "tokenizer", "transfer", "vision", "zero_shot",
+        "lit", "mask_tokenizer", "memory", "multimodal", "ocr", "probe", "reconstruction", "resolution", "retrieval",
+        "saved", "throughput", "tokenizer", "transfer", "vision", "zero_shot",
     ]  # fmt: skip

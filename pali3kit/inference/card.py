@@ -79,7 +79,7 @@ def _of_cell(experiment: Experiment, cell: GridCell) -> Experiment:
     """The experiment of one cell, which may not have all benchmarks: some need an encoder that others have."""
     own, measured = resolve(experiment, cell.point), {column.partition("@")[0] for column in cell.columns}
     evaluate = [name for name in own.evaluate if name in measured]
-    return replace(own, evaluate=evaluate, grid={}, baseline={}, seeds=[cell.seed], runtime=Runtime())
+    return replace(own, evaluate=evaluate, grid={}, arms=[], baseline={}, seeds=[cell.seed], runtime=Runtime())
 
 
 def _card_of(step: Step, store: Store) -> str:

@@ -11,19 +11,20 @@ from pali3kit.report.encoder_size import short_count
 from pali3kit.report.model import EncoderSize, ResultTable, Row
 from pali3kit.report.table import ABSENT, number, with_interval
 
-FEWEST_ON_BOARD = 3  # encoders
-ENOUGH_ENCODERS = 16
+_FEWEST_ON_BOARD = 3  # encoders
+_ENOUGH_ENCODERS = 16
+_LEAST_BEST = 1.0  # points; shares of a best score below it would be shares of noise
 WORTH = "worth, % of the best"
 BOARD_NOTE = (
     "Worth: each score of PaLI as a percentage of the best row's, their mean over the columns. On the front of a cost "
     "are the encoders to which no other is superior: at most as costly and worth at least as much, and better in one "
     "of the two. Fronts know nothing of intervals: rows whose intervals overlap may change places."
 )
-FORETELLING = (
+_FORETELLING = (
     "Spearman's rank correlation of a measure of the encoder alone with its worth; in brackets the 95% interval of a "
     "bootstrap over encoders."
 )
-_FEW = f"With fewer than {ENOUGH_ENCODERS} encoders such an interval says little."
+_FEW = f"With fewer than {_ENOUGH_ENCODERS} encoders such an interval says little."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class EncoderCost:
     more_is_better: bool = False
 
 
-COSTS = (
+_COSTS = (
     EncoderCost("parameters", "encoder", lambda value: short_count(round(value), "B")),
     EncoderCost("tokens", "per image", lambda value: f"{value:,.0f}"),
     EncoderCost("FLOPs", "per image", lambda value: short_count(round(value), "G")),
@@ -75,11 +76,11 @@ class Leaderboard:
     def of(cls, table: ResultTable) -> Leaderboard | None:
         """None where fewer than 3 encoders are measured inside PaLI, or nothing that they cost differs."""
         best = {column.name: _best(table, column) for column in table.columns if _is_score(column)}
-        columns = tuple(column for column in table.columns if best.get(column.name, 0.0) > 0)
+        columns = tuple(column for column in table.columns if best.get(column.name, 0.0) >= _LEAST_BEST)
         rows = [row for row in table.rows if row.encoders and any(row.cells[column.name].ours for column in columns)]
         known = {row.label: dict(_costs(table, row)) for row in rows}
-        costs = tuple(cost for cost in COSTS if len({each.get(cost.name) for each in known.values()} - {None}) > 1)
-        if len({frozenset(row.encoders.values()) for row in rows}) < FEWEST_ON_BOARD or not costs:
+        costs = tuple(cost for cost in _COSTS if len({each.get(cost.name) for each in known.values()} - {None}) > 1)
+        if len({frozenset(row.encoders.values()) for row in rows}) < _FEWEST_ON_BOARD or not costs:
             return None
         worths = {row.label: _worth(row, columns, best) for row in rows}
         fronts = {cost.name: _front(cost, known, worths) for cost in costs}
@@ -119,7 +120,7 @@ class Leaderboard:
     def foretelling_note(self) -> str:
         """What the correlations are, and whether they are of enough encoders."""
         most = max((correlation.n for _, correlation in self.measures), default=0)
-        return FORETELLING if most >= ENOUGH_ENCODERS else f"{FORETELLING} {_FEW}"
+        return _FORETELLING if most >= _ENOUGH_ENCODERS else f"{_FORETELLING} {_FEW}"
 
     def plain(self) -> dict[str, object]:
         """The leaderboard as plain JSON values."""

@@ -54,16 +54,16 @@ def _profile(module: StageModule, optimizer: Optimizer, batch: Batch, tokens: in
     return profile_on_meta(module, optimizer, lambda: module.losses(batch)["loss"], tokens)
 
 
-def min_seconds(step: Callable[[int], object], steps: int = STEPS, enough: float = ENOUGH) -> float:
-    """Seconds of the fastest of up to `steps` calls after a warm-up, since other processes only slow a call down. None
-    is begun after `enough` seconds, so that slow calls are repeated less often.
+def min_seconds(step: Callable[[int], object]) -> float:
+    """Seconds of the fastest of a few calls after a warm-up, since other processes only slow a call down. Slow calls
+    are repeated less often.
     """
     if in_dry_run():
         raise DryRunFinished
     begin = time.perf_counter()
     step(0)
     times: list[float] = []
-    while len(times) < steps and not (times and time.perf_counter() - begin > enough):
+    while len(times) < STEPS and not (times and time.perf_counter() - begin > ENOUGH):
         start = time.perf_counter()
         step(len(times) + 1)
         times.append(time.perf_counter() - start)

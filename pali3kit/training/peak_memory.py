@@ -16,7 +16,8 @@ def peak_bytes(run: Callable[[], object], known: Iterable[Tensor] = ()) -> int:
 
     It counts what operations return. What a kernel or an allocator takes beside that is not seen.
     """
-    with _LiveStorages(known) as live:
+    live = _LiveStorages(known)
+    with live:
         run()
     return live.peak
 

@@ -74,3 +74,15 @@ def test_what_cannot_be_chosen_is_told(
     with pytest.raises(ConfigError) as refused:
         choose_cell(*sweep, RUN, seed, point)
     assert str(refused.value) == f"{RUN} {told}"
+
+
+def test_an_arm_is_chosen_by_its_name() -> None:
+    words = ["scale=smoke", "evaluate=[coco]", "grid.arm=[Random,'SigLIP, depth 2']"]
+    experiment = load(str(ROOT / "experiments/which_encoder_quick.yaml"), words)
+    graph = build(experiment)
+    cell, label = choose_cell(graph, experiment, RUN, None, {"arm": "SigLIP, depth 2"})
+    assert cell.point == {"arm": "SigLIP, depth 2"} and label == "SigLIP, depth 2, seed 0"
+    with pytest.raises(ConfigError, match="Choose one by arm: Random, SigLIP, depth 2"):
+        choose_cell(graph, experiment, RUN, None, {})
+    with pytest.raises(ConfigError, match=r"has no arm siglip, depth 3\. Did you mean 'SigLIP, depth 2'"):
+        choose_cell(graph, experiment, RUN, None, {"arm": "SigLIP, depth 3"})

@@ -79,8 +79,9 @@ def test_a_row_without_all_scores_has_no_place():
     assert found.measures[0][1].n == 4
 
 
-def test_a_column_in_which_nobody_scores_is_left_out():
-    found = board(cells={(name, "vqav2"): cell(0.0) for name in ENCODERS})
+@pytest.mark.parametrize("score", [0.0, 0.9])
+def test_a_column_in_which_nobody_scores_a_point_is_left_out(score):
+    found = board(cells={(name, "vqav2"): cell(score) for name in ENCODERS})
     assert [column.source for column in found.columns] == ["coco"]
     assert found.entries[0].worth == 100
 
