@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from pali3kit.config.component import Component
-from pali3kit.config.paths import NUMBERS, TAR, protocol
+from pali3kit.config.paths import SHARD_NUMBERS, TAR, protocol
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import nearest
 
@@ -29,7 +29,7 @@ def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> 
         if not isinstance(path, str) or protocol(path) or (os.path.isdir(path) if folder else os.path.exists(path)):
             continue
         pattern = not folder or (option in entry.tars and path.endswith(TAR))
-        if not globs or not pattern or not any(iglob(NUMBERS.sub("*", path), recursive=True)):
+        if not globs or not pattern or not any(iglob(SHARD_NUMBERS.sub("*", path), recursive=True)):
             found[option] = path
     return found
 

@@ -8,7 +8,7 @@ import re
 from pali3kit.errors import brief
 
 TAR = ".tar"
-NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")
+SHARD_NUMBERS = re.compile(r"\{(\d+)\.\.(\d+)\}")
 """In the name of shards, the numbers of the first and the last."""
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, on the usual file systems
 PLACE = {"path": True}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from glob import glob
 from pathlib import Path
 
-from pali3kit.config.paths import NUMBERS, TAR, protocol
+from pali3kit.config.paths import SHARD_NUMBERS, TAR, protocol
 from pali3kit.errors import DataError
 from pali3kit.storage.patterns import absent_files, remote_files
 from pali3kit.storage.remote import AnyPath, RemotePath
@@ -21,7 +21,7 @@ def expand_shards(path: str) -> Sequence[AnyPath]:
     Raises DataError where one is missing, StorageError where a server does not answer.
     """
     path = os.path.expanduser(path)
-    match = NUMBERS.search(path)
+    match = SHARD_NUMBERS.search(path)
     if match is None:
         return remote_files(path, TAR) if protocol(path) else _found(path)
     first, last = match.groups()

@@ -131,12 +131,12 @@ def _opened(path: Path | FilePart) -> Iterator[tuple[InputContainer, VideoStream
         import av
     except ImportError as error:
         raise DataError("videos need PyAV: pip install 'pali3kit[video]'") from error
-    file, options = path, {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-    address = f"file:{file}"
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     if isinstance(path, FilePart):
-        file, start, end = path.path, path.offset, path.offset + path.length
-        address = f"subfile:file:{file}"
-        options |= {"protocol_whitelist": "subfile,file", "start": str(start), "end": str(end)}
+        file, address, end = path.path, f"subfile:file:{path.path}", path.offset + path.length
+        options |= {"protocol_whitelist": "subfile,file", "start": str(path.offset), "end": str(end)}
+    else:
+        file, address = path, f"file:{path}"
     if not file.is_file():  # FFmpeg would take a name such as http://... for an address
         raise DataError("there is no such file")
     try:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from pali3kit.config.paths import TAR
+from pali3kit.config.paths import TAR, protocol
 from pali3kit.data.reader import require_path
 from pali3kit.data.shard_index import ShardIndex
 from pali3kit.data.shard_names import expand_shards
 from pali3kit.data.video.decode import FilePart
 from pali3kit.errors import DataError
+from pali3kit.storage.remote import RemotePath
 
 
 class VideoTars:
@@ -20,10 +21,12 @@ class VideoTars:
 
     The tars are indexed when the first video is looked for. Of several members with one name the first is read.
 
-    Raises DataError where no file has the name, or one is missing.
+    Raises DataError where no file has the name, one is missing, or they are not on this machine.
     """
 
     def __init__(self, pattern: str) -> None:
+        if protocol(pattern):
+            raise DataError(f"{RemotePath(pattern)}: tars of videos are read from this machine alone: copy them to it")
         self.pattern = pattern
         self.shards = [Path(str(shard)) for shard in expand_shards(pattern)]
 

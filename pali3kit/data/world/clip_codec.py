@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from pali3kit.data.video.decode import read_frames
 from pali3kit.data.video.sampling import FrameSampling
 from pali3kit.data.world.clips import WorldClip
 from pali3kit.errors import DataError
 from pali3kit.images.ppm import ppm
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
 
 Codec = Literal["h264", "vp9"]
 FRAMES, RATE = 32, 8  # of a file, and of a second: a clip has four seconds
@@ -47,7 +50,7 @@ def write_clip(path: Path, clip: WorldClip, codec: Codec) -> None:
     if encoder not in av.codecs_available:
         raise DataError(f"codec '{codec}': this PyAV has no encoder {encoder}")
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(encoder, rate=RATE, options=options)
+        stream = cast("VideoStream", container.add_stream(encoder, rate=RATE, options=options))
         stream.width = stream.height = clip.scene.size
         stream.pix_fmt, stream.codec_context.thread_count = "yuv420p", 1  # loader processes share the cores
         for number in range(FRAMES):

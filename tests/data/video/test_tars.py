@@ -51,7 +51,7 @@ def test_names_are_paths_in_the_tars_with_or_without_their_common_folder(tmp_pat
 
     def content(name: str) -> bytes | None:
         found = tars.find(name)
-        return found and found.path.read_bytes()[found.offset : found.offset + found.length]
+        return None if found is None else found.path.read_bytes()[found.offset : found.offset + found.length]
 
     for name, data in {"a.mp4": b"one", "b/c.d.webm": b"three", "e.mp4": b"four"}.items():
         assert content(name) == content(f"videos/{name}") == data
@@ -100,4 +100,6 @@ def test_tars_must_be_there(tmp_path: Path) -> None:
         videos_in(str(tmp_path / "a.tar"))
     with pytest.raises(DataError, match="there is no folder"):
         videos_in(str(tmp_path / "videos"))
+    with pytest.raises(DataError, match=r"^https://lab/a\.tar: tars of videos are read from this machine alone"):
+        videos_in("https://lab/a.tar")
     assert videos_in(str(tmp_path)) == tmp_path
