@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import shown
@@ -12,6 +11,7 @@ from pali3kit.data.readers.parquet_files import ParquetFiles, ParquetRow
 from pali3kit.data.record import Record, nonblank_lines
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
+from pali3kit.storage.remote import AnyPath
 
 CAPTIONS = ("caption", "captions", "TEXT", "text", "alt_text", "title")
 
@@ -35,11 +35,11 @@ class _ParquetReader(ParquetFiles):
         super().__init__(path, images, columns, ("caption", "id"))
         self.language, self.split = language, split
 
-    def check(self, file: Path, names: Sequence[str]) -> None:
+    def check(self, file: AnyPath, names: Sequence[str]) -> None:
         super().check(file, names)
         self._column(file, names)
 
-    def _column(self, file: Path, names: Sequence[str]) -> str:
+    def _column(self, file: AnyPath, names: Sequence[str]) -> str:
         wanted = (self.columns["caption"],) if "caption" in self.columns else CAPTIONS
         found = next((name for name in wanted if name in names or name.partition(".")[0] in names), None)
         if found is None:

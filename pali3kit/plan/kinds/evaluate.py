@@ -61,7 +61,7 @@ def evaluation_config(experiment: Experiment, benchmark: str, after: str, image_
         experiment.evaluation,
     )
     task, stages = task_of(experiment, definition), experiment.stages
-    learnt_in = {"resolution": stages.resolution, "transfer": stages.transfer}.get(after)
+    learnt_in = stages.transfer if after == "transfer" else stages.resolution if after == "resolution" else None
     return Config(
         **text_fields(experiment, image_size, benchmark, learnt_in),
         benchmark=benchmark,
