@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pali3kit.config.load import load
+from pali3kit.config.saved import EXPERIMENT, to_yaml
 from pali3kit.config.schema import Experiment
-from pali3kit.errors import ConfigError
-from pali3kit.inference.cell import choose_cell
+from pali3kit.errors import ConfigError, DataError
+from pali3kit.inference.cell import RunCell, choose_cell
 from pali3kit.plan.graph import Graph, build
 
 ROOT = Path(__file__).parents[2]
@@ -74,3 +75,17 @@ def test_what_cannot_be_chosen_is_told(
     with pytest.raises(ConfigError) as refused:
         choose_cell(*sweep, RUN, seed, point)
     assert str(refused.value) == f"{RUN} {told}"
+
+
+def test_a_run_whose_data_is_not_seen_from_here_says_where_it_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.jsonl").write_text('{"image": "a.png", "caption": "a"}\n')
+    source = "data.source={name: records, path: own.jsonl}"
+    words = ["scale=smoke", "pretrain=siglip", "grid={}", "baseline={}", "evaluate=[coco]", source]
+    experiment = load(str(ROOT / "experiments/ablate_classif.yaml"), words)
+    (tmp_path / EXPERIMENT).write_text(to_yaml(experiment))
+    (tmp_path / "own.jsonl").unlink()
+    with pytest.raises(DataError, match=r"no file own\.jsonl.* can be used in the working folder in which it ran"):
+        RunCell.of(tmp_path)
