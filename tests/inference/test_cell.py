@@ -81,9 +81,9 @@ def test_a_run_whose_data_is_not_seen_from_here_says_where_it_can_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lines = ('{"image": "a.png", "caption": "a"}', '{"image": "b.png", "caption": "b", "split": "test"}')
-    (tmp_path / "own.jsonl").write_text("\n".join(lines))
-    source = ["data.source={name: records, path: own.jsonl, test_split: test}", "data.train=1", "data.test=1"]
+    held = ['{"image": "b.png", "caption": "b", "split": "test"}'] * 2
+    (tmp_path / "own.jsonl").write_text("\n".join(['{"image": "a.png", "caption": "a"}', *held]))
+    source = ["data.source={name: records, path: own.jsonl, test_split: test}", "data.train=1", "data.test=2"]
     words = ["scale=smoke", "pretrain=siglip", "grid={}", "baseline={}", "evaluate=[coco]", *source]
     experiment = load(str(ROOT / "experiments/ablate_classif.yaml"), words)
     (tmp_path / EXPERIMENT).write_text(to_yaml(experiment))
