@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from pali3kit.config.arms import with_arm_axis
@@ -20,13 +20,14 @@ from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.root import public_sets, without_training
-from pali3kit.config.schema import Experiment
+from pali3kit.config.schema import Experiment, Model
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, Problem, brief, choose, nearest
 
 _SECTIONS = {"model", "tokenizer", "data", "stages"}  # those that have keys without defaults
+_COMPONENTS = {field.name for field in fields(Model) if field.default is field.default_factory is MISSING}
 MOST_SHOWN = 300  # characters of an override that its error messages quote
 
 
@@ -221,7 +222,7 @@ def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
         problems.append(Problem(str(path), "missing key 'scale': it needs a text."))
     if node is None or not isinstance(node.value, str):
         return None
-    if not (path.parent / SCALES).is_dir() and top.value.keys() >= _SECTIONS:
+    if not (path.parent / SCALES).is_dir() and _is_whole(top):
         return Node({}, node.where)
     scales = find_scales(path.parent)
     if node.value not in scales:
@@ -230,6 +231,12 @@ def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
         problems.append(Problem(node.where, f"unknown scale '{brief(node.value)}'.{hint}"))
         return None
     return _read_file(scales[node.value], problems)
+
+
+def _is_whole(top: Node) -> bool:
+    """Whether an experiment has all sections, and not only some keys of them."""
+    model = top.value.get("model")
+    return top.value.keys() >= _SECTIONS and isinstance(model.value, dict) and model.value.keys() >= _COMPONENTS
 
 
 def _ordered(problems: list[Problem]) -> list[Problem]:

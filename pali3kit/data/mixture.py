@@ -48,7 +48,8 @@ class Mixture:
         self.places = [_Places(task.where(split, count)) for task in self.tasks]
         for task, places in zip(self.tasks, self.places, strict=True):
             if not len(places):
-                raise DataError(f"none of the {count} images of the {split} split is one for task {task.name!r}")
+                none = f"none of the {count} images of the {split} split is one for task {task.name!r}"
+                raise DataError(f"{none}; {{{task.name}: 0}} leaves it out of a mixture")
 
     def example(self, step: int, position: int, attempt: int = 0) -> Example:
         """The example at a position of a step, or, for an `attempt` >= 1, a replacement for it of the same task."""

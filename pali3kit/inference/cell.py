@@ -11,7 +11,7 @@ from pali3kit.config.grid import resolve
 from pali3kit.config.saved import read_experiment
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
-from pali3kit.errors import ConfigError, choose
+from pali3kit.errors import ConfigError, DataError, choose
 from pali3kit.plan.cell import GridCell
 from pali3kit.plan.graph import Graph, axis_label, build, value_label
 
@@ -35,11 +35,17 @@ class RunCell:
         """The cell of `seed` (by default the first) at `point`, as `choose_cell` takes them.
 
         Raises:
-            DataError: the folder is no run.
+            DataError: the folder is no run, or its data is not where its experiment says, seen from here.
             ConfigError: there is no such cell, or several are left.
         """
         experiment = read_experiment(folder)
-        graph = build(experiment)
+        try:
+            graph = build(experiment)
+        except DataError as error:
+            raise DataError(
+                f"{error} {folder} can be used in the working folder in which it ran, as paths of data are relative to"
+                " that; what `save_pretrained` writes there needs no data."
+            ) from error
         cell, label = choose_cell(graph, experiment, folder, seed, point or {})
         return cls(folder, experiment, graph, cell, f"{folder} ({label})")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pali3kit.inference.pali import PaLI
 
 HOST = "127.0.0.1"  # the page is for whoever works on this machine
+_COLUMN = 240  # pixels at least: two models' answers are side by side in a window of 1,200
 TASKS = ("ask", "caption", "segment")
 _NO_IMAGE = "Choose an image first."
 _Shown = tuple[str, "Image.Image | None"]
@@ -62,7 +63,7 @@ def build_page(models: Mapping[str, PaLI], images: Sequence[Image.Image], folder
     for image, file in zip(images, files, strict=True):
         image.save(file)
     with gradio.Blocks(analytics_enabled=False, title="pali3kit") as page, gradio.Row():
-        with gradio.Column():
+        with gradio.Column(min_width=_COLUMN):
             image = gradio.Image(type="pil", label="Image", sources=["upload", "clipboard"], height=320)
             if files:
                 gradio.Examples([[str(file)] for file in files], image, label="Images to choose from")
@@ -70,7 +71,7 @@ def build_page(models: Mapping[str, PaLI], images: Sequence[Image.Image], folder
             text = gradio.Textbox(label="A question, or what to find", placeholder="how many roses?")
             button = gradio.Button("Answer", variant="primary")
         for name, model in models.items():
-            with gradio.Column():
+            with gradio.Column(min_width=_COLUMN):
                 answer = gradio.Textbox(label=name, interactive=False)
                 drawn = gradio.Image(label="Regions", interactive=False, height=320)
             for event in (button.click, text.submit):

@@ -307,6 +307,16 @@ def test_a_whole_experiment_needs_no_scale_file(trial: Path) -> None:
         load("elsewhere/part.yaml")
 
 
+def test_an_experiment_with_a_part_of_every_section_gets_the_rest_from_its_scale(trial: Path) -> None:
+    (trial / "elsewhere").mkdir()
+    (trial / "elsewhere" / "parts.yaml").write_text(
+        "name: parts\nscale: smoke\npretrain: siglip\nevaluate: [vqav2]\nmodel: {projector: mlp}\n"
+        "tokenizer: {bins: 32}\ndata: {test: 8}\nstages: {multimodal: {examples: 32}}\n"
+    )
+    experiment = load("elsewhere/parts.yaml")
+    assert (experiment.model.projector.name, experiment.model.image_size, experiment.data.test) == ("mlp", 64, 8)
+
+
 def test_variables_are_said_once_and_are_no_part_of_the_experiment(trial: Path) -> None:
     scale = trial / "scales" / "tiny.yaml"
     scale.write_text("variables: {width: 32}\n" + scale.read_text().replace("width: 32", 'width: "${variables.width}"'))

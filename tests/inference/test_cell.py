@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pali3kit.config.load import load
+from pali3kit.config.saved import EXPERIMENT, to_yaml
 from pali3kit.config.schema import Experiment
-from pali3kit.errors import ConfigError
-from pali3kit.inference.cell import choose_cell
+from pali3kit.errors import ConfigError, DataError
+from pali3kit.inference.cell import RunCell, choose_cell
 from pali3kit.plan.graph import Graph, build
 
 ROOT = Path(__file__).parents[2]
@@ -86,3 +87,18 @@ def test_an_arm_is_chosen_by_its_name() -> None:
         choose_cell(graph, experiment, RUN, None, {})
     with pytest.raises(ConfigError, match=r"has no arm siglip, depth 3\. Did you mean 'SigLIP, depth 2'"):
         choose_cell(graph, experiment, RUN, None, {"arm": "SigLIP, depth 3"})
+
+
+def test_a_run_whose_data_is_not_seen_from_here_says_where_it_can_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    held = ['{"image": "b.png", "caption": "b", "split": "test"}'] * 2
+    (tmp_path / "own.jsonl").write_text("\n".join(['{"image": "a.png", "caption": "a"}', *held]))
+    source = ["data.source={name: records, path: own.jsonl, test_split: test}", "data.train=1", "data.test=2"]
+    words = ["scale=smoke", "pretrain=siglip", "grid={}", "baseline={}", "evaluate=[coco]", *source]
+    experiment = load(str(ROOT / "experiments/ablate_classif.yaml"), words)
+    (tmp_path / EXPERIMENT).write_text(to_yaml(experiment))
+    (tmp_path / "own.jsonl").unlink()
+    with pytest.raises(DataError, match=r"no file own\.jsonl.* can be used in the working folder in which it ran"):
+        RunCell.of(tmp_path)

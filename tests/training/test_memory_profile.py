@@ -257,7 +257,7 @@ def test_steps_that_differ_in_their_batch_share_a_profile(monkeypatch: pytest.Mo
     assert [message.profile.effort for message in found] == [320, 640, 320] and built == [64, 32]
 
 
-class Drawn(TorchDispatchMode):
+class RandomCalls(TorchDispatchMode):
     """Counts the calls that draw numbers."""
 
     count = 0
@@ -275,7 +275,7 @@ def test_weights_that_have_no_values_are_not_drawn() -> None:
         torch.nn.init.trunc_normal_(torch.empty(3))
         min_seconds(lambda number: None)
 
-    with Drawn() as drawn:
+    with RandomCalls() as drawn:
         profile = memory_profile.dry_run(build, PRETRAINED, UL2_20B)
     assert profile is not None and profile.parameters > 10_000 and drawn.count == 0
     with drawn:
