@@ -67,9 +67,14 @@ def test_the_measures_of_texts_are_siglips_alone(graph: Graph) -> None:
 
 def test_the_report_is_repeated_from_the_outcomes_in_the_repository(tmp_path: Path) -> None:
     kept = FILE.parents[1] / "docs" / "outcomes"
-    for chart, shown in (("data_scaling", []), ("data_scaling_finding", ["probe", "coco", "textvqa"])):
+    reading = ["probe", "coco", "textvqa"]
+    for outcomes, chart, shown in (
+        ("data_scaling", "data_scaling", []),
+        ("data_scaling", "data_scaling_finding", reading),
+        ("table5", "table5", []),
+    ):
         file = tmp_path / f"{chart}.json"
-        file.write_bytes((kept / "data_scaling.json").read_bytes())
+        file.write_bytes((kept / f"{outcomes}.json").read_bytes())
         redraw(file, shown)
         drawn = (file.with_suffix("") / "report-transfer.svg").read_text()
         assert drawn == (kept / f"{chart}.svg").read_text()
@@ -85,3 +90,16 @@ def test_the_page_has_the_numbers_of_the_outcomes() -> None:
         shown = [cell.ours if row.point["pretrain"] == "classif" else cell.delta for cell in cells]
         if row.point["pretrain"] != "random":
             assert " | ".join(with_interval(each, bool(row.baseline)) for each in shown if each) in page
+
+
+def test_the_page_of_videos_has_the_numbers_of_its_outcomes() -> None:
+    page = (FILE.parents[1] / "docs" / "video.md").read_text()
+    [table] = read_outcomes(FILE.parents[1] / "docs" / "outcomes" / "table5.json").tables
+    ours = [row for row in table.rows if row.point]
+    assert len(ours) == 8
+    for row in ours:
+        for name in ("embedded/msrvtt", "embedded/msrvtt_qa"):
+            cell = row.cells[name]
+            assert cell.ours and f" {with_interval(cell.ours, False)} |" in page
+            if cell.delta and name == "embedded/msrvtt":
+                assert f" {with_interval(cell.delta, True)} |" in page
