@@ -20,6 +20,7 @@ class KeptBlocks(RemotePath):
     """A remote file whose blocks are fetched when they are first read, and then lie on this machine for all processes.
 
     Neighbouring blocks are one request. Those of another size or version of the file have a folder of their own.
+    Raises StorageError in `read` where the file has changed since: what was read before is of another version.
     """
 
     def __init__(self, remote: RemotePath) -> None:
@@ -60,6 +61,8 @@ class KeptBlocks(RemotePath):
         data = super().read(start, end - start)
         if len(data) != end - start:
             raise StorageError(f"{self}: {len(data)} of {end - start} bytes from byte {start} on: it has changed")
+        if _version(RemotePath(self.url)) != _version(self):  # asked for after the bytes, which are thus of it
+            raise StorageError(f"{self}: it has changed since it was opened: run the same command again")
         with suppress(OSError):  # a full disk keeps nothing
             self.folder.mkdir(parents=True, exist_ok=True)
             for number in range(first, last):
@@ -68,6 +71,11 @@ class KeptBlocks(RemotePath):
 
     def _file(self, number: int) -> Path:
         return self.folder / str(number)
+
+
+def _version(remote: RemotePath) -> tuple[int, str]:
+    """Its size and version; some file systems put an ETag into quotation marks in a folder's listing alone, or not."""
+    return remote.size, remote.version.replace('"', "")
 
 
 def open_kept(remote: RemotePath) -> BinaryIO:

@@ -39,6 +39,21 @@ def test_another_version_is_fetched_anew(remote: RemotePath, server: FileServer)
     assert KeptBlocks(RemotePath(remote.url)).read(0, 9) == DATA[::-1][:9]
 
 
+def test_no_block_is_of_another_version_than_those_before(remote: RemotePath, server: FileServer) -> None:
+    kept = KeptBlocks(remote)
+    assert kept.read(0, 100) == DATA[:100]
+    server.files["/big.bin"] = DATA[::-1]
+    with pytest.raises(StorageError, match=r"/big\.bin: it has changed since it was opened"):
+        kept.read(0, 200)
+    assert kept.read(0, 100) == DATA[:100] and not (kept.folder / "1").exists()
+
+
+def test_an_etag_in_quotation_marks_is_the_same(remote: RemotePath) -> None:
+    info = remote._info
+    listed = RemotePath(remote.url, {**info, "ETag": str(info["ETag"]).strip('"')})
+    assert listed.version != remote.version and KeptBlocks(listed).read(0, 9) == DATA[:9]
+
+
 def test_a_file_that_became_shorter_and_a_block_that_did(remote: RemotePath, server: FileServer) -> None:
     kept = KeptBlocks(remote)
     assert kept.read(0, 300) == DATA[:300]
