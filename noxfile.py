@@ -77,19 +77,8 @@ def lmms_eval(session: nox.Session) -> None:
     """Let lmms-eval measure a model. What it pins lies in a folder of its own, before the shared environment."""
     install(session)
     apart = Path(".nox/lmms-eval").resolve()
-    run(
-        session,
-        "python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--upgrade",
-        "--no-deps",
-        "--target",
-        str(apart),
-        *LMMS_EVAL,
-    )
+    pip = ("-m", "pip", "install", "--quiet", "--upgrade", "--no-deps", "--target", str(apart))
+    run(session, "python", *pip, *LMMS_EVAL)
     run(session, "pytest", "-m", "slow", "tests/inference/test_lmms_eval_model.py", PYTHONPATH=str(apart))
 
 

@@ -14,6 +14,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 CHUNK = 1 << 20  # bytes
+PARTIAL_SUFFIX = ".partial"  # the suffix of what is not written to its end
 UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)  # from (often network) file systems without the operation
 
 
@@ -33,7 +34,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 def partial_name(path: Path) -> Path:
     """Where this process writes what becomes `path`, beside it: processes of other nodes may have the same number."""
-    return path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.partial")
+    return path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}{PARTIAL_SUFFIX}")
 
 
 @contextmanager
@@ -104,15 +105,19 @@ def sha256_of(*paths: Path) -> str:
     return hasher.hexdigest()
 
 
-def remove_partials(folder: Path, name: str | None = None) -> None:
+def remove_partials(folder: Path, name: str | None = None, every_process: bool = False) -> None:
     """Remove temporary files and folders, named by `partial_name`, whose processes on this node were killed.
 
-    `name` is that of the file or folder that was being written; all by default.
+    Args:
+        folder: where they are.
+        name: of the file or folder that was being written; all by default.
+        every_process: whether to remove those of other nodes and of running processes too, of which this one cannot
+            tell what they write: only who holds a lock on the folder may.
     """
-    written = "*" if name is None else glob.escape(name)
-    for path in folder.glob(f"{written}.{glob.escape(platform.node())}.*.partial"):
+    written, node = "*" if name is None else glob.escape(name), "*" if every_process else glob.escape(platform.node())
+    for path in folder.glob(f"{written}.{node}.*{PARTIAL_SUFFIX}"):
         number = path.name.split(".")[-2]
-        if number.isdigit() and not _is_running(int(number)):
+        if number.isdigit() and (every_process or not _is_running(int(number))):
             remove(path)
 
 

@@ -92,6 +92,15 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == others
 
 
+def test_who_holds_a_lock_removes_what_other_nodes_left(tmp_path: Path) -> None:
+    ours = durable.partial_name(tmp_path / "a.json").name
+    kept = {"a.json", "test.partial", "b.another.4x.partial"}
+    for name in (*kept, ours, "a.json.another.7.partial", "a.json.pod-7.example.org.7.partial"):
+        (tmp_path / name).touch()
+    durable.remove_partials(tmp_path, every_process=True)
+    assert {path.name for path in tmp_path.iterdir()} == kept
+
+
 def test_a_name_is_no_pattern(tmp_path: Path) -> None:
     names = [f"{name}.{platform.node()}.4194305.partial" for name in ("a[1]", "a1")]
     for name in names:

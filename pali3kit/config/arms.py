@@ -42,5 +42,6 @@ def spelled_out(point: Mapping[str, object], arms: Sequence[Mapping[str, object]
 
 
 def varied_values(experiment: Experiment, key: str) -> list[object]:
-    """The values of a dotted key in the grid and in arms."""
-    return [*experiment.grid.get(key, ()), *(arm[key] for arm in experiment.arms if key in arm)]
+    """The values of a dotted key in the grid, and in those arms that the grid has."""
+    chosen = [arm for arm in experiment.arms if arm.get(NAME) in experiment.grid.get(ARM, ())]
+    return [*experiment.grid.get(key, ()), *(arm[key] for arm in chosen if key in arm)]

@@ -21,6 +21,7 @@ from pali3kit.config.component import Component
 from pali3kit.config.encoder import encoder
 from pali3kit.config.from_saved import from_saved
 from pali3kit.config.languages import language, language_width
+from pali3kit.config.missing_files import not_there
 from pali3kit.config.root import check_root
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape
@@ -94,7 +95,7 @@ def _folders(cell: Experiment) -> Iterator[KeyProblem]:
             continue
         folder = part.name.removeprefix("hf/")
         if folder.startswith((".", "/", "~")) and not os.path.isdir(folder):
-            yield f"model.{key}", f"there is no folder '{folder}'"
+            yield f"model.{key}", not_there("folder", folder)
 
 
 def _text_tower(cell: Experiment) -> Iterator[KeyProblem]:
@@ -181,7 +182,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[KeyProblem]:
         )
         yield "tokenizer.vocabulary", text
     if not os.path.isfile(file):
-        yield "tokenizer.file", f"there is no file '{chosen.file}'"
+        yield "tokenizer.file", not_there("file", str(chosen.file))
         return
     try:
         Vocabulary(file, codes or CODES, rows=chosen.rows)

@@ -21,7 +21,7 @@ from pali3kit.config.available_tasks import (
 )
 from pali3kit.config.budgets import generates_text, has_stage_2, known_benchmarks, source_of_stage, trained_for
 from pali3kit.config.component import Component
-from pali3kit.config.missing_files import looked_for, missing_files
+from pali3kit.config.missing_files import missing_files, not_there
 from pali3kit.config.paths import protocol
 from pali3kit.config.root import own_source_key, source_of, task_of
 from pali3kit.config.schema import Experiment
@@ -89,7 +89,7 @@ def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool =
             )
     for option, path in missing_files(source, entry, globs).items():
         what = "folder" if option in entry.folders else "file or folder"
-        yield f"{key}.{option}", f"there is no {what} '{path}'.{looked_for(path)}"
+        yield f"{key}.{option}", not_there(what, path)
 
 
 def _urls(key: str, part: Component) -> Iterator[tuple[str, str]]:

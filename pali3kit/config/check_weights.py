@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from pali3kit.config.budgets import KeyProblem
 from pali3kit.config.component import Component
+from pali3kit.config.missing_files import not_there
 
 
 def check_exists(component: Component, key: str) -> Iterator[KeyProblem]:
     """Check that the file or folder in a component's option `weights` exists."""
     weights = component.options.get("weights")
     if weights and not os.path.exists(weights):
-        yield f"{key}.weights", f"there is no file or folder '{weights}'"
+        yield f"{key}.weights", not_there("file or folder", weights)
 
 
 def check_trained(component: Component, stage: str, examples: int) -> Iterator[KeyProblem]:

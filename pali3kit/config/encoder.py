@@ -7,7 +7,6 @@ from typing import get_args
 
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.arms import varied_values
 from pali3kit.config.budgets import KeyProblem, benchmarks_with_text_tower, known_benchmarks
 from pali3kit.config.check_data import check_files
 from pali3kit.config.component import Component
@@ -35,7 +34,7 @@ def encoder(cell: Experiment) -> Iterator[KeyProblem]:
     yield from _sets(cell)
     yield from _whole(cell)
     texts = benchmarks_with_text_tower(cell)
-    if texts and not has_texts(cell) and not varied_values(cell, "evaluation.text_tower"):
+    if texts and not has_texts(cell) and "evaluation.text_tower" not in cell.grid:
         text = f"an encoder by '{cell.pretrain}' has no text tower of its own: evaluation.text_tower 'lit' trains one."
         yield "evaluation.text_tower", f"{text} Or leave out '{texts[0]}'."
     yield from _expected(cell)

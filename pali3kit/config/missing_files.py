@@ -34,6 +34,11 @@ def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> 
     return found
 
 
+def not_there(what: str, path: str) -> str:
+    """The message on a path that does not exist, where a `what` ("file", "folder", "file or folder") is expected."""
+    return f"there is no {what} '{path}'.{looked_for(path)}"
+
+
 def looked_for(path: str) -> str:
     """What helps where a path does not exist: a name that may be meant, else the folder that it is relative to."""
     return beside(path) or ("" if os.path.isabs(path) else f" It was looked for in the working folder, {os.getcwd()}.")

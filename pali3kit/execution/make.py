@@ -42,7 +42,7 @@ def make_stage(
     kind, first = STAGE.find(step.kind), execution.rank == 0
     if first:
         (folder / TRACEBACK).unlink(missing_ok=True)
-        remove_partials(folder)
+        remove_partials(folder, every_process=True)  # a killed stage may have run on another node
     if not kind.distributed:
         execution = replace(execution, nodes=1, devices=1, num_workers=0)
     with output_to(folder / OUTPUT) if quiet else nullcontext():

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pali3kit import __version__
-from pali3kit.durable import sha256_of
+from pali3kit.durable import PARTIAL_SUFFIX, sha256_of
 from pali3kit.execution.host import cores, processor
 from pali3kit.execution.workload import shape, units
 from pali3kit.plan.step import Step
@@ -45,7 +45,8 @@ def seal_manifest(folder: Path, made: Mapping[str, Json]) -> None:
     Entries of `made` about the files of another manifest are left out.
     """
     left_out = {folder / name for name in (MANIFEST, *UNFINISHED)}
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and left_out.isdisjoint((path, *path.parents)))
+    written = (path for path in folder.rglob("*") if path.is_file() and path.suffix != PARTIAL_SUFFIX)
+    paths = sorted(path for path in written if left_out.isdisjoint((path, *path.parents)))
     files = {path.relative_to(folder).as_posix(): path for path in paths}
     sizes = {name: path.stat().st_size for name, path in files.items()}
     manifest = {

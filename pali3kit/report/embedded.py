@@ -58,7 +58,8 @@ def _drawn(report: Report) -> Iterable[str]:
     for source, benchmarks in found.items():
         if (entry := entry_of(Component(name=source))) is not None and entry.drawn:
             listed = ", ".join(label_on(each, source) for each in benchmarks)
-            yield f"Measured on embedded {source}: {listed}: {entry.drawn}. {_COUNTERPARTS}"
+            told = f"{source}: {listed}: {entry.drawn}."
+            yield f"Measured on embedded {told} {_COUNTERPARTS}" if entry.built_in else f"Measured on {told}"
 
 
 def _embedded_data(report: Report) -> dict[str, bool]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pali3kit.durable import write_atomically
+from pali3kit.durable import partial_name, removed_on_failure
 from pali3kit.errors import StorageError
 from pali3kit.storage.cache import cache_folder
 from pali3kit.storage.remote import RemotePath, lexical
@@ -19,7 +21,8 @@ BLOCK = 1 << 20  # bytes
 class KeptBlocks(RemotePath):
     """A remote file whose blocks are fetched when they are first read, and then lie on this machine for all processes.
 
-    Neighbouring blocks are one request. Those of another size or version of the file have a folder of their own.
+    Neighbouring blocks are one request. Those of another size or version of the file replace them.
+    Raises StorageError in `read` where the file has changed since: what was read before is of another version.
     """
 
     def __init__(self, remote: RemotePath) -> None:
@@ -60,14 +63,37 @@ class KeptBlocks(RemotePath):
         data = super().read(start, end - start)
         if len(data) != end - start:
             raise StorageError(f"{self}: {len(data)} of {end - start} bytes from byte {start} on: it has changed")
+        if _version(RemotePath(self.url)) != _version(self):  # asked for after the bytes, which are thus of it
+            raise StorageError(f"{self}: it has changed since it was opened: run the same command again")
         with suppress(OSError):  # a full disk keeps nothing
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             for number in range(first, last):
-                write_atomically(self._file(number), data[(number - first) * BLOCK : (number - first + 1) * BLOCK])
+                _keep(self._file(number), data[(number - first) * BLOCK : (number - first + 1) * BLOCK])
         return data
+
+    def _make_folder(self) -> None:
+        """Make the folder of this version, in the place of those of earlier ones, which nothing reads any more."""
+        if not self.folder.is_dir():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for other in self.folder.parent.iterdir():
+                if other != self.folder:
+                    shutil.rmtree(other, ignore_errors=True)
 
     def _file(self, number: int) -> Path:
         return self.folder / str(number)
+
+
+def _keep(file: Path, data: bytes) -> None:
+    """Write a block whole or not at all, without a wait for the disk: one that a power cut shortens is fetched anew."""
+    partial = partial_name(file)
+    with removed_on_failure(partial):
+        partial.write_bytes(data)
+        os.replace(partial, file)
+
+
+def _version(remote: RemotePath) -> tuple[int, str]:
+    """Its size and version; some file systems put an ETag into quotation marks in a folder's listing alone, or not."""
+    return remote.size, remote.version.replace('"', "")
 
 
 def open_kept(remote: RemotePath) -> BinaryIO:

@@ -32,8 +32,8 @@ class Throughput(Callback):
 
     FLOPs are those of the model's matrix products, forward and backward, counted in the first step. They and `mfu` are
     absent with gradient checkpointing, which computes more than the model needs, and with an attention that cannot be
-    counted (`language.attention.BACKENDS`). Kernels whose FLOPs torch does not know,
-    as some of xformers', are not counted: then `mfu` is a lower bound.
+    counted (`language.attention.BACKENDS`). Kernels whose FLOPs torch does not know, as some of xformers', are not
+    counted: then `mfu` is a lower bound.
 
     Args:
         every: how many batches one value is the mean of; with microbatches each of them is a batch.

@@ -92,9 +92,11 @@ def test_random_cells_have_no_published_weights(arms: str) -> None:
 def test_what_arms_set_is_asked_like_the_grid(arms: str) -> None:
     experiment = load(arms, ["evaluate=[denoising]"])
     assert _trains_ul2(experiment)
-    experiment.model.language.name, experiment.arms = "hf/./t5", [{"name": "ours", "model.language": "ul2"}]
+    experiment.model.language.name = "hf/./t5"
+    experiment.arms = [{"name": "ours", "model.language": "ul2"}, {"name": "theirs", "model.language": "hf/./t5"}]
+    experiment.grid = {"arm": ["theirs", "ours"]}
     assert _trains_ul2(experiment)
-    experiment.arms = [{"name": "t5", "model.language": "hf/./t5"}]
+    experiment.grid = {"arm": ["theirs"]}  # as `grid.arm=[theirs]` leaves it
     assert not _trains_ul2(experiment)
 
 

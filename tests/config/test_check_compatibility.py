@@ -90,9 +90,9 @@ from pali3kit.text.denoise import PREFIXES
         (["grid={}", "baseline={}", "pretrain=pretrained"],
          "model.vision gives no weights for pretrain 'pretrained': vit would be random: "
          "set 'pretrained' or 'weights', or pretrain 'random'."),
-        (["model.vision=hf/./nowhere"], "there is no folder './nowhere'"),
-        (["model.language=hf//no/where"], "there is no folder '/no/where'"),
-        (["model.language.weights=nowhere"], "there is no file or folder 'nowhere'"),
+        (["model.vision=hf/./nowhere"], "there is no folder './nowhere'."),
+        (["model.language=hf//no/where"], "there is no folder '/no/where'."),
+        (["model.language.weights=nowhere"], "there is no file or folder 'nowhere'."),
         (["model.language.size=base"],
          "model.language: language model size 'base' already sets width, encoder_depth, decoder_depth, heads,"
          " head_width, mlp: leave out one or the other."),
@@ -103,10 +103,10 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.multimodal.examples=0"], "stages.multimodal.examples should be at least 1, not 0."),
         (["stages.mask_tokenizer.examples=0"],
          "with 0 examples vqvae keeps random weights: set its weights, or train it on examples."),
-        (["model.mask_tokenizer={name: vqvae, weights: nowhere.npz}"], "there is no file or folder 'nowhere.npz'"),
+        (["model.mask_tokenizer={name: vqvae, weights: nowhere.npz}"], "there is no file or folder 'nowhere.npz'."),
         (["runtime.precision=fp16"], "runtime.precision cannot be 'fp16'. Did you mean 'bf16'?"),
         (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
-        (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
+        (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'."),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "stages.multimodal.mixture.ocr=0"],
          "source 'pairs' has no task 'refer' for benchmark 'refcoco'."
          " Choose from caption, caption_multilingual, span_corruption, splitcap."),
@@ -200,7 +200,7 @@ from pali3kit.text.denoise import PREFIXES
         (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder=open_clip/x", "evaluate=[probe]"],
          "open_clip/x has random weights: set pretrained to a tag or a file."),
         (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder=hf/./x", "evaluate=[probe]"],
-         "there is no folder './x'"),
+         "there is no folder './x'."),
         (["evaluate=[zero_shot]", "stages.lit.examples=64", "stages.lit.source={name: text, path: x.yaml}"],
          "source 'text' has no images with texts, which the stage lit learns from."),
         (["evaluate=[zero_shot]", "stages.lit.examples=64", "stages.lit.source={name: tsv, path: x.yam, images: .}"],
@@ -316,7 +316,8 @@ def test_vocabularies_that_do_not_fit_are_told_with_their_line(
     assert told("{bins: 32}") == (
         "the tokenizer needs a vocabulary, the number of pieces to learn, or a file that has some."
     )
-    assert told("{file: nowhere.model}") == "there is no file 'nowhere.model'"
+    assert without_place(told("{file: nowhere.model}")) == "there is no file 'nowhere.model'."
+    assert told("{file: x.yam}") == "there is no file 'x.yam'. Did you mean 'x.yaml'?"
     assert told("{file: x.yaml}").startswith("x.yaml: not a readable SentencePiece model")
     assert told(f"{{file: {published('t5')}, vocabulary: 9000}}") == (
         "tokenizer.file brings a vocabulary of its own: set tokenizer.vocabulary to null, not 9000."

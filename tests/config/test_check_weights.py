@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fakes
 import pytest
-from planned import changed
+from planned import changed, without_place
 
 from pali3kit.config.check_compatibility import _folders
 from pali3kit.config.check_weights import check_exists, check_trained
@@ -16,17 +16,22 @@ from pali3kit.config.component import Component
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("hf/./no/where", "there is no folder './no/where'"),
-        ("hf//no/where", "there is no folder '/no/where'"),
-        (f"hf//{'x' * 300}", f"there is no folder '/{'x' * 300}'"),
+        ("hf/./no/where", "there is no folder './no/where'. It was looked for in the working folder, {}."),
+        ("hf/./w.np", "there is no folder './w.np'. Did you mean 'w.npz'?"),
+        ("hf//no/where", "there is no folder '/no/where'."),
+        (f"hf//{'x' * 300}", f"there is no folder '/{'x' * 300}'."),
         ("hf/google/t5", None),  # a name on the hub
         ("vit", None),
     ],
 )
 @pytest.mark.parametrize("key", ["vision", "language", "dual_encoder"])
-def test_folders_of_transformers(tmp_path: Path, key: str, name: str, text: str | None) -> None:
+def test_folders_of_transformers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, name: str, text: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("w.npz").touch()
     cell = changed(fakes.experiment(tmp_path), {f"model.{key}": Component(name=name)})
-    assert list(_folders(cell)) == ([] if text is None else [(f"model.{key}", text)])
+    assert list(_folders(cell)) == ([] if text is None else [(f"model.{key}", text.format(tmp_path))])
 
 
 def test_a_folder_that_is_there(tmp_path: Path) -> None:
@@ -36,7 +41,8 @@ def test_a_folder_that_is_there(tmp_path: Path) -> None:
 
 def test_the_folder_of_nobody(tmp_path: Path) -> None:
     cell = changed(fakes.experiment(tmp_path), {"model.language": Component(name="hf/~no-such-user/mt5")})
-    assert list(_folders(cell)) == [("model.language", "there is no folder '~no-such-user/mt5'")]
+    [(key, text)] = _folders(cell)
+    assert (key, without_place(text)) == ("model.language", "there is no folder '~no-such-user/mt5'.")
 
 
 @pytest.mark.parametrize(
@@ -45,8 +51,10 @@ def test_the_folder_of_nobody(tmp_path: Path) -> None:
         (None, []),
         ("", []),
         ("w.npz", []),
-        ("no.npz", ["there is no file or folder 'no.npz'"]),
-        ("x" * 300, [f"there is no file or folder '{'x' * 300}'"]),
+        ("qqq", ["there is no file or folder 'qqq'. It was looked for in the working folder, {}."]),
+        ("w.np", ["there is no file or folder 'w.np'. Did you mean 'w.npz'?"]),
+        ("/no/w.npz", ["there is no file or folder '/no/w.npz'."]),
+        ("x" * 300, [f"there is no file or folder '{'x' * 300}'. It was looked for in the working folder, {{}}."]),
     ],
 )
 def test_weights_in_files(
@@ -56,7 +64,7 @@ def test_weights_in_files(
     Path("w.npz").touch()
     part = Component(name="vqvae", options={"weights": weights})
     assert list(check_exists(part, "model.mask_tokenizer")) == [
-        ("model.mask_tokenizer.weights", text) for text in texts
+        ("model.mask_tokenizer.weights", text.format(tmp_path)) for text in texts
     ]
 
 

@@ -100,6 +100,15 @@ def test_where_a_grid_varies_the_texts_arms_without_a_tower_leave_out_what_reads
     assert list(encoder(cell(**asked, grid={"evaluation.text_tower": ["own", "lit"]}))) == []
 
 
+def test_an_arm_without_a_text_tower_is_told_whatever_another_one_has(cell: Cell) -> None:
+    asked = {"evaluate": ["retrieval"], "evaluation.text_tower": "own", "pretrain": "classif"}
+    arms = [{"name": "bare"}, {"name": "tuned", "evaluation.text_tower": "lit"}]
+    [(key, _)] = encoder(cell(**asked, arms=arms, grid={"arm": ["bare", "tuned"]}))
+    assert key == "evaluation.text_tower"
+    tuned = {**asked, "evaluation.text_tower": "lit"}
+    assert list(encoder(cell(**tuned, arms=arms, grid={"arm": ["bare", "tuned"]}))) == []
+
+
 def test_a_plug_ins_benchmark_says_itself_which_sets_it_is_measured_on(cell: Cell, add_benchmark: Any) -> None:
     add_benchmark("robust", scored="features", sets=("labelled",), metric="")
     missing = Component(name="imagenet", options={"path": "no/where"})

@@ -70,12 +70,12 @@ def test_home_is_written_out_wherever_a_path_is_named(trial: Path, monkeypatch: 
     cells = [resolve(experiment, point) for point in points(experiment)]
     assert [cell.model.vision.options["weights"] for cell in cells] == [f"{trial}/w.npz", f"{trial}/v.npz"]
     told = refusal("tokenizer.file=~/no.model", "tokenizer.vocabulary=null")
-    assert told == [f"there is no file '{trial}/no.model'"]
+    assert told == [f"there is no file '{trial}/no.model'. Did you mean 'tokens.model'?"]
     union = "data.source={name: union, parts: {a: {name: folder, path: ~/no}, b: {name: text, path: ~/no}}}"
     assert {text for text in refusal(union) if "there is no" in text} == {
         f"there is no folder '{trial}/no'.", f"there is no file or folder '{trial}/no'."
     }  # fmt: skip
-    assert refusal("model.vision=hf/~/m") == [f"there is no folder '{trial}/m'"]
+    assert refusal("model.vision=hf/~/m") == [f"there is no folder '{trial}/m'."]
 
 
 LONG = "x" * 300

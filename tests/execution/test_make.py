@@ -29,6 +29,16 @@ def run(config: object, context: StageContext) -> None:
         (context.folder / "weights.safetensors").write_text("w")
 
 
+def test_what_another_node_left_unfinished_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind, origin = STAGE.found["mask_tokenizer"]
+    monkeypatch.setitem(STAGE.found, "mask_tokenizer", (replace(kind, module=__name__), origin))
+    store = Store(tmp_path)
+    store.work(STEP).mkdir(parents=True)
+    (store.work(STEP) / "tokenizer.model.another.7.partial").touch()
+    make_stage(STEP, store, 1, Execution(), lambda message: None)
+    assert store.done(STEP) and not list(store.path(STEP).glob("*.partial"))
+
+
 class SlowStore(Store):
     """It takes longer to publish than the default group waits, or has no space."""
 

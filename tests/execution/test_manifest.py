@@ -36,6 +36,12 @@ def test_every_file_has_its_size_and_its_digest(file):
     assert found["config"] == STEP.plain and list(found)[-1] == "seal"
 
 
+def test_what_is_not_written_to_its_end_is_no_file_of_an_artifact(file):
+    (file.parent / "deep" / "curve.csv.another.7.partial").write_bytes(b"step,lo")
+    write_manifest(file.parent, STEP, 1.0, 1, {})
+    assert read_manifest(file)["files"] == {"deep/curve.csv": 0, "weights": 3}
+
+
 def test_the_time_of_large_files_is_kept(file, monkeypatch):
     monkeypatch.setattr(manifests, "LARGE", 2)
     write_manifest(file.parent, STEP, 1.0, 1, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from pali3kit.registry import SOURCE
 from pali3kit.report.embedded import CAPTIONS, PROBES, TOWER, TRAINED, WORLD
 from pali3kit.report.model import Detail
 from pali3kit.report.notes import LOSS, TEMPLATES, notes
@@ -79,6 +80,21 @@ def test_only_what_is_measured_on_the_world_is_said_to_be(report):
     )
     assert WORLD in asked(report, ["retrieval", "probe", "coco"])
     assert WORLD not in asked(report, ["probe"], probes={"mine": {"name": "folders", "path": "a"}})
+
+
+def test_what_a_plug_in_draws_is_not_said_to_be_the_papers_counterpart(report, fake_stages):
+    SOURCE.add("sketches", "plug.in:Sketches", annotations=("captions",), drawn="sketches of birds")
+    config = {**report.config, "evaluate": ["coco"]}
+
+    def told(source):
+        data = {**config["data"], "source": {"name": source}}
+        found = list(notes(replace(report, config={**config, "data": data})))
+        return [note for note in found if note.startswith("Measured on ")]
+
+    assert told("sketches") == ["Measured on sketches: sketches/coco: sketches of birds."]
+    [pages] = told("pages")
+    assert pages.startswith("Measured on embedded pages: pages/coco: drawn pages of ")
+    assert pages.endswith(" They are counterparts of the paper's sets, not those sets.")
 
 
 def test_how_many_languages_and_images_a_mean_is_of(report):

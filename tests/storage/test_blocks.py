@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,24 @@ def test_what_is_read_is_fetched_once_and_by_runs(remote: RemotePath, server: Fi
 def test_another_version_is_fetched_anew(remote: RemotePath, server: FileServer) -> None:
     assert KeptBlocks(remote).read(0, 9) == DATA[:9]
     server.files["/big.bin"] = DATA[::-1]
-    assert KeptBlocks(RemotePath(remote.url)).read(0, 9) == DATA[::-1][:9]
+    changed = KeptBlocks(RemotePath(remote.url))
+    assert changed.read(0, 9) == DATA[::-1][:9]
+    assert list(changed.folder.parent.iterdir()) == [changed.folder]  # what was kept of the version before is removed
+
+
+def test_no_block_is_of_another_version_than_those_before(remote: RemotePath, server: FileServer) -> None:
+    kept = KeptBlocks(remote)
+    assert kept.read(0, 100) == DATA[:100]
+    server.files["/big.bin"] = DATA[::-1]
+    with pytest.raises(StorageError, match=r"/big\.bin: it has changed since it was opened"):
+        kept.read(0, 200)
+    assert kept.read(0, 100) == DATA[:100] and not (kept.folder / "1").exists()
+
+
+def test_an_etag_in_quotation_marks_is_the_same(remote: RemotePath) -> None:
+    info = remote._info
+    listed = RemotePath(remote.url, {**info, "ETag": str(info["ETag"]).strip('"')})
+    assert listed.version != remote.version and KeptBlocks(listed).read(0, 9) == DATA[:9]
 
 
 def test_a_file_that_became_shorter_and_a_block_that_did(remote: RemotePath, server: FileServer) -> None:
@@ -53,6 +71,12 @@ def test_a_full_disk_keeps_nothing(remote: RemotePath, monkeypatch: pytest.Monke
     def full(path: Path, data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(blocks, "write_atomically", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with open_kept(remote) as file:
         assert file.seek(995) == 995 and file.read(9) == DATA[995:1004] and file.read() == DATA[1004:]
+
+
+def test_reading_waits_for_no_disk(remote: RemotePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: pytest.fail("a block is flushed"))
+    kept = KeptBlocks(remote)
+    assert kept.read() == DATA and len(list(kept.folder.iterdir())) == 11
