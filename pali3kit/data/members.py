@@ -1,4 +1,4 @@
-"""The members of a tar that are parts of samples, found from its headers alone.
+"""The members of a tar, as parts of samples or as named files, found from its headers alone.
 
 Python's tarfile reads headers of V7, GNU and POSIX (long names, sparse files). It trusts the sizes in them, so it reads
 through a file object that refuses larger reads than a header needs. It stops at the end of an archive, so archives
@@ -10,10 +10,10 @@ from __future__ import annotations
 import io
 import posixpath
 import tarfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import lru_cache
 from itertools import count
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from pali3kit.data.visible import hidden
 from pali3kit.errors import StorageError
@@ -27,6 +27,7 @@ MOST_FIELDS = 1000  # global pax headers of an archive: tarfile copies them to e
 LONGEST = 4096  # characters of a name
 MOST_SPARSE = 1 << 28  # bytes of an unpacked sparse member, whose holes take no room in the archive
 CHUNK = 1 << 20
+_Found = TypeVar("_Found")
 
 
 class DamagedTar(Exception):
@@ -54,13 +55,35 @@ class MemberLink(NamedTuple):
     leads_to: str
 
 
+class NamedMember(NamedTuple):
+    """Where the content of a member lies, by its normalised path in the tar, as `Member`.
+
+    Of a link `target` is the path of the member that it leads to.
+    """
+
+    name: str
+    offset: int
+    length: int
+    target: str | None = None
+
+
 def members(shard: AnyPath) -> Iterator[Member | MemberLink]:
-    """The complete, visible files of an uncompressed tar, and links to them.
+    """The complete, visible files of an uncompressed tar whose names have an ending, and links to them.
 
     Raises:
         DamagedTar: the rest cannot be read.
         StorageError: a server does not give it now.
     """
+    return _members(shard, _part)
+
+
+def named_members(shard: AnyPath) -> Iterator[NamedMember]:
+    """The complete, visible files of an uncompressed tar, and links, by their paths. Raises as `members`."""
+    return _members(shard, lambda member, archive: _named(member))
+
+
+def _members(shard: AnyPath, part: Callable[[tarfile.TarInfo, int], _Found | None]) -> Iterator[_Found]:
+    """What `part` makes of each member and the number of its archive, where it makes something."""
     try:
         with open_binary(shard) as file:
             if kind := compression_of(file.read(HEAD)):
@@ -70,14 +93,16 @@ def members(shard: AnyPath) -> Iterator[Member | MemberLink]:
             for number in count():
                 if start is None:
                     return
-                end = yield from _archive(file, start, length, number)
+                end = yield from _archive(file, start, length, number, part)
                 start = _behind(file, end)
     except OSError as error:
         raise DamagedTar(error.strerror or str(error)) from error
 
 
-def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[Member | MemberLink, None, int]:
-    """Yield the members of the archive that begins at `start`; return where it ends.
+def _archive(
+    file: BinaryIO, start: int, length: int, number: int, part: Callable[[tarfile.TarInfo, int], _Found | None]
+) -> Generator[_Found, None, int]:
+    """Yield what `part` makes of members of the archive that begins at `start`; return where it ends.
 
     tarfile does not notice that an archive is cut off between two members or in a header. A complete archive ends with
     a block of zeros, which is checked here.
@@ -92,8 +117,10 @@ def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[
                 end = tar.offset
                 if (end if member.sparse else member.offset_data + member.size) > length and member.isreg():
                     raise DamagedTar(f"{member.name[:LONGEST]} is cut off")
+                if len(member.name) > LONGEST:
+                    raise DamagedTar(f"a name of {len(member.name)} characters")
                 cast(Any, tar).members.clear()  # tarfile would keep all members in memory
-                if found := _part(member, number):
+                if found := part(member, number):
                     yield found
     except (DamagedTar, StorageError):
         raise
@@ -130,21 +157,38 @@ class _Headers(io.RawIOBase):
 
 def _part(member: tarfile.TarInfo, archive: int) -> Member | MemberLink | None:
     """A member as a part of a sample; None for folders, devices, hidden files and files without an ending."""
-    if len(member.name) > LONGEST:
-        raise DamagedTar(f"a name of {len(member.name)} characters")
     split = _split(member.name)
     if split is None:
         return None
     if member.isreg():
-        sparse = member.sparse is not None
-        place = (member.offset, -min(member.size, MOST_SPARSE)) if sparse else (member.offset_data, member.size)
-        return Member(archive, *split, *place)
-    if member.islnk():
-        return MemberLink(archive, *split, _split(member.linkname), member.name, member.linkname)
+        return Member(archive, *split, *_place(member))
+    target = _target(member)
+    return None if target is None else MemberLink(archive, *split, _split(target), member.name, member.linkname)
+
+
+def _named(member: tarfile.TarInfo) -> NamedMember | None:
+    """A member by its path; None for folders, devices and hidden files."""
+    name = _path(member.name)
+    if name is None:
+        return None
+    if member.isreg():
+        return NamedMember(name, *_place(member))
+    target = _target(member)
+    return None if target is None else NamedMember(name, *_place(member), _path(target) or member.linkname)
+
+
+def _place(member: tarfile.TarInfo) -> tuple[int, int]:
+    """The offset and length of a `Member`."""
+    if member.sparse is not None:
+        return member.offset, -min(member.size, MOST_SPARSE)
+    return member.offset_data, member.size
+
+
+def _target(member: tarfile.TarInfo) -> str | None:
+    """The path in the tar that a hard or symbolic link leads to; None for what is no link."""
     if member.issym():
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
-        return MemberLink(archive, *split, _split(target), member.name, member.linkname)
-    return None
+        return posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
+    return member.linkname if member.islnk() else None
 
 
 def _split(name: str) -> tuple[str, str] | None:
@@ -153,6 +197,13 @@ def _split(name: str) -> tuple[str, str] | None:
     stem, _, ending = base.partition(".")
     above = _visible(folder)
     return (above + stem, ending.lower()) if stem and ending and above is not None else None
+
+
+def _path(name: str) -> str | None:
+    """The normalised path of a file; None if it is hidden."""
+    folder, _, base = name.rpartition("/")
+    above = _visible(folder)
+    return None if not base or hidden(base) or above is None else above + base
 
 
 @lru_cache(1024)

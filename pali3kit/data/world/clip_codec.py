@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 Codec = Literal["h264", "vp9"]
+CODEC_VERSION = 1
+"""To be increased when files are written otherwise, as by other options of an encoder: results are then made anew."""
 FRAMES, RATE = 32, 8  # of a file, and of a second: a clip has four seconds
 _WRITTEN: dict[Codec, tuple[str, str, dict[str, str]]] = {
     "h264": ("libx264", "mp4", {"crf": "18", "preset": "veryfast"}),

@@ -17,7 +17,7 @@ from pali3kit.data.record import Asked, Record
 from pali3kit.data.video import decode
 from pali3kit.data.world import atlas
 from pali3kit.data.world.classes import scene_classes
-from pali3kit.data.world.clip_codec import Codec, coded_frames
+from pali3kit.data.world.clip_codec import CODEC_VERSION, Codec, coded_frames
 from pali3kit.data.world.clips import CLIPS_VERSION, WorldClip, compose_clip
 from pali3kit.errors import DataError, choose
 from pali3kit.images.ppm import ppm
@@ -91,7 +91,7 @@ class ClipsSource(AnnotatedSource):
         super().__init__(train, test)
         told = [[each.split, each.count, each.frames, each.size, len(each.emoji), each.artist, each.seed]
                 for each in (train, test)]  # fmt: skip
-        coded = [] if train.codec is None else [train.codec, decode.VERSION]
+        coded = [] if train.codec is None else [train.codec, CODEC_VERSION, decode.VERSION]
         content = json.dumps([atlas.assets_digest(), CLIPS_VERSION, told, *coded])
         self.digest = hashlib.sha256(content.encode()).hexdigest()
 

@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from pali3kit.data.world.clip_codec import FRAMES, RATE, Codec, coded_frames, write_clip
+from pali3kit.data.world import clip_source
+from pali3kit.data.world.clip_codec import _WRITTEN, CODEC_VERSION, FRAMES, RATE, Codec, coded_frames, write_clip
 from pali3kit.data.world.clip_source import ClipsReader, _create
 from pali3kit.data.world.clips import WorldClip
 from pali3kit.errors import DataError
@@ -58,6 +59,24 @@ def test_a_codec_is_never_chosen_by_what_is_installed(monkeypatch: pytest.Monkey
     assert np.array_equal(_create(frames=2, clips=2).image("train", 0), pixels)
     with pytest.raises(DataError, match=r"clips with codec 'h264' need PyAV: pip install 'pali3kit\[video\]'"):
         coded.image("train", 0)
+
+
+def test_another_way_of_writing_is_another_content_where_a_codec_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def digests() -> list[str]:
+        return [_create(frames=2, codec=codec).digest for codec in (None, "h264", "vp9")]
+
+    before = digests()
+    monkeypatch.setattr(clip_source, "CODEC_VERSION", CODEC_VERSION + 1)
+    assert [one == other for one, other in zip(before, digests(), strict=True)] == [True, False, False]
+
+
+def test_files_are_written_as_their_version_says() -> None:
+    """Where this differs, raise `CODEC_VERSION`."""
+    written = {
+        "h264": ("libx264", "mp4", {"crf": "18", "preset": "veryfast"}),
+        "vp9": ("libvpx-vp9", "webm", {"crf": "18", "b": "0", "deadline": "realtime", "cpu-used": "8"}),
+    }
+    assert (1, 32, 8, written) == (CODEC_VERSION, FRAMES, RATE, _WRITTEN)
 
 
 def test_unusable_codecs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
