@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,9 +146,28 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
     order = list(points)
 
     def sort_key(arm: Arm) -> tuple[int, bool, bool]:
-        return order.index(arm.baseline or arm.label), bool(arm.baseline), arm.point.get("pretrain") == CONTROL
+        return order.index(arm.baseline or arm.label), bool(arm.baseline), arm.settings.get("pretrain") == CONTROL
 
     return sorted(arms, key=sort_key)
+
+
+def control_of(arm: Arm, arms: Sequence[Arm]) -> str:
+    """The label of the same arm with random weights, to which what pretraining alone reads is nothing; "" where there
+    is none.
+    """
+    if arm.settings.get("pretrain", CONTROL) == CONTROL:
+        return ""
+    controls = (other for other in arms if other.settings.get("pretrain") == CONTROL)
+    return next((other.label for other in controls if _beside_weights(other) == _beside_weights(arm)), "")
+
+
+def _beside_weights(arm: Arm) -> Mapping[str, object]:
+    """The settings of an arm but its name and those of pretraining, whose seed random weights have too."""
+    return {
+        key: value
+        for key, value in arm.settings.items()
+        if key == "stages.vision.seed" or not (key in (ARM, "pretrain") or key.startswith("stages.vision."))
+    }
 
 
 def encoder_of(steps: Iterable[Step]) -> Step | None:

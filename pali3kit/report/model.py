@@ -8,7 +8,6 @@ from typing import Any, Literal, TypedDict
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, STAGE
-from pali3kit.config.arms import spelled_out
 from pali3kit.config.schema import Expected
 from pali3kit.report.columns import ReportColumn
 from pali3kit.report.paper import PaperTable, PublishedNumber
@@ -57,6 +56,7 @@ class Row:
     """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row.
 
     `encoders` are the digests of its image encoders by seed, `encoder_sizes` their size at each resolution in use.
+    `arm` are the values that its named arm sets, by dotted key.
     """
 
     label: str
@@ -65,6 +65,12 @@ class Row:
     cells: Mapping[str, ResultCell]
     encoders: Mapping[int, str] = field(default_factory=dict)
     encoder_sizes: tuple[EncoderSize, ...] = ()
+    arm: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The values of the grid that it has, those of its arm among them, by dotted key."""
+        return {**self.arm, **self.point}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +275,6 @@ class Report:
     versions: Mapping[str, str]
     config: Mapping[str, Any]  # of the schema, as YAML has it
     slices: tuple[SliceTable, ...] = ()
-
-    def settings(self, row: Row) -> Mapping[str, object]:
-        """The values of the grid that a row has, those of its arm among them, by dotted key."""
-        return spelled_out(row.point, self.config.get("arms", ()))  # which outcomes of earlier versions lack
 
     @property
     def failed(self) -> bool:
