@@ -24,6 +24,7 @@ METRICS_FILE, PREDICTIONS_FILE, CURVE_FILE = "metrics.json", "predictions.jsonl"
 CONFIG_FILE = "config.json"
 RERUN_HINT = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
+_PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}  # by Lightning's names, which manifests have
 ONLY_ARM = "ours"  # the label of the only point of an empty grid
 
 
@@ -89,6 +90,14 @@ class ArtifactReader:
             for name, version in manifest.get("versions", {}).items():
                 found.setdefault(name, set()).add(str(version))
         return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}
+
+    def machine(self, step: Step) -> str:
+        """The processor or GPU that a published artifact was made on, and the precision: `NVIDIA H200, bf16`."""
+        manifest = self._store.manifest(step)
+        versions = manifest["versions"]
+        device, precision = str(versions.get("device", "cpu")), str(versions.get("precision", "32-true"))
+        chip = manifest["host"]["processor"] if device == "cpu" else device
+        return f"{chip}, {_PRECISIONS.get(precision, precision)}"
 
     def failure(self, step: Step) -> str:
         """Why a step has no artifact: its own failure, or the first among its ancestors'; "" if none failed."""

@@ -21,6 +21,7 @@ from pali3kit.plan.step import Step
 from pali3kit.report import evidence
 from pali3kit.report.arms import Arm, ArtifactReader, arms_of, control_of
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
+from pali3kit.report.costs import conditions_of
 from pali3kit.report.coverage import uncovered
 from pali3kit.report.encoder_size import encoder_sizes
 from pali3kit.report.means import mean_columns, mean_scores
@@ -124,6 +125,8 @@ def _table(
             if control in measured and column.benchmark.uses_encoder:
                 cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
+            steps = arm.steps.get(_key(column.source, suffix), {}).values()
+            cell = replace(cell, conditions=conditions_of(column, steps, artifacts))
             if published and published.axis and _comparable(column.key, published, arm.settings, experiment):
                 both = arm.settings, by_label[arm.baseline or arm.label].settings
                 which, baseline = (str(_value(published.axis, settings, experiment)) for settings in both)

@@ -18,12 +18,23 @@ Control = Literal["above", "below", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
+class CostConditions:
+    """For which images an encoder's cost was measured, by their side in `pixels`, 0 where it is not known; and, where
+    it depends on them, on which `machines`: processor or GPU, and precision.
+    """
+
+    pixels: int = 0
+    machines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ResultCell:
     """One row in one column.
 
     `ours` is absolute, `delta` the difference to the row's baseline; `paper` and `paper_delta` are the paper's. With
     "partial", some seeds failed or are missing; `reasons` of failures. `control` compares the row with random weights.
-    `expected` is a number published for this encoder, `reached` whether ours is within its tolerance.
+    `expected` is a number published for this encoder, `reached` whether ours is within its tolerance. `conditions` are
+    those of a cost.
     """
 
     status: Status
@@ -37,6 +48,7 @@ class ResultCell:
     expected: Expected | None = None
     reached: Literal["pass", "gap"] | None = None
     reasons: tuple[str, ...] = ()
+    conditions: CostConditions | None = None
 
 
 @dataclass(frozen=True, slots=True)
