@@ -235,7 +235,7 @@ class Benchmark:
     @property
     def bounded(self) -> bool:
         """Whether the scores of single answers lie between 0 and 100."""
-        return self.right_or_wrong or self.unit.endswith("%")
+        return self.unit.endswith("%") or (self.right_or_wrong and self.scored not in ("loss", "cost"))
 
     @property
     def transfer(self) -> str:

@@ -12,6 +12,6 @@ MEMORY = Benchmark(
     lower_is_better=True,
     scored="cost",
     kind="memory",
-    setting="Memory: the image encoder's weights, a batch of 32 images, and the most bytes of tensors that its forward "
-    "pass to tokens has at once, in fp32.",
+    setting="Memory: all of the image encoder's weights, those of pooling too, a batch of 32 images, and the most "
+    "bytes of tensors that its forward pass to tokens has at once, in fp32.",
 )

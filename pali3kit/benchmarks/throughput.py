@@ -13,5 +13,5 @@ THROUGHPUT = Benchmark(
     scored="cost",
     kind="throughput",
     setting="Throughput: the image encoder's forward pass to tokens, on batches of 32 images that are in memory, the "
-    "fastest of up to 20; on a CPU that of one core, by processor time. The section on cost names the processor.",
+    "fastest of up to 20; on a CPU that of one core, by processor time.",
 )

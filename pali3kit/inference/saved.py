@@ -43,12 +43,12 @@ from pali3kit.inference.checkpoints import Architecture, Checkpoints, Generation
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLIModel
 from pali3kit.registry import MASK_TOKENIZER
+from pali3kit.storage.weight_files import INDEX
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.components import build_component, build_language, build_pali, build_vision
 from pali3kit.types import Json, Named
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import load_sharded, save_sharded
-from pali3kit.weights.find import INDEX
 
 Model = TypeVar("Model", bound=nn.Module)
 

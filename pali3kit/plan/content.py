@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from pali3kit.config.component import Component
 from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
+from pali3kit.storage.weight_files import find_weights, weights_digest
 from pali3kit.types import Named
-from pali3kit.weights.find import find_weights, weights_digest
 
 if TYPE_CHECKING:
     from pali3kit.data.source import Source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ METRICS_FILE, PREDICTIONS_FILE, CURVE_FILE = "metrics.json", "predictions.jsonl"
 CONFIG_FILE = "config.json"
 RERUN_HINT = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
+_PRECISIONS = {"32-true": "fp32", "bf16-mixed": "bf16"}  # by Lightning's names, which manifests have
 ONLY_ARM = "ours"  # the label of the only point of an empty grid
 
 
@@ -90,6 +91,14 @@ class ArtifactReader:
                 found.setdefault(name, set()).add(str(version))
         return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}
 
+    def machine(self, step: Step) -> str:
+        """The processor or GPU that a published artifact was made on, and the precision: `NVIDIA H200, bf16`."""
+        manifest = self._store.manifest(step)
+        versions = manifest["versions"]
+        device, precision = str(versions.get("device", "cpu")), str(versions.get("precision", "32-true"))
+        chip = manifest["host"]["processor"] if device == "cpu" else device
+        return f"{chip}, {_PRECISIONS.get(precision, precision)}"
+
     def failure(self, step: Step) -> str:
         """Why a step has no artifact: its own failure, or the first among its ancestors'; "" if none failed."""
         for one in ancestry([step]):
@@ -146,9 +155,28 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
     order = list(points)
 
     def sort_key(arm: Arm) -> tuple[int, bool, bool]:
-        return order.index(arm.baseline or arm.label), bool(arm.baseline), arm.point.get("pretrain") == CONTROL
+        return order.index(arm.baseline or arm.label), bool(arm.baseline), arm.settings.get("pretrain") == CONTROL
 
     return sorted(arms, key=sort_key)
+
+
+def control_of(arm: Arm, arms: Sequence[Arm]) -> str:
+    """The label of the same arm with random weights, to which what pretraining alone reads is nothing; "" where there
+    is none.
+    """
+    if arm.settings.get("pretrain", CONTROL) == CONTROL:
+        return ""
+    controls = (other for other in arms if other.settings.get("pretrain") == CONTROL)
+    return next((other.label for other in controls if _beside_weights(other) == _beside_weights(arm)), "")
+
+
+def _beside_weights(arm: Arm) -> Mapping[str, object]:
+    """The settings of an arm but its name and those of pretraining, whose seed random weights have too."""
+    return {
+        key: value
+        for key, value in arm.settings.items()
+        if key == "stages.vision.seed" or not (key in (ARM, "pretrain") or key.startswith("stages.vision."))
+    }
 
 
 def encoder_of(steps: Iterable[Step]) -> Step | None:

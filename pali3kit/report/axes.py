@@ -82,11 +82,12 @@ def _lines(rows: Sequence[Row], key: str, values: Sequence[float]) -> list[AxisL
     grouped: dict[str, dict[float, Row]] = {}
     controls: dict[str, bool] = {}
     short = shortened([row.point for row in rows])
+    pretrained = any(row.settings.get("pretrain") != CONTROL for row in rows)
     for row in rows:
         rest = {name: row.point[name] for name in varying}
         label = label_of(short(rest))
         grouped.setdefault(label, {})[float(str(row.point[key]))] = row
-        controls[label] = rest.get("pretrain") == CONTROL
+        controls[label] = row.settings.get("pretrain") == CONTROL and pretrained
     return [
         AxisLine(label, controls[label], tuple(found.get(value) for value in values))
         for label, found in grouped.items()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from html import escape
+from math import inf
 from pathlib import Path
 from textwrap import wrap
 
@@ -32,9 +33,9 @@ _CROSS = "l8 8m-8 0l8 -8"
 def axis_chart(report: Report, table: ResultTable) -> Markup:
     """All measured columns against the grid's numeric axis. "" if it has none, or nothing is measured.
 
-    Points are means; whiskers are 95% intervals, with caps if over seeds. A line is interrupted where a point failed,
-    which a cross at the bottom marks, or is missing. The paper's numbers stand right of the panel, at their height if
-    it is within.
+    Points are means; whiskers are 95% intervals, with caps if over seeds, as far as a score can be. A line is
+    interrupted where a point failed, which a cross at the bottom marks, or is missing. The paper's numbers stand right
+    of the panel, at their height if it is within.
     """
     axis = NumericAxis.of(table)
     columns = [column for column in table.columns if any(row.cells[column.name].ours for row in table.rows)]
@@ -96,7 +97,12 @@ class _Panel:
         self.axis, self.column, self.styles = axis, column, styles
         self.cells = {line.label: line.cells(column.name) for line in axis.lines}
         known = [cell.ours for cells in self.cells.values() for cell in cells if cell and cell.ours]
-        self.low, self.high = _padded([bound for ours in known for bound in (ours.low, ours.mean, ours.high)])
+        bounded = column.benchmark.bounded and all(0 <= ours.mean <= 100 for ours in known)
+        self.least, self.most = (0.0, 100.0) if bounded else (-inf, inf)
+        bounds = [self.possible(bound) for ours in known for bound in (ours.low, ours.mean, ours.high)]
+        self.low, self.high = _padded(bounds)
+        if min(bounds) < max(bounds):
+            self.low, self.high = self.possible(self.low), self.possible(self.high)
         self.right, self.bottom = _WIDTH - _RIGHT - strip, _HEIGHT - _BOTTOM
 
     @cached_property
@@ -111,6 +117,10 @@ class _Panel:
 
     def x(self, place: float) -> float:
         return _LEFT + 10 + place * (self.right - _LEFT - 20)
+
+    def possible(self, bound: float) -> float:
+        """The end of an interval as far as the benchmark's scores go: few seeds have intervals far beyond."""
+        return min(max(bound, self.least), self.most)
 
     def y(self, value: float) -> float:
         return self.bottom - (value - self.low) / (self.high - self.low) * (self.bottom - _TOP)
@@ -174,11 +184,12 @@ class _Panel:
         assert cell.ours
         digits, ours = self.column.benchmark.digits, cell.ours
         tip = f"{label}: {number(ours.mean, digits=digits)}"
-        low, mean, high = (self.y(bound) for bound in (ours.low, ours.mean, ours.high))
+        low, mean, high = (self.y(self.possible(bound)) for bound in (ours.low, ours.mean, ours.high))
         whisker = ""
         if ours.method != "none":
             tip += f" ({number(ours.low, digits=digits)} to {number(ours.high, digits=digits)}, {ours.method})"
-            caps = f"M{x - 4:.1f} {low:.1f}h8M{x - 4:.1f} {high:.1f}h8" if ours.method == "t over seeds" else ""
+            own = [self.y(bound) for bound in (ours.low, ours.high) if self.least <= bound <= self.most]
+            caps = "".join(f"M{x - 4:.1f} {y:.1f}h8" for y in own if ours.method == "t over seeds")
             whisker = f'<path class="whisker" d="M{x:.1f} {low:.1f}V{high:.1f}{caps}"/>'
         return f'{whisker}<circle cx="{x:.1f}" cy="{mean:.1f}" r="3.5"><title>{escape(tip)}</title></circle>'
 

@@ -19,13 +19,9 @@ from pali3kit.plan.graph import Graph
 from pali3kit.plan.kinds import evaluate
 from pali3kit.plan.step import Step
 from pali3kit.report import evidence
-from pali3kit.report.arms import (
-    CONTROL,
-    Arm,
-    ArtifactReader,
-    arms_of,
-)
+from pali3kit.report.arms import Arm, ArtifactReader, arms_of, control_of
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
+from pali3kit.report.costs import conditions_of
 from pali3kit.report.coverage import uncovered
 from pali3kit.report.encoder_size import encoder_sizes
 from pali3kit.report.means import mean_columns, mean_scores
@@ -119,23 +115,26 @@ def _table(
     columns = tuple(column for column in columns if any(each[column.name].applies for each in measured.values()))
     rows, by_label = [], {arm.label: arm for arm in arms}
     for arm in arms:
-        control = _control_of(arm, arms)
+        control = control_of(arm, arms)
         cells = {}
         for column in columns:
             ours = measured[arm.label][column.name]
             cell = ours.cell()
             if arm.baseline:
                 cell = _compare(cell, ours, measured[arm.baseline][column.name])
-            if control in measured and control != arm.label and column.benchmark.uses_encoder:
+            if control in measured and column.benchmark.uses_encoder:
                 cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
-            if published and published.axis and _comparable(column.key, published, arm.point, experiment):
-                points = arm.point, by_label[arm.baseline or arm.label].point
-                which, baseline = (str(_value(published.axis, point, experiment)) for point in points)
+            steps = arm.steps.get(_key(column.source, suffix), {}).values()
+            cell = replace(cell, conditions=conditions_of(column, steps, artifacts))
+            if published and published.axis and _comparable(column.key, published, arm.settings, experiment):
+                both = arm.settings, by_label[arm.baseline or arm.label].settings
+                which, baseline = (str(_value(published.axis, settings, experiment)) for settings in both)
                 cell = _beside(cell, published, which, baseline, column.key)
             cells[column.name] = cell
         sizes = encoder_sizes(arm, suffix, artifacts)
-        rows.append(Row(arm.label, arm.point, arm.baseline, cells, arm.encoders(), sizes))
+        own = {key: value for key, value in arm.settings.items() if key not in arm.point}
+        rows.append(Row(arm.label, arm.point, arm.baseline, cells, arm.encoders(), sizes, own))
     return ResultTable(after, columns, tuple(rows))
 
 
@@ -188,19 +187,19 @@ def _name(part: object) -> str:
     return str(part["name"]) if isinstance(part, Mapping) else str(getattr(part, "name", part))
 
 
-def _value(key: str, point: Mapping[str, object], experiment: Experiment) -> object:
-    """The value of a dotted key at a grid point; "" where there is no such key."""
+def _value(key: str, settings: Mapping[str, object], experiment: Experiment) -> object:
+    """The value of a dotted key under an arm's settings; "" where there is no such key."""
     section: object = experiment
     for name in key.split("."):
         section = getattr(section, name, "")
-    value = point.get(key, section)
+    value = settings.get(key, section)
     return value.name if isinstance(value, Component) else value
 
 
-def _comparable(column: str, published: PaperTable, point: Mapping[str, object], experiment: Experiment) -> bool:
-    """Whether the paper measures a column under the settings of this grid point."""
+def _comparable(column: str, published: PaperTable, settings: Mapping[str, object], experiment: Experiment) -> bool:
+    """Whether the paper measures a column under the settings of this arm."""
     conditions = published.conditions.get(column, {})
-    return all(_value(key, point, experiment) == wanted for key, wanted in conditions.items())
+    return all(_value(key, settings, experiment) == wanted for key, wanted in conditions.items())
 
 
 def _expected(cell: ResultCell, experiment: Experiment, column: ReportColumn) -> ResultCell:
@@ -279,12 +278,6 @@ def _beside(cell: ResultCell, published: PaperTable, arm: str, baseline: str, co
         identical = cell.delta.high - cell.delta.low < 0.1  # printed as 0.0
         judged = "undecided" if identical else verdict(cell.delta, theirs.value)
     return replace(cell, paper_delta=theirs, verdict=judged)
-
-
-def _control_of(arm: Arm, arms: Sequence[Arm]) -> str:
-    """The label of the same arm with random weights; "" where there is none."""
-    wanted = {**arm.point, "pretrain": CONTROL}
-    return next((other.label for other in arms if other.point == wanted), "") if "pretrain" in arm.point else ""
 
 
 def _key(source: str, suffix: str) -> str:

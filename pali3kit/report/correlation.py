@@ -93,7 +93,7 @@ def _pairs(table: ResultTable, x: ReportColumn, y: ReportColumn) -> Iterable[tup
     """Both numbers of each encoder that has them. Cells of an encoder that differ in how it is measured are apart."""
     units: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     for row in table.rows:
-        settings = repr([value for key, value in row.point.items() if key.startswith("evaluation.")])
+        settings = repr([value for key, value in row.settings.items() if key.startswith("evaluation.")])
         for seed, encoder in row.encoders.items():
             for values, column in zip(units.setdefault((encoder, settings), ([], [])), (x, y), strict=True):
                 values += [row.cells[column.name].per_seed[seed]] if seed in row.cells[column.name].per_seed else []

@@ -97,5 +97,5 @@ def _is_embedded(report: Report, section: str) -> bool:
 
 def _pretrains(report: Report) -> set[object]:
     """How the rows' encoders are pretrained."""
-    points = [report.settings(row) for table in report.tables for row in table.rows]
+    points = [row.settings for table in report.tables for row in table.rows]
     return {point.get("pretrain", report.config["pretrain"]) for point in points}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.shapes import VitShape
 from pali3kit.config.vit_size import vit_flops, vit_parameters, vit_tokens
+from pali3kit.plan.kinds.vision import ENCODER_SIZE
 from pali3kit.plan.step import Step
 from pali3kit.report.arms import Arm, ArtifactReader, encoder_of
 from pali3kit.report.model import EncoderSize, ResultTable, Row
@@ -39,7 +40,7 @@ def _size(encoder: Step, pixels: int, own: int, artifacts: ArtifactReader) -> En
     assert isinstance(vision, dict)
     if vision["name"] == "vit":
         return _vit_size(vision, pixels, own)
-    told = artifacts.config(encoder).get("size")
+    told = artifacts.config(encoder).get(ENCODER_SIZE)
     if not isinstance(told, dict):
         return EncoderSize(pixels)
     if pixels != own:

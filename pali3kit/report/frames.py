@@ -12,9 +12,7 @@ _RULE = "middles"  # of sources that have no other
 def frame_notes(report: Report) -> Iterator[str]:
     """Yield, for each number of frames and rule, the benchmarks whose sources read videos so."""
     data = report.config["data"]
-    chosen = {
-        report.settings(row).get("data.frames", data.get("frames")) for table in report.tables for row in table.rows
-    }
+    chosen = {row.settings.get("data.frames", data.get("frames")) for table in report.tables for row in table.rows}
     found: dict[tuple[tuple[int, ...], str], list[str]] = {}
     for name, source in data.get("benchmarks", {}).items():
         if "frames" in source:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pali3kit.report.columns import ReportColumn
 from pali3kit.report.correlation import RankCorrelation, cheap_columns, pairs_by_encoder
+from pali3kit.report.costs import of_other_images, on_one_machine
 from pali3kit.report.encoder_size import short_count
 from pali3kit.report.model import EncoderSize, ResultTable, Row
 from pali3kit.report.table import ABSENT, number, with_interval
@@ -159,13 +160,16 @@ def _best(table: ResultTable, column: ReportColumn) -> float:
 
 
 def _costs(table: ResultTable, row: Row) -> Iterator[tuple[str, float]]:
-    """The costs of a row that are known: by its largest images, and what benchmarks of its cost measured."""
+    """The costs of a row that are known: for its largest images, by its shape and what benchmarks of its cost measured
+    for them, if that can be compared with other rows.
+    """
     for name, values in {"parameters": _largest(row, "parameters"), "tokens": _largest(row, "tokens"),
                          "FLOPs": _largest(row, "flops")}.items():  # fmt: skip
         if values is not None:
             yield name, float(values)
     for column in table.columns:
-        if column.benchmark.scored == "cost" and (ours := row.cells[column.name].ours):
+        comparable = on_one_machine(table, column) and not of_other_images(row, column)
+        if column.benchmark.scored == "cost" and comparable and (ours := row.cells[column.name].ours):
             yield column.source, ours.mean
 
 

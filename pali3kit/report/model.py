@@ -8,7 +8,6 @@ from typing import Any, Literal, TypedDict
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, STAGE
-from pali3kit.config.arms import spelled_out
 from pali3kit.config.schema import Expected
 from pali3kit.report.columns import ReportColumn
 from pali3kit.report.paper import PaperTable, PublishedNumber
@@ -19,12 +18,23 @@ Control = Literal["above", "below", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
+class CostConditions:
+    """For which images an encoder's cost was measured, by their side in `pixels`, 0 where it is not known; and, where
+    it depends on them, on which `machines`: processor or GPU, and precision.
+    """
+
+    pixels: int = 0
+    machines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ResultCell:
     """One row in one column.
 
     `ours` is absolute, `delta` the difference to the row's baseline; `paper` and `paper_delta` are the paper's. With
     "partial", some seeds failed or are missing; `reasons` of failures. `control` compares the row with random weights.
-    `expected` is a number published for this encoder, `reached` whether ours is within its tolerance.
+    `expected` is a number published for this encoder, `reached` whether ours is within its tolerance. `conditions` are
+    those of a cost.
     """
 
     status: Status
@@ -38,6 +48,7 @@ class ResultCell:
     expected: Expected | None = None
     reached: Literal["pass", "gap"] | None = None
     reasons: tuple[str, ...] = ()
+    conditions: CostConditions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ class Row:
     """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row.
 
     `encoders` are the digests of its image encoders by seed, `encoder_sizes` their size at each resolution in use.
+    `arm` are the values that its named arm sets, by dotted key.
     """
 
     label: str
@@ -65,6 +77,12 @@ class Row:
     cells: Mapping[str, ResultCell]
     encoders: Mapping[int, str] = field(default_factory=dict)
     encoder_sizes: tuple[EncoderSize, ...] = ()
+    arm: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The values of the grid that it has, those of its arm among them, by dotted key."""
+        return {**self.arm, **self.point}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +287,6 @@ class Report:
     versions: Mapping[str, str]
     config: Mapping[str, Any]  # of the schema, as YAML has it
     slices: tuple[SliceTable, ...] = ()
-
-    def settings(self, row: Row) -> Mapping[str, object]:
-        """The values of the grid that a row has, those of its arm among them, by dotted key."""
-        return spelled_out(row.point, self.config.get("arms", ()))  # which outcomes of earlier versions lack
 
     @property
     def failed(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pali3kit.errors import counted
+from pali3kit.report.costs import cost_notes
 from pali3kit.report.embedded import embedded_notes, measured_benchmarks
 from pali3kit.report.frames import frame_notes
 from pali3kit.report.model import Report, ResultTable, Row
@@ -39,6 +40,7 @@ def notes(report: Report, uncovered: Iterable[str] = ()) -> Iterable[str]:
     yield from _settings(report)
     yield from ocr_notes(report)
     yield from frame_notes(report)
+    yield from cost_notes(report)
     yield from _languages(report)
     yield from _few_answers(report)
     yield from _uncertainty(report)

@@ -31,6 +31,4 @@ def ocr_notes(report: Report) -> Iterator[str]:
 
 def _values(report: Report, rows: Iterable[Row], key: str) -> list[object]:
     """The values of a key of `data.ocr` in some rows, each once."""
-    return list(
-        dict.fromkeys(report.settings(row).get(f"data.ocr.{key}", report.config["data"]["ocr"][key]) for row in rows)
-    )
+    return list(dict.fromkeys(row.settings.get(f"data.ocr.{key}", report.config["data"]["ocr"][key]) for row in rows))

@@ -246,12 +246,12 @@ def _name(row: Row, among_systems: bool = False) -> str:
 
 def _paper_name(published: PaperTable, row: Row) -> str:
     """What the paper's numbers for a row are called: with the arm, and the settings that they depend on, if the paper's
-    axis is in the grid. Other axes are none of the paper's.
+    axis is in the grid or in arms. Other axes are none of the paper's.
     """
-    if published.axis not in row.point:
+    if published.axis not in row.settings:
         return f"Paper {published.vit}"
     keys = {published.axis, *(key for conditions in published.conditions.values() for key in conditions)}
-    arm = label_of({key: value for key, value in row.point.items() if key in keys})
+    arm = label_of({key: value for key, value in row.settings.items() if key in keys})
     return f"Paper {published.vit} {arm}{f' {DELTA}' * bool(row.baseline)}"
 
 

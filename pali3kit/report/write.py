@@ -37,7 +37,8 @@ def write_report(report: Report, folder: Path, experiment: Experiment, timings: 
     """Write report.{json,csv,md,tex,html}, charts along a numeric axis (report-STAGE.svg), leaderboards of encoders
     (leaderboard-STAGE.{svg,json}), outcomes.json, timings.json and experiment.yaml; return the files that changed.
 
-    All but timings.json and the cost section of report.html are equal for equal runs.
+    All but timings.json and the cost section of report.html are equal for equal runs, if these measure no `throughput`:
+    that, with its fronts and notes, is another at each measurement.
     """
     texts = {
         **_pages(report, timings),

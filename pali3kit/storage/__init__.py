@@ -1,1 +1,1 @@
-"""Files behind URLs, by fsspec."""
+"""Files: behind URLs by fsspec, and those of weights."""

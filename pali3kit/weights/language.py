@@ -14,7 +14,7 @@ from pali3kit.language.layers import Activation
 from pali3kit.language.ul2 import UL2
 from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import LANGUAGE
-from pali3kit.weights.find import INDEX_ENDING, find_weights, shards
+from pali3kit.storage.weight_files import INDEX_ENDING, find_weights, shards
 from pali3kit.weights.layout import strip_prefix
 from pali3kit.weights.layouts.t5 import SIGNATURE, UNUSED, language_links
 from pali3kit.weights.links import to_ours

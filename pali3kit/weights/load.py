@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from pali3kit.errors import WeightsError
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid, resize_table
+from pali3kit.storage.weight_files import find_weights, weights_digest
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.find import find_weights, weights_digest
 from pali3kit.weights.layout import Layout, require_vit
 from pali3kit.weights.layouts.big_vision import unscan
 from pali3kit.weights.links import WeightLink, to_ours

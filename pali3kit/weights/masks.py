@@ -10,7 +10,7 @@ import torch
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import MASK_TOKENIZER
-from pali3kit.weights.find import find_weights
+from pali3kit.storage.weight_files import find_weights
 from pali3kit.weights.layout import strip_prefix
 from pali3kit.weights.layouts.mask_vae import AVERAGES, CODEBOOK, mask_links
 from pali3kit.weights.links import to_ours

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pali3kit.errors import WeightsError, first_line
-from pali3kit.weights.find import ENDINGS, INDEX_ENDING, shards
+from pali3kit.storage.weight_files import ENDINGS, INDEX_ENDING, shards
 
 MODEL_KEYS = (
     "state_dict", "model", "model_state_dict", "model_state", "module", "net", "network", "params", "weights",

@@ -192,3 +192,9 @@ def test_public_files_are_those_of_registered_components(benchmark: Benchmark) -
         assert not any(path.startswith(("/", "~", ".")) for _, path in public.paths)
         assert bool(public.task) is benchmark.generated
     assert benchmark.public or not (benchmark.generated or benchmark.sets)
+
+
+def test_losses_and_costs_have_no_upper_bound() -> None:
+    bounded = {benchmark.name for benchmark in BENCHMARK.all() if benchmark.bounded}
+    assert bounded >= {"vqav2", "refcoco", "mask_tokenizer", "probe", "docvqa", "miap"}
+    assert not bounded & {"denoising", "throughput", "memory", "coco", "celeba"}

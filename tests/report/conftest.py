@@ -11,6 +11,7 @@ import pytest
 from bench import fake_stages
 
 from pali3kit.config import saved, schema, stages
+from pali3kit.config.arms import spelled_out
 from pali3kit.config.component import Component
 from pali3kit.data.source import SourceBase
 from pali3kit.declared.entry import RegistryEntry
@@ -103,7 +104,7 @@ class MadeUp:
         self.store = Store(root / "store")
         self.failures = {}
         arms = {
-            step.digest: cell.point.get("pretrain", "siglip")
+            step.digest: spelled_out(cell.point, self.experiment.arms).get("pretrain", "siglip")
             for cell in self.graph.cells
             for step in ancestry(cell.columns.values())
         }

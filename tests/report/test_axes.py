@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from made_tables import cell, table
 
@@ -82,3 +84,13 @@ def test_a_row_that_is_not_there_leaves_a_gap():
     whole = table({"pretrain": ["classif", "siglip"], "model.image_size": [64, 96, 128]}, ["coco"], made)
     axis = NumericAxis.of(type(whole)("transfer", whole.columns, whole.rows[:4]))
     assert [cell is None for cell in axis.lines[1].cells("embedded/coco")] == [False, True, True]
+
+
+def test_a_named_arm_of_random_weights_is_a_control():
+    whole = table({"arm": ["A", "B"], "model.image_size": [64, 96]}, ["coco"], made)
+    pretrain = {"A": "siglip", "B": "random"}
+    rows = tuple(replace(row, arm={"pretrain": pretrain[row.point["arm"]]}) for row in whole.rows)
+    found = NumericAxis.of(replace(whole, rows=rows))
+    assert [(line.label, line.control) for line in found.lines] == [("A", False), ("B", True)]
+    alone = NumericAxis.of(replace(whole, rows=rows[2:]))
+    assert [line.control for line in alone.lines] == [False], "without another there is nothing to tell it from"

@@ -119,6 +119,30 @@ def test_whiskers_over_seeds_have_caps_and_the_legend_says_so(arms):
     assert "SigLIP, 44,800: 11.0 (10.0 to 12.0, t over seeds)" in tips
 
 
+def test_whiskers_and_axis_end_where_scores_do():
+    """Of a share in percent; a CIDEr has no upper end. Texts have the whole interval, and only its own ends caps."""
+    wide = table({IMAGES: [1, 2]}, ["vqav2", "coco"], lambda *_: cell(48, 50, 52, method="t over seeds", half=177.0))
+    bounded, free = (panel for panel in drawn(wide).findall("g[@transform]")[-2:])
+    ticks = [[float(text.replace("−", "-")) for text in texts(panel, "tick")
+              if re.fullmatch(r"−?[\d.]+", text) and text not in ("1", "2")] for panel in (bounded, free)]  # fmt: skip
+    assert (min(ticks[0]), max(ticks[0])) == (0, 100) and min(ticks[1]) < 0 and max(ticks[1]) > 100
+    assert "h8" not in "".join(paths(bounded, "whisker")) and "".join(paths(free, "whisker")).count("h8") == 4
+    assert all("(−127.0 to 227.0, t over seeds)" in title.text for title in bounded.iter("title"))
+    assert len(list(bounded.iter("circle"))) == 2
+
+
+@pytest.mark.parametrize("score", [0.0, 100.0])
+def test_a_chart_of_one_extreme_score_has_an_axis(score):
+    found = drawn(table({IMAGES: [1, 2]}, ["vqav2"], lambda *_: cell(score, half=0.0)))
+    assert {float(text) for text in texts(found, "tick") if re.fullmatch(r"\d+", text)} >= {score}
+    assert len(list(found.iter("circle"))) == 2
+
+
+def test_scores_beyond_their_bounds_are_drawn_as_they_are():
+    """A plug-in's benchmark may say that its answers are right or wrong, and score otherwise."""
+    assert "120" in texts(drawn(table({IMAGES: [1, 2]}, ["vqav2"], lambda *_: cell(120.0, half=30.0))), "tick")
+
+
 def test_the_papers_numbers_stand_beside_the_panel_with_daggers(arms):
     svg = drawn(arms, "table1")
     beside = texts(svg, "beside")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from pali3kit.config import schema
+from pali3kit.report.arms import arms_of
+from pali3kit.report.collect import _comparable
+from pali3kit.report.outcomes import read_outcomes
 from pali3kit.report.table import lines
+from pali3kit.report.write import write_report
 
 
 def cell_of(report, label, column, after="transfer"):
@@ -78,6 +83,50 @@ def test_without_a_paper_there_is_no_verdict(made_up):
     cell = cell_of(report, "SigLIP", "textvqa")
     assert report.published is None
     assert (cell.paper, cell.paper_delta, cell.verdict) == (None, None, None)
+
+
+ARMS = [
+    {"name": "None", "pretrain": "random"},
+    {"name": "Short", "pretrain": "classif", "stages.vision.examples": 1280},
+    {"name": "Long", "pretrain": "siglip", "stages.vision.examples": 2560},
+    {"name": "Deep", "pretrain": "siglip", "model.vision.depth": 2},
+]
+
+
+def test_a_named_arm_with_random_weights_is_the_control_of_those_that_differ_in_pretraining_alone(made_up):
+    grid = {"arm": [arm["name"] for arm in ARMS]}
+    report = made_up(["coco"], arms=ARMS, grid=grid, baseline={"arm": "Short"}).report()
+    assert [row.label for row in report.tables[0].rows] == ["Short", "Long", "Deep", "None"], "the control is the last"
+    controls = {row.label: row.cells["doodles/coco"].control for row in report.tables[0].rows}
+    assert controls == {"Short": "above", "Long": "above", "Deep": None, "None": None}
+
+
+def test_rows_keep_what_their_named_arms_set(made_up, tmp_path):
+    run = made_up(["coco"], arms=ARMS, grid={"arm": ["Deep"]}, baseline={})
+    write_report(run.report(), tmp_path, run.experiment, run.timings())
+    for report in (run.report(), read_outcomes(tmp_path / "outcomes.json")):
+        [row] = report.tables[0].rows
+        assert row.point == {"arm": "Deep"}
+        assert row.settings == {"arm": "Deep", "pretrain": "siglip", "model.vision.depth": 2}
+
+
+def test_a_named_arm_is_judged_by_what_it_sets(made_up):
+    """The paper's arm of both is their own, and only one of them has the text tower that the paper's number has."""
+    arms = [
+        {"name": "A", "pretrain": "classif", "evaluation.text_tower": "lit"},
+        {"name": "B", "pretrain": "siglip", "evaluation.text_tower": "lit"},
+        {"name": "C", "pretrain": "siglip", "evaluation.text_tower": "own"},
+    ]
+    run = made_up(["textvqa"], arms=arms, grid={"arm": ["A", "B", "C"]}, baseline={"arm": "A"})
+    papers = {row.label: row.cells["doodles/textvqa"].paper.value for row in run.report().tables[0].rows}
+    assert papers == {"A": 22.5, "B": 35.8, "C": 35.8}
+    assert cell_of(run.report(), "B", "textvqa").verdict == "follows"
+    shown = [line.label for line in lines(run.report(), run.report().tables[0]) if line.kind == "paper"]
+    assert shown == ["Paper B/16 Classif", "Paper B/16 SigLIP Δ"]
+    published = replace(run.report().published, conditions={"textvqa": {"evaluation.text_tower": "lit"}})
+    known = {arm.label: _comparable("textvqa", published, arm.settings, run.experiment)
+             for arm in arms_of(run.graph, run.experiment)}  # fmt: skip
+    assert known == {"A": True, "B": True, "C": False}
 
 
 def test_rows_are_held_against_the_control(made_up):

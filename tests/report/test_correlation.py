@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_tables import cell, table
@@ -106,6 +108,16 @@ def test_an_encoder_with_two_text_towers_counts_with_each_only_where_they_differ
     grid = {IMAGES: [1, 2, 3, 4, 5], "evaluation.text_tower": ["own", "lit"]}
     found = table(grid, ["probe", "zero_shot", "coco"], by_tower, lambda point, seed: str(point[IMAGES]))
     assert [row[1].rpartition(", ")[2] for row in correlation_table(found)[1:]] == ["n 5", "n 10", "n 10", "n 10"]
+
+
+def test_named_arms_that_measure_an_encoder_otherwise_are_units_of_their_own():
+    """Each of five encoders in two arms, which differ in the number of few-shot examples."""
+    found = table({"arm": range(10)}, ["probe", "coco"], lambda point, column: cell(float(point["arm"])),
+                  lambda point, seed: str(point["arm"] // 2))  # fmt: skip
+    shots = tuple(replace(row, arm={"evaluation.shots": row.point["arm"] % 2}) for row in found.rows)
+    assert [correlation_table(each)[1][1][-4:].strip(", ") for each in (found, replace(found, rows=shots))] == [
+        "n 5", "n 10",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("benchmarks", [["probe"], ["coco"], ["finetune", "coco"], ["denoising", "coco"]])

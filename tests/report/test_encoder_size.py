@@ -58,19 +58,19 @@ def test_several_resolutions_are_a_range_and_what_is_unknown_a_dash():
     assert size_columns(unknown) == () and not size_sentence(unknown)
 
 
-@pytest.mark.parametrize("stored", [True, False])
-def test_of_a_run(made_up, stored):
-    """Of our encoder by its shape, of another one by what its artifact tells."""
+@pytest.mark.parametrize("key", ["encoder_size", "size", ""])
+def test_of_a_run(made_up, key):
+    """Of our encoder by its shape, of another one by what its artifact tells: not by `size`, with pooling."""
     other = Component(name="timm/made_up")
     shape = {"width": 32, "depth": 1, "heads": 2, "mlp": 64, "patch": 8, "head": "map", "size": None}
     grid = {"model.vision": [Component(name="vit", options=shape), other], "model.image_size": [64, 128]}
     run = made_up(["coco", "probe"], grid=grid, baseline={}, pretrain="random", paper="")
     for step in run.graph.steps:
-        if step.kind == "vision" and stored:
+        if step.kind == "vision" and key:
             size = {"parameters": 7, "tokens": 5, "flops": step.plain["image_size"]}
-            (run.store.path(step) / "config.json").write_text(json.dumps({"size": size}))
+            (run.store.path(step) / "config.json").write_text(json.dumps({key: size}))
     found = {row.label: row.encoder_sizes for row in run.report().tables[0].rows}
     ours, larger, told, _ = found.values()
     assert ours == (EncoderSize(64, 6176 + 64 * 32 + 8544 + 64, 64, 2_359_296),)
     assert larger[0].tokens == 256 and larger[0].parameters - ours[0].parameters == 192 * 32
-    assert told == (EncoderSize(64, 7, 5, 64) if stored else EncoderSize(64),)
+    assert told == (EncoderSize(64, 7, 5, 64) if key == "encoder_size" else EncoderSize(64),)

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from pali3kit.errors import WeightsError
-from pali3kit.weights.find import INDEX
+from pali3kit.storage.weight_files import INDEX
 from pali3kit.weights.read import read_tensors
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1.5])}

@@ -24,6 +24,8 @@ ARM_FIELDS = {
     "siglip": frozenset({"temperature", "bias", "text", "text_length"}),
 }
 
+ENCODER_SIZE = "encoder_size"  # in an artifact's config.json; earlier ones have `size`, which counts pooling
+
 UNREAD = frozenset({"source", "seed"})  # the source is a field of `Config`, the seed one of the step
 
 

@@ -8,6 +8,7 @@ from pali3kit.config.stages import Finetune
 from pali3kit.data.sets.endless import EndlessSet
 from pali3kit.models.classifier import Classifier
 from pali3kit.plan.kinds.finetune import Config
+from pali3kit.plan.kinds.vision import ENCODER_SIZE
 from pali3kit.training.calibration import training_cost
 from pali3kit.training.components import Artifact, build_vision, save_model
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
@@ -31,8 +32,9 @@ def run(config: Config, context: StageContext) -> None:
     source = EndlessSet(build_labelled(config))
     module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.world_size)
     fit(module, make, budget, context, [Skipped(context, context.execution.max_bad_fraction)])
-    kept = {key: value for key, value in pretrained.config.items() if key not in ("text_tower", "size")}
-    described = {**kept, "image_size": config.image_size, "classes": len(source.classes)}  # `size` is of its own images
+    dropped = ("text_tower", ENCODER_SIZE)  # its size is that for its own images
+    kept = {key: value for key, value in pretrained.config.items() if key not in dropped}
+    described = {**kept, "image_size": config.image_size, "classes": len(source.classes)}
     save_model(context.folder, module.model, context.writes, **described)
 
 

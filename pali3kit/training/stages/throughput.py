@@ -19,7 +19,10 @@ _CALLS, _ENOUGH = 20, 5.0  # calls at most, and seconds after which no further o
 
 @torch.inference_mode()
 def run(config: Config, context: StageContext) -> None:
-    """Write `metrics.json`: images per second of the fastest call, on CPUs of one core; the threads are in `extra`."""
+    """Write `metrics.json`: images per second of the fastest call, on CPUs of one core; the threads are in `extra`.
+
+    The manifest has the machine and the precision, on which it depends and the digest does not.
+    """
     device = chosen_device()
     vision = Artifact(context.parents["vision"]).vision().to(device)
     images = torch.randn(config.batch_size, 3, vision.image_spec.size, vision.image_spec.size, device=device)

@@ -15,7 +15,7 @@ from pali3kit.data.source import Source
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.transformer import TransformerEncoder
-from pali3kit.plan.kinds.vision import Config
+from pali3kit.plan.kinds.vision import ENCODER_SIZE, Config
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.training.calibration import random_ids, training_cost
 from pali3kit.training.components import (
@@ -50,7 +50,7 @@ def run(config: Config, context: StageContext) -> None:
     own = {"vision": without_pretrained(config.vision), "image_spec": asdict(vision.image_spec)}
     described: dict[str, Json] = {**own, "image_size": config.image_size}
     if not isinstance(vision, ViT) and (size := size_of_encoder(vision)):
-        described["size"] = size
+        described[ENCODER_SIZE] = size
     if context.writes:
         save_load_report(vision, context.folder)
     if (budget := config.training) is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isqrt
+from pathlib import Path
 from typing import Any, Protocol, cast
 
 import timm
@@ -16,6 +18,7 @@ from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import VISION
+from pali3kit.storage.weight_files import find_weights
 from pali3kit.vision.contract import Adapter, freeze_unread
 
 SIZE_OPTIONS = (("img_size", "dynamic_img_size"), ("img_size",), ())
@@ -49,7 +52,8 @@ class TimmEncoder(Adapter):
         image_size: side of the images, pixels; None: that of the model's own weights.
         pretrained: download timm's weights; False: random weights, without a download.
         weights: a file of safetensors, or a torch file, with tensors by timm's names, such as a checkpoint of timm's
-            own training. Those of the classifier are not read; all others must fit.
+            own training, or a folder with one. Of a checkpoint that also has the moving average of its weights (EMA),
+            that is read. Tensors of the classifier are not read; all others must fit.
 
     Raises:
         RegistryError: timm has no such model.
@@ -77,21 +81,31 @@ class TimmEncoder(Adapter):
 
     def _load(self, file: str) -> None:
         """Load all tensors of a file but the classifier's; positions of another square grid are resampled."""
-        network = cast(nn.Module, self.model)
+        network, found = cast(nn.Module, self.model), find_weights(Path(file))
         try:
-            tensors = load_state_dict(file, weights_only=True)
+            tensors = load_state_dict(str(found), use_ema=True, weights_only=True)
         except Exception as error:  # a damaged file may raise anything
-            raise WeightsError(f"{file} cannot be read: {first_line(error)}") from error
-        tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith(_classifiers(network))}
-        own, given = getattr(network, "pos_embed", None), tensors.get("pos_embed")
-        if own is not None and given is not None and own.shape != given.shape:
-            prefix = own.shape[1] - self.native_grid[0] * self.native_grid[1]
-            tensors["pos_embed"] = resample_abs_pos_embed(given, list(self.native_grid), num_prefix_tokens=prefix)
+            raise WeightsError(f"{found} cannot be read: {first_line(error)}") from error
         try:
-            network.load_state_dict(tensors)
-        except RuntimeError as error:
-            told = "; ".join(line.strip() for line in str(error).splitlines()[1:4])
-            raise WeightsError(f"{file} does not fit {self.name}: {told}") from error
+            tensors = {key: tensor for key, tensor in tensors.items() if not key.startswith(_classifiers(network))}
+            network.load_state_dict(self._with_own_grid(tensors, getattr(network, "pos_embed", None)))
+        except Exception as error:  # what is no state dict may raise anything
+            lines = str(error).splitlines()
+            told = "; ".join(line.strip() for line in lines[1:4] or lines)
+            raise WeightsError(f"{found} does not fit {self.name}: {told}") from error
+
+    def _with_own_grid(self, tensors: dict[str, Tensor], own: Tensor | None) -> dict[str, Tensor]:
+        """The tensors of a file with its positions [1,prefix+N,D] resampled to the grid of `own`. Raises ValueError
+        where they are not those of a square grid.
+        """
+        given = tensors.get("pos_embed")
+        if own is None or given is None or own.shape == given.shape:
+            return tensors
+        prefix = own.shape[1] - self.native_grid[0] * self.native_grid[1]
+        count = given.shape[1] - prefix if given.ndim == 3 else 0
+        if count < 1 or isqrt(count) ** 2 != count:
+            raise ValueError(f"pos_embed {list(given.shape)} has no square grid after {prefix} other tokens")
+        return {**tensors, "pos_embed": resample_abs_pos_embed(given, list(self.native_grid), num_prefix_tokens=prefix)}
 
     def grid(self, resolution: int) -> Grid:
         grid = super().grid(resolution)

@@ -114,7 +114,7 @@ def test_an_arm_without_a_text_tower_has_no_column_of_its_own() -> None:
 def test_fine_tuning_at_another_size_moves_the_encoder(encoders: Chain) -> None:
     step = encoders.step("finetune")
     described = json.loads((encoders.make(step) / "config.json").read_text())
-    assert described["image_size"] == 96 and described["classes"] == 64 and "size" not in described
+    assert described["image_size"] == 96 and described["classes"] == 64 and "encoder_size" not in described
     assert encoders.step("classify").parents["test"].plain["image_size"] == 96
 
 

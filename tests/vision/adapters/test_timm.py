@@ -187,3 +187,37 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         TimmEncoder("test_vit", weights=str(tmp_path / "b.safetensors"))
     with pytest.raises(ConfigError, match="timm's test_vit: give pretrained or weights, not both"):
         TimmEncoder("test_vit", pretrained=True, weights="a")
+
+
+@pytest.mark.parametrize(
+    ("positions", "told"),
+    [
+        ((1, 100, 64), r"pos_embed \[1, 100, 64\] has no square grid after 1 other tokens"),  # no class token
+        ((1, 1 + 2 * 4, 64), r"pos_embed \[1, 9, 64\] has no square grid"),
+        ((1, 1, 64), r"pos_embed \[1, 1, 64\] has no square grid"),
+        ((101, 64), r"pos_embed \[101, 64\] has no square grid"),
+        ((1, 1 + 16, 32), "size mismatch for pos_embed"),
+    ],
+)
+def test_positions_of_no_square_grid_are_refused(positions: tuple[int, ...], told: str, tmp_path: Path) -> None:
+    tensors = {**timm.create_model("test_vit").state_dict(), "pos_embed": torch.zeros(positions)}
+    save_file(tensors, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match=rf"a.safetensors does not fit timm's test_vit: {told}"):
+        TimmEncoder("test_vit", weights=str(tmp_path / "a.safetensors"))
+
+
+def test_a_folder_of_weights_is_as_good_as_its_file(tmp_path: Path) -> None:
+    peer = timm.create_model("test_efficientnet")
+    with pytest.raises(WeightsError, match=r"no weights in .*: it has none of model.safetensors"):
+        TimmEncoder("test_efficientnet", weights=str(tmp_path))
+    save_file(peer.state_dict(), tmp_path / "model.safetensors")
+    read = TimmEncoder("test_efficientnet", weights=str(tmp_path)).model.state_dict()
+    assert all(torch.equal(tensor, peer.state_dict()[name]) for name, tensor in read.items()) and read
+
+
+def test_of_a_checkpoint_the_moving_average_is_read(tmp_path: Path) -> None:
+    last = timm.create_model("test_efficientnet").state_dict()
+    average = {name: torch.full_like(tensor, 2) for name, tensor in last.items()}
+    torch.save({"state_dict": last, "state_dict_ema": average}, tmp_path / "a.pth")
+    read = TimmEncoder("test_efficientnet", weights=str(tmp_path / "a.pth")).model.state_dict()
+    assert all(torch.equal(tensor, average[name]) for name, tensor in read.items()) and read

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from pali3kit.errors import WeightsError
-from pali3kit.weights.find import INDEX, find_weights, weights_digest
+from pali3kit.storage.weight_files import INDEX, find_weights, weights_digest
 
 
 def index_of(folder: Path) -> Path:
@@ -84,7 +84,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
 
 
 def test_planning_needs_no_torch() -> None:
-    code = "import sys, pali3kit.weights.find; print('torch' in sys.modules)"
+    code = "import sys, pali3kit.storage.weight_files; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
