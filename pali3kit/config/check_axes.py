@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pali3kit.config.arms import ARM, NAME
 from pali3kit.config.budgets import KeyProblem
@@ -89,8 +89,16 @@ def check_arms(experiment: Experiment) -> Iterator[KeyProblem]:
         seen.add(name)
         for key in (key for key in arm if key != NAME):
             yield from ((f"{at}.{key}", f"{at}: '{brief(key)}' {why}") for why in _no_axis(key))
-            if key in experiment.grid:
-                yield f"{at}.{key}", f"{at}: '{key}' is an axis of the grid: arms cannot set it too."
+            yield from ((f"{at}.{key}", f"{at}: {why}") for why in _set_twice(key, experiment.grid))
+
+
+def _set_twice(key: str, axes: Iterable[str]) -> Iterator[str]:
+    """Why an arm cannot set a key: an axis sets the same, a section that has it, or a key below it."""
+    for axis in axes:
+        if key == axis:
+            yield f"'{key}' is an axis of the grid: arms cannot set it too."
+        elif f"{key}.".startswith(f"{axis}.") or f"{axis}.".startswith(f"{key}."):
+            yield f"'{key}' and the axis '{axis}' of the grid set the same: leave out one of the two."
 
 
 def _has_duplicates(values: Sequence[object]) -> bool:
