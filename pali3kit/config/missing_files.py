@@ -35,13 +35,11 @@ def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> 
 
 
 def not_there(what: str, path: str) -> str:
-    """The message on a path that does not exist, where a `what` ("file", "folder", "file or folder") is expected."""
-    return f"there is no {what} '{path}'.{looked_for(path)}"
-
-
-def looked_for(path: str) -> str:
-    """What helps where a path does not exist: a name that may be meant, else the folder that it is relative to."""
-    return beside(path) or ("" if os.path.isabs(path) else f" It was looked for in the working folder, {os.getcwd()}.")
+    """The message on a path that does not exist, where a `what` ("file", "folder", "file or folder") is expected, with
+    what helps: a name that may be meant, else the folder that it is relative to.
+    """
+    searched = "" if os.path.isabs(path) else f" It was looked for in the working folder, {os.getcwd()}."
+    return f"there is no {what} '{path}'.{beside(path) or searched}"
 
 
 def beside(path: str) -> str:

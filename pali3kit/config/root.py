@@ -18,7 +18,7 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import entry_of, label_on, may_be_own
 from pali3kit.config.budgets import KeyProblem, known_benchmarks, trained_for, transfer_of
 from pali3kit.config.component import Component
-from pali3kit.config.missing_files import beside, looked_for, missing_files
+from pali3kit.config.missing_files import beside, missing_files, not_there
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_name
 from pali3kit.config.tree import Node
@@ -171,7 +171,7 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
     if root is None:
         return
     if not os.path.isdir(root):
-        yield "data.root", f"data.root: there is no folder '{root}'.{looked_for(root)}"
+        yield "data.root", f"data.root: {not_there('folder', root)}"
     for section in sorted({section for name in known_benchmarks(cell) for section in BENCHMARK.find(name).sets}):
         if _embedded(cell, section):
             text = "is the embedded world's: with a data.root, name sets in files or leave it out."

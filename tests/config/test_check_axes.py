@@ -45,7 +45,7 @@ def test_each_has_its_line(trial: Path, arm: str, text: str) -> None:
         ("grid.arm=[one,one]", "grid axis 'arm' has a value twice."),
         ("grid.pretrain=[siglip,classif]", "arms[1]: 'pretrain' is an axis of the grid: arms cannot set it too."),
         ("baseline.arm=tow", "baseline arm 'tow' is not in the grid. Did you mean 'two'?"),
-        ("arms=one", "arms should be a list, not the text 'one'."),
+        ("arms=one", "arms should be a list, not the text 'one': write [one]."),
         ("arms=[one]", "arms[0] should be a mapping, not the text 'one'."),
     ],
 )
@@ -54,3 +54,28 @@ def test_what_the_grid_asks_for(trial: Path, override: str, text: str) -> None:
     with pytest.raises(ConfigError) as error:
         load("x.yaml", [override])
     assert [problem.text for problem in error.value.problems if not isinstance(problem, str)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("arm", "axis"),
+    [
+        ("model.vision.depth: 3", "model.vision: [{depth: 1}]"),
+        ("model.vision: {name: timm/test_vit}", "model.vision.depth: [1, 2]"),
+        ("stages.vision.optimizer: {name: adamw}", "stages.vision.optimizer.learning_rate: [1.0e-3]"),
+    ],
+)
+def test_what_an_arm_and_an_axis_both_set_is_refused(trial: Path, arm: str, axis: str) -> None:
+    """The axis would win, in every arm."""
+    (trial / "x.yaml").write_text(ARMS.format(f"name: two, {arm}") + f"grid: {{{axis}}}\n")
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml")
+    key, axis = (each.partition(":")[0] for each in (arm, axis))
+    told = f"arms[1]: '{key}' and the axis '{axis}' of the grid set the same: leave out one of the two."
+    assert f"x.yaml:5: {told}" in map(str, error.value.problems)
+
+
+def test_keys_that_begin_alike_are_different(trial: Path) -> None:
+    (trial / "x.yaml").write_text(ARMS.format("name: two, data.train: 8") + "grid: {data.train_from: [1]}\n")
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml")
+    assert all("set the same" not in str(problem) for problem in error.value.problems)

@@ -8,7 +8,7 @@ import pytest
 
 from pali3kit import registry
 from pali3kit.config.component import Component
-from pali3kit.config.missing_files import beside, looked_for, missing_files
+from pali3kit.config.missing_files import beside, missing_files, not_there
 
 
 @pytest.mark.parametrize(("globs", "expected"), [(True, {"images"}), (False, {"path", "images"})])
@@ -38,6 +38,7 @@ def test_a_relative_path_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.M
     """It is relative to the working folder, not to the experiment's file."""
     (tmp_path / "ImageNet").touch()
     monkeypatch.chdir(tmp_path)
-    assert looked_for("qqq") == f" It was looked for in the working folder, {tmp_path}."
-    assert looked_for("imagenet") == " Did you mean 'ImageNet'?"
-    assert looked_for(str(tmp_path / "qqq")) == ""
+    place = f"It was looked for in the working folder, {tmp_path}."
+    assert not_there("file", "qqq") == f"there is no file 'qqq'. {place}"
+    assert not_there("folder", "imagenet") == "there is no folder 'imagenet'. Did you mean 'ImageNet'?"
+    assert not_there("file", f"{tmp_path}/qqq") == f"there is no file '{tmp_path}/qqq'."

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from launching import EXPERIMENTS, alive, environment, ranks, saved, wait_until
@@ -37,6 +38,9 @@ OVERRIDES = [
     "runtime.precision=fp32", "runtime.threads=1",
 ]  # fmt: skip
 TOLERANCE = 1e-5  # as in test_ranks
+# Weights that differ by rounding answer alike, except where two tokens are about as likely: one of the 16 test examples
+# of smoke scale may then count otherwise.
+ONE_ANSWER, EQUAL = 100 / 16, 0.01  # percent
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +276,17 @@ def test_ranks_of_a_torchrun_that_is_killed_are_gone(tokenized: Path, tmp_path: 
     wait_until(lambda: not any(map(alive, started)), 60)
 
 
+def scores(report: dict[str, Any]) -> dict[tuple[str, ...], float]:
+    """Every score of a report's tables, in percent, by stage, row, column and seed."""
+    return {
+        (table["after"], row["label"], column, seed): score
+        for table in report["tables"]
+        for row in table["rows"]
+        for column, cell in row["cells"].items()
+        for seed, score in cell["per_seed"].items()
+    }
+
+
 @pytest.mark.slow
 def test_table_1_on_two_nodes_has_the_numbers_of_one_process(nodes: list[Node], tmp_path: Path) -> None:
     """All 58 stages of Table 1 at smoke scale; `run` then finds them all made, and writes the report."""
@@ -299,4 +314,7 @@ def test_table_1_on_two_nodes_has_the_numbers_of_one_process(nodes: list[Node], 
         done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         reports[name] = json.loads((tmp_path / name / "ablate_classif" / "report.json").read_text())
-    assert reports["together"]["tables"] == reports["alone"]["tables"]
+    one, two = scores(reports["together"]), scores(reports["alone"])
+    apart = {place: abs(score - two[place]) for place, score in one.items()}
+    assert one.keys() == two.keys() and max(apart.values()) <= ONE_ANSWER, apart
+    assert sum(each > EQUAL for each in apart.values()) <= len(apart) // 10, apart
