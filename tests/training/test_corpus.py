@@ -13,8 +13,10 @@ from pali3kit.data.jsonl import JsonlSource
 from pali3kit.data.records import TooManyBad
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.corpus import _pack, _take_tokens, limit_skipped, pack_windows, record_skipped
+from tests.made_shards import tar_of
 
 
 class Letters:
@@ -75,6 +77,18 @@ def test_too_many_bad_lines_stop_the_stage_and_are_listed(context: StageContext,
     with pytest.raises(DataError, match="cannot be used"), record_skipped(source, strict):
         list(source.sentences(0, 16))
     assert len((context.folder / "skipped.txt").read_text().splitlines()) >= 10
+
+
+def test_tars_are_read_before_the_processes_that_read_from_them_are_forked(
+    context: StageContext, tmp_path: Path
+) -> None:
+    (tmp_path / "a.tar").write_bytes(tar_of({"a.mp4": b"no video", "b.mp4": b"cut off"})[:1540])
+    (tmp_path / "lines").write_text('{"video": "a.mp4", "caption": "x"}')
+    source = SOURCE.build("videos", path=str(tmp_path / "lines"), videos=str(tmp_path / "a.tar"))
+    with record_skipped(source, context):
+        (tmp_path / "a.tar").unlink()
+    [line] = (context.folder / "skipped.txt").read_text().splitlines()
+    assert line == f"{tmp_path}/a.tar: damaged after 1 files: b.mp4 is cut off"
 
 
 def test_without_skips_nothing_is_listed(context: StageContext, tmp_path: Path) -> None:

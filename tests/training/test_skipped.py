@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,27 @@ import pytest
 import torch
 
 from pali3kit.data.records import FEWEST, TooManyBad
+from pali3kit.data.source import SourceBase
 from pali3kit.errors import DataError
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.skipped import Skipped
 
 
-def skipped(folder: Path, most: float = 0.05, damages: tuple[str, ...] = (), rank: int = 0) -> Skipped:
+class Damaged(SourceBase):
+    """A source of whose files some are damaged."""
+
+    def __init__(self, *damages: str) -> None:
+        self.found, self.asked = list(damages), 0
+
+    @property
+    def damages(self) -> Sequence[str]:
+        self.asked += 1
+        return self.found
+
+
+def skipped(folder: Path, most: float = 0.05, source: Damaged | None = None, rank: int = 0) -> Skipped:
     context = StageContext(folder, {}, 0, lambda done, total, **numbers: None, 1, Execution(rank=rank))
-    return Skipped(context, most, damages)
+    return Skipped(context, most, source)  # type: ignore[arg-type]
 
 
 def see(recorder: Skipped, *bad: str, good: int = 10) -> None:
@@ -25,12 +39,16 @@ def see(recorder: Skipped, *bad: str, good: int = 10) -> None:
 
 
 def test_they_are_listed_after_what_is_wrong_with_whole_files(tmp_path: Path) -> None:
-    recorder = skipped(tmp_path, damages=("a.tar: damaged",))
+    source = Damaged("a.tar: damaged")
+    recorder = skipped(tmp_path, source=source)
+    assert source.asked  # before loader processes are forked
     recorder.on_train_start(None, None)  # type: ignore[arg-type]
-    see(recorder, "one", "two")
+    see(recorder, "one", "two", good=60)
     see(recorder)
+    source.found.append("b.pdf: damaged")
     see(recorder, "three")
-    assert (tmp_path / "skipped.txt").read_text() == "a.tar: damaged\none\ntwo\nthree\n"
+    finish(recorder)
+    assert (tmp_path / "skipped.txt").read_text() == "a.tar: damaged\none\ntwo\nthree\nb.pdf: damaged\n"
 
 
 def test_without_bad_samples_there_is_no_list(tmp_path: Path) -> None:

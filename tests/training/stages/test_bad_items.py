@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pali3kit.data.members import NamedMember, named_members
 from pali3kit.data.records import TooManyBad
+from pali3kit.data.video import tars
 from pali3kit.errors import DataError
 from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution, StageContext
+from tests.clips import write_clip
+from tests.made_shards import tar_of
 from tests.training.stages.conftest import Chain, altered, run
 
 COUNT = 200
@@ -98,10 +103,12 @@ def tsv(root: Path) -> dict[str, str]:
     return {"name": "tsv", "path": str(root / "c.tsv"), "images": str(root), "test": str(root / "c.tsv")}
 
 
-def make(step: Step, folder: Path, parents: Mapping[str, Path], max_bad_fraction: float = 0.05) -> list[str]:
+def make(
+    step: Step, folder: Path, parents: Mapping[str, Path], max_bad_fraction: float = 0.05, num_workers: int = 0
+) -> list[str]:
     """Run a stage; the lines of what it could not use."""
     folder.mkdir()
-    execution = Execution(max_bad_fraction=max_bad_fraction)
+    execution = Execution(max_bad_fraction=max_bad_fraction, num_workers=num_workers)
     run(step, StageContext(folder, dict(parents), step.seed, lambda done, total, **numbers: None, 1, execution))
     return (folder / "skipped.txt").read_text().splitlines()
 
@@ -162,6 +169,32 @@ def test_training_on_images_that_nobody_looked_at_before(chain: Chain, root: Pat
     assert len(lines) >= 4 and all(
         any(reason in line for reason in [*REASONS.values(), "its caption"]) for line in lines
     )
+
+
+def test_a_tar_of_videos_that_is_cut_off_is_listed_and_read_once(
+    chain: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where loader processes decode, for whom it was read before they were forked."""
+    names = [f"{number}.mp4" for number in range(4)]
+    video = write_clip(tmp_path / "a.mp4", 4).read_bytes()
+    whole = tar_of(dict.fromkeys(names, video))
+    (tmp_path / "a.tar").write_bytes(whole[: whole.rindex(b"3.mp4") + 600])  # a header has 512 bytes
+    (tmp_path / "lines").write_text("".join(f'{{"video": "{name}", "caption": "a clip"}}\n' for name in names))
+
+    def noted(shard: Path) -> Iterator[NamedMember]:
+        with (tmp_path / "read").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        return named_members(shard)
+
+    monkeypatch.setattr(tars, "named_members", noted)
+    step = chain.step("transfer", task="caption")
+    parents = parents_of(chain, step, "features") | {"vision": chain("vision", pretrain="random")}
+    source = {"name": "videos", "path": str(tmp_path / "lines"), "videos": str(tmp_path / "a.tar"), "frames": 1}
+    step = altered(step, {"examples": 16, "batch_size": 8}, source=source, count=len(names))
+    lines = make(step, tmp_path / "made", parents, max_bad_fraction=0.5, num_workers=2)
+    assert lines[0] == f"{tmp_path}/a.tar: damaged after 3 files: 3.mp4 is cut off"
+    assert all("there is no video 3.mp4" in line for line in lines[1:])
+    assert (tmp_path / "read").read_text() == f"{os.getpid()}\n"
 
 
 def test_images_that_a_transfer_is_validated_on(chain: Chain, root: Path, tmp_path: Path) -> None:
