@@ -35,7 +35,7 @@ class Reader(Protocol):
         files: their names and sizes identify the content.
         classes: those that things may have.
         languages: those of the captions.
-        damages: what is wrong with whole files, as far as they have been read.
+        damages: what is wrong with whole files, as far as they have been read; tars are read for it.
         image_counts: int `[records]`, how many images each record has; None where each has one.
     """
 

@@ -105,7 +105,7 @@ class SourceBase:
 
     @property
     def damages(self) -> Sequence[str]:
-        """What is wrong with whole files, as far as they have been read."""
+        """What is wrong with whole files, as far as they have been read; tars are read for it."""
         return ()
 
     @property

@@ -54,6 +54,7 @@ def record_skipped(source: Source, context: StageContext) -> Iterator[None]:
     if skips is None:
         yield
         return
+    _ = source.damages  # tars are read for it: before loader processes are forked, so that none of these does it again
     try:
         with limit_skipped(source, context):
             yield

@@ -87,7 +87,7 @@ def train_pali(
 
     make = mixture_batches(stream, mine, tokenizer, (config.prompt_length, config.target_length), count)
     model.vision = image_source.vision
-    skipped = Skipped(context, context.execution.max_bad_fraction, source.damages)
+    skipped = Skipped(context, context.execution.max_bad_fraction, source)
     with limit_skipped(source, context, gathered=True):
         module = PaLIModule(model, image_source.grid, label_smoothing, **module_options(budget.optimizer))
         fit(module, make, budget, context, [skipped, *recorders], count)

@@ -11,6 +11,7 @@ import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
 
 from pali3kit.data.records import FEWEST, FIRST, TooManyBad, too_many
+from pali3kit.data.source import Source
 from pali3kit.errors import Pali3Error
 from pali3kit.training.context import StageContext
 
@@ -25,14 +26,19 @@ class Skipped(Callback):
     Args:
         context: of the stage.
         most: the share of samples that may be bad.
-        damages: what is wrong with whole files: listed first, not counted.
+        source: whose `damages` are listed first, and at the end those that were found meanwhile; they are not counted.
     """
 
-    def __init__(self, context: StageContext, most: float, damages: Sequence[str] = ()) -> None:
-        self.context, self.most, self.damages = context, most, damages
+    def __init__(self, context: StageContext, most: float, source: Source | None = None) -> None:
+        self.context, self.most, self.source = context, most, source
+        # Asked now, when no loader process has been forked: tars are read for it, and not again by each of these.
+        self.damages = self._damages()
         self.file = context.folder / "skipped.txt"
         self.seen = self.bad = 0
         self.lines: dict[str, None] = {}
+
+    def _damages(self) -> list[str]:
+        return [] if self.source is None else list(self.source.damages)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the list again; a resumed run has its lines from the checkpoint."""
@@ -57,6 +63,8 @@ class Skipped(Callback):
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Raise TooManyBad where too many of all samples were bad. A single one is always allowed."""
+        if self.context.writes:
+            append(self.file, [damage for damage in self._damages() if damage not in self.damages])
         if len(self.lines) > 1 or not self.most:
             self._judge(self.seen + self.bad)
 

@@ -60,7 +60,10 @@ class VideoTars:
 
     @cached_property
     def _members(self) -> _Members:
-        facts = sizes_and_versions(self.shards)
+        try:
+            facts = sizes_and_versions(self.shards)
+        except OSError as error:
+            raise DataError(f"{error.filename}: {error.strerror}") from error
         found = _members_of(tuple((shard, *each) for shard, each in zip(self.shards, facts, strict=True)))
         if not found.places:
             raise DataError(f"no files in {self.pattern}" + "".join(f"; {damage}" for damage in found.damages[:3]))

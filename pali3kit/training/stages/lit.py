@@ -39,7 +39,7 @@ def run(config: Config, context: StageContext) -> None:
     module = _module(vision, budget, len(tokenizer), config.text_length, context.execution.contrastive_loss)
     if hasattr(module.model.text, "set_gradient_checkpointing"):  # a plug-in may lack it
         module.model.text.set_gradient_checkpointing(context.execution.gradient_checkpointing)
-    skipped = Skipped(context, context.execution.max_bad_fraction, images.source.damages)
+    skipped = Skipped(context, context.execution.max_bad_fraction, images.source)
     fit(module, lambda step: images.with_texts(step, tokenizer, config.text_length), budget, context, [skipped])
     described = save_text_tower(context.folder, module.model, _text_tower(budget), context.writes)
     if context.writes:

@@ -58,7 +58,7 @@ def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
             make,
             budget,
             context,
-            [Skipped(context, context.execution.max_bad_fraction, source.damages)],
+            [Skipped(context, context.execution.max_bad_fraction, source)],
         )
 
 

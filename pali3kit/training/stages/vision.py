@@ -59,7 +59,7 @@ def run(config: Config, context: StageContext) -> None:
         for encoder in module.modules():
             if isinstance(encoder, TransformerEncoder):
                 encoder.gradient_checkpointing = context.execution.gradient_checkpointing
-        skipped = Skipped(context, context.execution.max_bad_fraction, images.source.damages)
+        skipped = Skipped(context, context.execution.max_bad_fraction, images.source)
         fit(module, make, budget, context, [skipped])
         if isinstance(module, SigLIPModule):
             described["text_tower"] = save_text_tower(context.folder, module.model, budget.text, context.writes)

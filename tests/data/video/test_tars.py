@@ -168,6 +168,10 @@ def test_tars_must_be_there(tmp_path: Path) -> None:
         videos_in(str(tmp_path / "a.tar"))
     with pytest.raises(DataError, match=rf"^no files in {tmp_path}/empty\.tar$"):
         VideoTars(str(pack(tmp_path / "empty.tar", {}))).find("a.mp4")
+    gone = VideoTars(str(tmp_path / "empty.tar"))
+    (tmp_path / "empty.tar").unlink()
+    with pytest.raises(DataError, match=rf"^{tmp_path}/empty\.tar: No such file or directory$"):
+        gone.find("a.mp4")
     (tmp_path / "text.tar").write_text("no tar" * 1000)
     with pytest.raises(DataError, match=rf"^no files in {tmp_path}/text\.tar; {tmp_path}/text\.tar: damaged after 0"):
         assert VideoTars(str(tmp_path / "text.tar")).damages
