@@ -267,7 +267,7 @@ class RandomCalls(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def test_weights_that_have_no_values_are_not_drawn() -> None:
+def test_weights_that_have_no_values_get_no_random_ones() -> None:
     def build(config: StageConfig, sizes: ComponentSpecs) -> None:
         pali()
         torch.nn.init.normal_(torch.empty(3))
@@ -275,12 +275,12 @@ def test_weights_that_have_no_values_are_not_drawn() -> None:
         torch.nn.init.trunc_normal_(torch.empty(3))
         min_seconds(lambda number: None)
 
-    with RandomCalls() as drawn:
+    with RandomCalls() as calls:
         profile = memory_profile.dry_run(build, PRETRAINED, UL2_20B)
-    assert profile is not None and profile.parameters > 10_000 and drawn.count == 0
-    with drawn:
+    assert profile is not None and profile.parameters > 10_000 and calls.count == 0
+    with calls:
         pali()
-    assert drawn.count > 20
+    assert calls.count > 20
     assert torch.empty(9).normal_().std() > 0
 
 
