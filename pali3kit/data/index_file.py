@@ -47,7 +47,7 @@ class ShardFacts(NamedTuple):
     damages: list[str]
 
 
-class MappedTable:
+class _MappedTable:
     """The samples of one shard of an index file."""
 
     def __init__(self, shard: AnyPath, index: IndexFile, first: int, count: int) -> None:
@@ -84,12 +84,12 @@ class IndexFile:
         parts = (self._arrays[name][first:end].tolist() for name in ("endings", "offsets", "lengths"))
         return key, {self.endings[ending]: (offset, length) for ending, offset, length in zip(*parts, strict=True)}
 
-    def tables(self, shards: Mapping[str, AnyPath]) -> list[MappedTable]:
+    def tables(self, shards: Mapping[str, AnyPath]) -> list[_MappedTable]:
         """The tables of `shards`, by their names in this index."""
         starts = np.cumsum([0, *(facts.samples for facts in self.shards)]).tolist()
         numbers = {facts.name: number for number, facts in enumerate(self.shards)}
         return [
-            MappedTable(shard, self, starts[numbers[name]], self.shards[numbers[name]].samples)
+            _MappedTable(shard, self, starts[numbers[name]], self.shards[numbers[name]].samples)
             for name, shard in shards.items()
         ]
 

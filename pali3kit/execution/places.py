@@ -58,7 +58,7 @@ class FolderPlace:
         return True
 
 
-class PackagePlace(FolderPlace):
+class _PackagePlace(FolderPlace):
     """What ships with the package, whose folder may differ between nodes."""
 
     def __init__(self) -> None:
@@ -181,7 +181,7 @@ Place: TypeAlias = FolderPlace | RemotePlace
 def open_place(name: str) -> Place:
     """The place that an entry of `runtime.read_from` names; nothing is read yet."""
     if name == PACKAGE:
-        return PackagePlace()
+        return _PackagePlace()
     return RemotePlace(name) if protocol(name) else FolderPlace(name)
 
 

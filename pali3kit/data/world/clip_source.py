@@ -84,7 +84,7 @@ def _decoded(clip: WorldClip, codec: Codec, frames: int, frame: int) -> bytes:
     return coded_frames(clip, codec, frames)[frame]
 
 
-class ClipsSource(AnnotatedSource):
+class _ClipsSource(AnnotatedSource):
     """An `AnnotatedSource` over `ClipsReader`s, whose digest is that of the drawings, the generator and the options."""
 
     def __init__(self, train: ClipsReader, test: ClipsReader) -> None:
@@ -115,7 +115,7 @@ def _create(
     clips: int = 4000,
     test_clips: int = 500,
     codec: Codec | None = None,
-) -> ClipsSource:
+) -> _ClipsSource:
     """The registry's `clips`: `clips` of them to train on and `test_clips` to test on, with `frames` frames each.
 
     `objects` and `artist` as of `world`. With a `codec`, `h264` or `vp9`, each clip is written as a video of 32 frames
@@ -130,4 +130,4 @@ def _create(
     if codec is not None and image_size % 2:
         raise DataError(f"clips.image_size: {image_size}: must be even with a codec, which halves the size of colours")
     shared = frames, image_size, objects, artist, seed, codec
-    return ClipsSource(ClipsReader("train", clips, *shared), ClipsReader("test", test_clips, *shared))
+    return _ClipsSource(ClipsReader("train", clips, *shared), ClipsReader("test", test_clips, *shared))

@@ -70,14 +70,14 @@ def _draw(facts: BarChart, canvas: Canvas) -> None:
             top, low = (y0 + (y1 - y0) * at // len(chart.labels) for at in (number, number + 1))
             middle = (top + low - canvas.em) // 2
             canvas.text(label, middle, x0 - canvas.px(2), ink=chart.ink, align="right", width=x0 - canvas.px(3))
-    for (series, number), box in bar_boxes(facts, plot).items():
+    for (series, number), box in _bar_boxes(facts, plot).items():
         colour = chart.colour(series, number)
         canvas.fill(box, COLOURS[colour])
         if chart.printed:
             _print_value(facts, canvas, box, chart.series[series].values[number], colour)
 
 
-def bar_boxes(facts: BarChart, plot: Box) -> dict[tuple[int, int], Box]:
+def _bar_boxes(facts: BarChart, plot: Box) -> dict[tuple[int, int], Box]:
     """The boxes of the bars by series and label, in the box of all marks."""
     chart, (y0, x0, y1, x1) = facts.chart, plot
     start, end = (x0, x1) if facts.form != "lying" else (y0, y1)

@@ -40,7 +40,7 @@ def _draw(chart: ChartData, canvas: Canvas) -> None:
     plot = plot_box(chart, canvas, upright=True)
     draw_legend(chart, canvas)
     draw_ticks(chart, canvas, plot, upright=True)
-    points = line_points(chart, plot)
+    points = _line_points(chart, plot)
     room = (plot[3] - plot[1]) // len(chart.labels)
     for number, label in enumerate(chart.labels):
         canvas.text(label, plot[2] + canvas.px(2), points[0][number][1], ink=chart.ink, align="middle", width=room - 1)
@@ -56,7 +56,7 @@ def _draw(chart: ChartData, canvas: Canvas) -> None:
             canvas.text(str(value), _beside_point(canvas, points[0], (y, x)), x, ink=chart.ink, align="middle")
 
 
-def line_points(chart: ChartData, plot: Box) -> list[list[tuple[int, int]]]:
+def _line_points(chart: ChartData, plot: Box) -> list[list[tuple[int, int]]]:
     """The `(y, x)` of each series' values, in the box of all marks."""
     y0, x0, y1, x1 = plot
     count = len(chart.labels)

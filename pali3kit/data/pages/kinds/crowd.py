@@ -155,13 +155,13 @@ def _sides(draw: Draw, asked: int, more: int, extra: int) -> tuple[list[Cell], C
     side = int(draw() * 4)
     sign = (along, middle) if side < 2 else (middle + int(draw() * 2), along)
     cells = [cell for cell in shuffled(_all_cells(SIGN_GRID), draw) if cell not in (sign, (sign[0], sign[1] + 1))]
-    near = [cell for cell in cells if side_of(cell, SIDES[side], sign)][:asked]
-    far = [cell for cell in cells if side_of(cell, SIDES[side ^ 1], sign)][:more]
+    near = [cell for cell in cells if _side_of(cell, SIDES[side], sign)][:asked]
+    far = [cell for cell in cells if _side_of(cell, SIDES[side ^ 1], sign)][:more]
     free = [cell for cell in cells if cell not in near and cell not in far]
     return [*near, *far, *free[:extra]], sign
 
 
-def side_of(cell: Cell, side: str, sign: Cell) -> bool:
+def _side_of(cell: Cell, side: str, sign: Cell) -> bool:
     """Whether a cell lies on that side of a sign and beyond its rows or columns."""
     (row, column), (sign_row, sign_column) = cell, sign
     return {
@@ -236,7 +236,7 @@ def _of_sides(counted: list[CrowdThing], sign: CrowdSign, things: str, draw: Dra
     """A count of the things on one side of the sign, if each is clearly on that side or on the opposite one."""
     clear = []
     for pair in (SIDES[:2], SIDES[2:]):
-        counts = {side: sum(side_of(thing.cell, side, sign.cell) for thing in counted) for side in pair}
+        counts = {side: sum(_side_of(thing.cell, side, sign.cell) for thing in counted) for side in pair}
         if sum(counts.values()) == len(counted):
             clear += list(counts.items())
     if not clear:

@@ -77,15 +77,15 @@ def _draw_layers(facts: Diagram, canvas: Canvas) -> None:
     """A block of layers, and their labels beside it."""
     right = bool(facts.layout[2])
     left, end = (canvas.px(44), canvas.px(120)) if right else (canvas.px(8), canvas.px(84))
-    for number, (top, low) in enumerate(layer_rows(facts, canvas)):
+    for number, (top, low) in enumerate(_layer_rows(facts, canvas)):
         canvas.fill((top, left, low, end), COLOURS[facts.colours[number]])
         middle = (top + low) // 2
         _draw_leader(facts, canvas, number, (middle, left + canvas.px(8) if right else end - canvas.px(8)), middle)
-    rows = layer_rows(facts, canvas)
+    rows = _layer_rows(facts, canvas)
     canvas.frame((rows[0][0], left, rows[-1][1], end), BLACK)
 
 
-def layer_rows(facts: Diagram, canvas: Canvas) -> list[tuple[int, int]]:
+def _layer_rows(facts: Diagram, canvas: Canvas) -> list[tuple[int, int]]:
     """Top and bottom of each layer, pixels."""
     start, end, whole = canvas.px(18), canvas.px(122), sum(facts.sizes)
     edges = [start + (end - start) * sum(facts.sizes[:number]) // whole for number in range(len(facts.sizes) + 1)]
@@ -95,7 +95,7 @@ def layer_rows(facts: Diagram, canvas: Canvas) -> list[tuple[int, int]]:
 def _draw_rings(facts: Diagram, canvas: Canvas) -> None:
     """Nested discs, and their labels in a column."""
     centre = canvas.px(70), canvas.px(78 if facts.layout[2] else 50)
-    radii = ring_radii(facts, canvas)
+    radii = _ring_radii(facts, canvas)
     for radius, colour in zip(radii, facts.colours, strict=True):
         fill_wedge(canvas, centre, radius + canvas.px(1), 0, 1, BLACK)
         fill_wedge(canvas, centre, radius, 0, 1, COLOURS[colour])
@@ -108,7 +108,7 @@ def _draw_rings(facts: Diagram, canvas: Canvas) -> None:
         _draw_leader(facts, canvas, number, (round(y), round(x)), row)
 
 
-def ring_radii(facts: Diagram, canvas: Canvas) -> list[int]:
+def _ring_radii(facts: Diagram, canvas: Canvas) -> list[int]:
     """The radii of the discs, the outermost first, pixels."""
     whole = sum(facts.sizes)
     return [canvas.px(_RADIUS) * sum(facts.sizes[number:]) // whole for number in range(len(facts.sizes))]
