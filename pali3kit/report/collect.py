@@ -125,8 +125,9 @@ def _table(
             if control in measured and column.benchmark.uses_encoder:
                 cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
-            steps = arm.steps.get(_key(column.source, suffix), {}).values()
-            cell = replace(cell, conditions=conditions_of(column, steps, artifacts))
+            if column.benchmark.scored == "cost":
+                steps = arm.steps.get(column.source, {}).values()
+                cell = replace(cell, conditions=conditions_of(column, steps, artifacts))
             if published and published.axis and _comparable(column.key, published, arm.settings, experiment):
                 both = arm.settings, by_label[arm.baseline or arm.label].settings
                 which, baseline = (str(_value(published.axis, settings, experiment)) for settings in both)
