@@ -33,7 +33,8 @@ REMAKE = f"{_TRAIN}, then pali3kit.execution.ship (CONTRIBUTING.md)"
 FOUND = sorted(folder.name for folder in SHIPPED.glob("*") if ARTIFACT.fullmatch(folder.name))
 something_shipped = pytest.mark.skipif(not FOUND, reason=f"{SHIPPED} is empty: nothing ships yet ({REMAKE})")
 
-OTHER_STAGE_0 = {"ablate_language": {"language"}, "data_scaling": {"vision"}, "labels": {"vision"}}
+OTHER_STAGE_0 = {"ablate_language": {"language"}, "data_scaling": {"vision"}, "labels": {"vision"},
+                 "which_encoder": {"vision"}}  # fmt: skip
 """Kinds of stage 0 of which an experiment also has others than the shipped: `prefix_lm`, other images and labels."""
 ON_PUBLIC_SETS = {"table2", "table4"}  # which cannot be planned without the sets
 OTHERS = [file for file in sorted(EXPERIMENTS.glob("*.yaml")) if file.stem not in ON_PUBLIC_SETS]

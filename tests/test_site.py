@@ -88,7 +88,7 @@ def test_the_gallery_has_every_outcome_and_its_report() -> None:
     assert charts and all(f"../outcomes/{name}" in page for name in charts)
     assert sorted(made) == sorted(f"{gallery.EXTRA}/reports/{file.stem}.html" for file in DOCS.glob("outcomes/*.json"))
     for name, report in made.items():
-        assert f'src="../{name.removeprefix(gallery.EXTRA + "/")}"' in page and " ± " in report
+        assert f'src="../{name.removeprefix(gallery.EXTRA + "/")}"' in page and "± " in report
 
 
 def test_the_dark_figure_can_be_read() -> None:

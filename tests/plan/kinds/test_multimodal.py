@@ -6,6 +6,7 @@ import pytest
 from planned import changed, complaints, detail, kinds, panel, step_of, units
 
 from pali3kit.config.component import Component
+from pali3kit.config.stages import ResolutionStep
 from pali3kit.plan.cell import CellSteps
 
 
@@ -106,7 +107,8 @@ def test_its_units_and_names(experiment):
          "stages.multimodal.mixture has no task with a weight above 0."),
         ({"stages.multimodal.target_length": 20}, "stages.multimodal.target_length",
          "target_length 20 cannot hold what refcoco asks for: 4 coordinates, 16 mask tokens and the end need 21"),
-        ({"stages.resolution.target_length": 20, "evaluation.after": ["resolution"]}, "stages.resolution.target_length",
+        ({"stages.resolution.target_length": 20, "stages.transfer.start": "resolution",
+          "stages.resolution.steps": [ResolutionStep(image_size=96, examples=40)]}, "stages.resolution.target_length",
          "target_length 20 cannot hold what refcoco asks for: 4 coordinates, 16 mask tokens and the end need 21"),
         ({"stages.transfer.target_length": 20}, "stages.transfer.target_length",
          "target_length 20 cannot hold what refcoco asks for: 4 coordinates, 16 mask tokens and the end need 21"),
