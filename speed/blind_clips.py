@@ -34,7 +34,7 @@ def seen(clip: WorldClip, time: float | None) -> Hashable:
         return ()
     actors = [clip.actors[number] for number in named(clip)]
     places = [tuple(side // CELL for side in each.place(time, clip.scene.size / 64)) for each in actors]
-    shown = [(time >= each.enters, each.upside_down[time >= each.turns]) for each in actors]
+    shown = [(each.is_seen(time), each.upside_down[time >= each.turns]) for each in actors]
     return tuple(shown), tuple(places) if clip.kind == "way" else (), clip.kind == "count" and _in_the_air(clip, time)
 
 
@@ -45,7 +45,7 @@ def _in_the_air(clip: WorldClip, time: float) -> bool:
 
 def answer(clip: WorldClip, time: float | None) -> Hashable:
     """The answer as a class that a guesser can learn: of two names the place, of words whether the frame shows it."""
-    if clip.kind in ("turn", "order"):
+    if clip.kind in ("turn", "order", "leave"):
         return named(clip).index(0)
     if clip.kind == "sign":
         shown = None if time is BLIND else clip.word if time >= clip.changes else clip.scene.signs[0].word

@@ -100,7 +100,7 @@ class _ClipsSource(AnnotatedSource):
     "clips",
     "embedded clips of real emoji that move, no network",
     annotations=("captions", "questions"),
-    attributes={"kind": ("way", "turn", "swap", "order", "count", "sign")},
+    attributes={"kind": ("way", "turn", "swap", "order", "leave", "count", "sign")},
     option_needs={"codec": ("av",)},
     extra="video",
     embedded=True,

@@ -1,12 +1,14 @@
 """Clips of the embedded world: short scenes in which one thing happens, and what can be asked about it.
 
 No single frame answers a question: which way a thing moves, which of two turns over (the other may be upside down
-all the time), whether two swap places, which comes first, how often one jumps, what a sign said first or says last.
+all the time), whether two swap places, which comes or leaves first, how often one jumps, what a sign said first or
+says last.
 Times are shares of a clip, from 0 to 1.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +22,7 @@ from pali3kit.data.world.scene import Scene, Sign
 from pali3kit.data.world.vocabulary import noun
 from pali3kit.data.world.words import SPLITS, invented_words
 
-CLIPS_VERSION = 1  # must be raised when the same options give other clips; that of scenes is another one
+CLIPS_VERSION = 2  # must be raised when the same options give other clips; that of scenes is another one
 SIDE = 20  # longer side of a thing, in pixels of a 64-pixel image
 LETTER, MARGIN = 11, 2  # height of a sign's capitals, and the edge of its plate, likewise
 HEIGHT, WAY = 14, 16  # of a jump, and the length of a way, likewise
@@ -34,7 +36,8 @@ Place = tuple[int, int]
 class Actor:
     """A thing that moves from `start` to `end`, places of its top left corner: evenly, or at once at the time `moves`.
 
-    It is seen from the time `enters` on. At the time `turns` it goes from the first of `upside_down` to the second.
+    It is seen from the time `enters` on, until it `leaves`. At the time `turns` it goes from the first of `upside_down`
+    to the second.
     """
 
     emoji: str
@@ -42,6 +45,7 @@ class Actor:
     end: Place
     moves: float | None = None
     enters: float = 0.0
+    leaves: float = math.inf
     upside_down: tuple[bool, bool] = (False, False)
     turns: float = 0.5
     jumps: tuple[float, ...] = ()
@@ -52,6 +56,9 @@ class Actor:
         y, x = (round(first + (last - first) * done) for first, last in zip(self.start, self.end, strict=True))
         jumping = any(begin <= time < begin + JUMP for begin in self.jumps)
         return y - round(HEIGHT * unit) * jumping, x
+
+    def is_seen(self, time: float) -> bool:
+        return self.enters <= time < self.leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class WorldClip:
             scene = replace(scene, signs=(replace(scene.signs[0], word=self.word),))
         canvas = render.render(scene)
         for actor in self.actors:
-            if time >= actor.enters:
+            if actor.is_seen(time):
                 sprite = atlas.scaled_sprite(actor.emoji, scene.artist, round(SIDE * unit))
                 turned = actor.upside_down[time >= actor.turns]
                 render.paste(canvas, sprite[::-1] if turned else sprite, *actor.place(time, unit))
@@ -158,15 +165,31 @@ def _swaps(make: Make, scene: Scene, rng: np.random.Generator, emoji: str, other
 
 def _enters(make: Make, scene: Scene, rng: np.random.Generator, emoji: str, other: str) -> WorldClip:
     """One comes, then the other."""
-    places = _halves(rng, scene.size)
-    begin = 0.15 + float(rng.random()) * (0.7 - GAP)
-    after = begin + GAP + float(rng.random()) * (0.85 - GAP - begin)
-    actors = (Actor(emoji, places[0], places[0], enters=begin), Actor(other, places[1], places[1], enters=after))
+    places, (first, second) = _halves(rng, scene.size), _moments(rng)
+    actors = (Actor(emoji, places[0], places[0], enters=first), Actor(other, places[1], places[1], enters=second))
+    return make(scene, actors, *_told_in_order(rng, emoji, other, "come"))
+
+
+def _leaves(make: Make, scene: Scene, rng: np.random.Generator, emoji: str, other: str) -> WorldClip:
+    """Both are there, one leaves, then the other."""
+    places, (first, second) = _halves(rng, scene.size), _moments(rng)
+    actors = (Actor(emoji, places[0], places[0], leaves=first), Actor(other, places[1], places[1], leaves=second))
+    return make(scene, actors, *_told_in_order(rng, emoji, other, "leave"))
+
+
+def _moments(rng: np.random.Generator) -> tuple[float, float]:
+    """When two things happen one after the other, so that the sixteen frames see what is before, between and after."""
+    first = 0.15 + float(rng.random()) * (0.7 - GAP)
+    return first, first + GAP + float(rng.random()) * (0.85 - GAP - first)
+
+
+def _told_in_order(rng: np.random.Generator, emoji: str, other: str, verb: str) -> tuple[str, str, tuple[str, ...]]:
+    """Question, answer and captions where two things do the same, `emoji` before `other`."""
     name, beside = noun(emoji), noun(other)
     one, two = (name, beside) if rng.integers(2) else (beside, name)
-    verb = _verb(emoji, "comes", "come")
-    captions = (f"the {name} {verb} before the {beside}", f"{indefinite(name)} {verb}, then {indefinite(beside)}")
-    return make(scene, actors, f"which comes first, the {one} or the {two}?", name, captions)
+    does = _verb(emoji, f"{verb}s", verb)
+    captions = (f"the {name} {does} before the {beside}", f"{indefinite(name)} {does}, then {indefinite(beside)}")
+    return f"which {verb}s first, the {one} or the {two}?", name, captions
 
 
 def _jumps(make: Make, scene: Scene, rng: np.random.Generator, emoji: str, other: str) -> WorldClip:
@@ -207,6 +230,7 @@ def _verb(emoji: str, singular: str, plural: str) -> str:
 
 
 KINDS: dict[str, Callable[[Make, Scene, np.random.Generator, str, str], WorldClip]] = {
-    "way": _moves, "turn": _turns, "swap": _swaps, "order": _enters, "count": _jumps, "sign": _changes,
+    "way": _moves, "turn": _turns, "swap": _swaps, "order": _enters, "leave": _leaves, "count": _jumps,
+    "sign": _changes,
 }  # fmt: skip
 """What happens in clips, all equally often."""

@@ -57,8 +57,18 @@ def test_the_first_to_come_is_the_answer(clips: dict[str, list[WorldClip]]) -> N
     for clip in clips["order"]:
         first, second = clip.actors
         assert clip.answer == noun(first.emoji) and first.enters < second.enters < 0.9
-        shown = [[actor for actor in clip.actors if time >= actor.enters] for time in SIXTEEN]
+        shown = [[actor for actor in clip.actors if actor.is_seen(time)] for time in SIXTEEN]
         assert [first] in shown and [first, second] in shown and [] in shown  # 16 frames tell
+
+
+def test_the_first_to_leave_is_the_answer(clips: dict[str, list[WorldClip]]) -> None:
+    for clip in clips["leave"]:
+        first, second = clip.actors
+        assert clip.answer == noun(first.emoji) and first.leaves < second.leaves < 0.9
+        assert clip.question.startswith("which leaves first") and noun(second.emoji) in clip.question
+        shown = [[actor for actor in clip.actors if actor.is_seen(time)] for time in SIXTEEN]
+        assert shown[0] == [first, second] and [second] in shown and shown[-1] == [] and [first] not in shown
+        assert (clip.frame(0.0) != clip.frame(first.leaves)).any(), "the thing that leaves is gone from the image"
 
 
 def test_sixteen_frames_see_every_jump(clips: dict[str, list[WorldClip]]) -> None:
@@ -89,7 +99,7 @@ def test_the_generators_version_is_raised_with_other_clips() -> None:
     assert content.hexdigest() == DIGEST
 
 
-DIGEST = "aad59d3d165247dd72c774048787b2ddfa34b50c2b7148f19b648ad94ca96e47"
+DIGEST = "7a409e0704fdff139348939c58d6de71ea12d911a1b97581be88ae61b7cd047f"
 
 
 def test_the_source_has_the_frames_of_each_clip() -> None:
