@@ -10,9 +10,6 @@ from pali3kit.config.load import load
 from pali3kit.execution.places import SHIPPED
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step, ancestry
-from pali3kit.report import redraw
-from pali3kit.report.outcomes import read_outcomes
-from pali3kit.report.table import with_interval
 
 FILE = Path(__file__).parents[1] / "experiments" / "data_scaling.yaml"
 IMAGES = "stages.vision.examples"
@@ -63,43 +60,3 @@ def test_the_measures_of_texts_are_siglips_alone(graph: Graph) -> None:
     for kind in ("zero_shot", "retrieval"):
         assert len(steps(graph, kind, seed=0)) == len(steps(graph, kind, pretrain="siglip", seed=0)) == 5
     assert len(steps(graph, "knn", seed=0)) == 11
-
-
-def test_the_report_is_repeated_from_the_outcomes_in_the_repository(tmp_path: Path) -> None:
-    kept = FILE.parents[1] / "docs" / "outcomes"
-    reading = ["probe", "coco", "textvqa"]
-    for outcomes, chart, shown in (
-        ("data_scaling", "data_scaling", []),
-        ("data_scaling", "data_scaling_finding", reading),
-        ("table5", "table5", []),
-    ):
-        file = tmp_path / f"{chart}.json"
-        file.write_bytes((kept / f"{outcomes}.json").read_bytes())
-        redraw(file, shown)
-        drawn = (file.with_suffix("") / "report-transfer.svg").read_text()
-        assert drawn == (kept / f"{chart}.svg").read_text()
-
-
-def test_the_page_has_the_numbers_of_the_outcomes() -> None:
-    page = (FILE.parents[1] / "docs" / "data-scaling.md").read_text()
-    [table] = read_outcomes(FILE.parents[1] / "docs" / "outcomes" / "data_scaling.json").tables
-    names = ("probe", "knn.top1", "coco", "xm3600.en", "xm3600.avg35", "vqav2", "okvqa", "textvqa",
-             "refcoco", "refcoco_plus", "refcocog")  # fmt: skip
-    for row in table.rows:
-        cells = [row.cells[f"embedded/{name}"] for name in names]
-        shown = [cell.ours if row.point["pretrain"] == "classif" else cell.delta for cell in cells]
-        if row.point["pretrain"] != "random":
-            assert " | ".join(with_interval(each, bool(row.baseline)) for each in shown if each) in page
-
-
-def test_the_page_of_videos_has_the_numbers_of_its_outcomes() -> None:
-    page = (FILE.parents[1] / "docs" / "video.md").read_text()
-    [table] = read_outcomes(FILE.parents[1] / "docs" / "outcomes" / "table5.json").tables
-    ours = [row for row in table.rows if row.point]
-    assert len(ours) == 8
-    for row in ours:
-        for name in ("embedded/msrvtt", "embedded/msrvtt_qa"):
-            cell = row.cells[name]
-            assert cell.ours and f" {with_interval(cell.ours, False)} |" in page
-            if cell.delta and name == "embedded/msrvtt":
-                assert f" {with_interval(cell.delta, True)} |" in page

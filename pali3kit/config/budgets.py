@@ -42,11 +42,11 @@ def has_stage_2(cell: Experiment) -> bool:
     return wanted and bool(cell.stages.resolution.steps)
 
 
-def text_lengths(cell: Experiment, stage: Resolution | Transfer | None = None) -> tuple[int, int]:
-    """The largest lengths of prompts and targets, in tokens: those of a stage after stage 1, where it has its own."""
-    ours = cell.stages.multimodal
-    prompt, target = (stage.prompt_length, stage.target_length) if stage else (None, None)
-    return ours.prompt_length if prompt is None else prompt, ours.target_length if target is None else target
+def text_lengths(cell: Experiment, stage: str) -> tuple[int, int]:
+    """The largest lengths of prompts and targets in a stage, in tokens: those of stage 1 where a later one has none."""
+    ours, later = cell.stages.multimodal, {"resolution": cell.stages.resolution, "transfer": cell.stages.transfer}
+    own = later.get(stage, ours)
+    return own.prompt_length or ours.prompt_length, own.target_length or ours.target_length
 
 
 def source_of_stage(cell: Experiment, stage: str) -> Component:

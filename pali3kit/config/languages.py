@@ -120,14 +120,14 @@ def _tokens(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Itera
 
 def _answers(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Iterator[KeyProblem]:
     """Check limits of some architectures: whether they attend to a whole prefix, and their number of positions."""
-    kind, stages = str(config.get("model_type")), (None, cell.stages.resolution, cell.stages.transfer)
+    kind = str(config.get("model_type"))
     if cell.model.language.name.startswith("hf/") and kind in BLIND:
         yield (
             "model.language",
             f"a '{kind}' cannot attend to a whole prefix: take an encoder-decoder, Gemma or Qwen.",
         )
     positions = config.get(POSITIONS.get(kind, ""))
-    asked = max(sum(text_lengths(cell, stage)) for stage in stages)
+    asked = max(sum(text_lengths(cell, stage)) for stage in ("multimodal", "resolution", "transfer"))
     if isinstance(positions, int) and positions < asked:
         text = f"{folder} has {positions} positions; prompt and target alone take {asked}, and visual tokens are added."
         yield "model.language", text

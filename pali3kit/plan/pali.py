@@ -14,7 +14,6 @@ from pali3kit.config.external_ocr import Ocr
 from pali3kit.config.ocr import ocr_of, without_words
 from pali3kit.config.root import measured_source, source_of
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Resolution, Transfer
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import size_of_split, source_digest
@@ -125,10 +124,8 @@ def image_set_of(experiment: Experiment, benchmark: str = "") -> _SourceSplits:
     return images
 
 
-def text_fields(
-    experiment: Experiment, image_size: int, benchmark: str = "", stage: Resolution | Transfer | None = None
-) -> _TextFields:
-    """The fields of `TextConfig`. `stage` has lengths of its own where they are not those of stage 1."""
+def text_fields(experiment: Experiment, image_size: int, benchmark: str = "", stage: str = "multimodal") -> _TextFields:
+    """The fields of `TextConfig`, with the lengths of texts of a stage."""
     images, (prompt, target) = image_set_of(experiment, benchmark), text_lengths(experiment, stage)
     ocr, source = ocr_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None, images.source
     if ocr and ocr.words == "published":

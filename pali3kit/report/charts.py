@@ -37,7 +37,7 @@ def delta_chart(report: Report, table: ResultTable) -> Markup:
     differ.
     """
     rows = [row for row in table.rows if row.baseline]
-    columns = [one for one in table.columns if not (one.benchmark.lower_is_better or one.benchmark.scored == "cost")]
+    columns = [one for one in table.columns if not (one.benchmark.lower_is_better or one.is_cost)]
     cells = [row.cells[column.name] for row in rows for column in columns]
     values = [bound for cell in cells if cell.delta for bound in (cell.delta.low, cell.delta.high)]
     values += [cell.paper_delta.value for cell in cells if cell.paper_delta]

@@ -125,7 +125,7 @@ def _table(
             if control in measured and column.benchmark.uses_encoder:
                 cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
-            if column.benchmark.scored == "cost":
+            if column.is_cost:
                 steps = arm.steps.get(column.source, {}).values()
                 cell = replace(cell, conditions=conditions_of(column, steps, artifacts))
             if published and published.axis and _comparable(column.key, published, arm.settings, experiment):

@@ -53,6 +53,11 @@ class ReportColumn:
     def benchmark(self) -> Benchmark:
         return _MEAN if self.source == MEAN else BENCHMARK.find(self.source)
 
+    @property
+    def is_cost(self) -> bool:
+        """Whether it tells what the encoder costs, not how good it is."""
+        return self.benchmark.scored == "cost"
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationSets:

@@ -12,9 +12,9 @@ from pali3kit.report.model import CostConditions, Report, ResultTable, Row
 
 
 def conditions_of(column: ReportColumn, steps: Iterable[Step], artifacts: ArtifactReader) -> CostConditions | None:
-    """The conditions of the published artifacts among an arm's `steps`; None without any, or if it is no cost."""
+    """The conditions of the published artifacts among the `steps` of an arm's cost; None without any."""
     done = [step for step in steps if artifacts.folder(step) is not None]
-    if not _is_cost(column) or not done:
+    if not done:
         return None
     timed = column.benchmark.unit == IMAGES_PER_SECOND  # nothing else depends on the machine
     encoder = encoder_of(done)
@@ -37,7 +37,7 @@ def of_other_images(row: Row, column: ReportColumn) -> bool:
 
 def cost_notes(report: Report) -> Iterator[str]:
     """Yield the machines of each column that depends on them, and which costs are of other images than the scores."""
-    columns = {column.title: column for table in report.tables for column in table.columns if _is_cost(column)}
+    columns = {column.title: column for table in report.tables for column in table.columns if column.is_cost}
     for column in columns.values():
         tables = [table for table in report.tables if column.name in {each.name for each in table.columns}]
         yield from _machine_notes(column, tables)
@@ -60,10 +60,6 @@ def _machine_notes(column: ReportColumn, tables: Sequence[ResultTable]) -> Itera
     elif found:
         told = "; ".join(f"{', '.join(labels)} on {machine}" for machine, labels in sorted(found.items()))
         yield f"{column.title} is of several machines, and not to be compared: {told}. Leaderboards leave it out."
-
-
-def _is_cost(column: ReportColumn) -> bool:
-    return column.benchmark.scored == "cost"
 
 
 def _machines(row: Row, column: ReportColumn) -> tuple[str, ...]:

@@ -79,7 +79,8 @@ class Leaderboard:
         best = {column.name: _best(table, column) for column in table.columns if _is_score(column)}
         columns = tuple(column for column in table.columns if best.get(column.name, 0.0) >= _LEAST_BEST)
         rows = [row for row in table.rows if row.encoders and any(row.cells[column.name].ours for column in columns)]
-        known = {row.label: dict(_costs(table, row)) for row in rows}
+        measured = [column for column in table.columns if column.is_cost and on_one_machine(table, column)]
+        known = {row.label: dict(_costs(measured, row)) for row in rows}
         costs = tuple(cost for cost in _COSTS if len({each.get(cost.name) for each in known.values()} - {None}) > 1)
         if len({frozenset(row.encoders.values()) for row in rows}) < _FEWEST_ON_BOARD or not costs:
             return None
@@ -159,17 +160,14 @@ def _best(table: ResultTable, column: ReportColumn) -> float:
     return max((ours.mean for row in table.rows if (ours := row.cells[column.name].ours)), default=0.0)
 
 
-def _costs(table: ResultTable, row: Row) -> Iterator[tuple[str, float]]:
-    """The costs of a row that are known: for its largest images, by its shape and what benchmarks of its cost measured
-    for them, if that can be compared with other rows.
-    """
+def _costs(measured: Sequence[ReportColumn], row: Row) -> Iterator[tuple[str, float]]:
+    """The costs of a row for its largest images that are known: by its shape, and `measured` for such images."""
     for name, values in {"parameters": _largest(row, "parameters"), "tokens": _largest(row, "tokens"),
                          "FLOPs": _largest(row, "flops")}.items():  # fmt: skip
         if values is not None:
             yield name, float(values)
-    for column in table.columns:
-        comparable = on_one_machine(table, column) and not of_other_images(row, column)
-        if column.benchmark.scored == "cost" and comparable and (ours := row.cells[column.name].ours):
+    for column in measured:
+        if not of_other_images(row, column) and (ours := row.cells[column.name].ours):
             yield column.source, ours.mean
 
 

@@ -89,7 +89,7 @@ def test_a_later_stage_has_lengths_of_its_own_where_they_are_set(experiment, sta
     def lengths(**more: int) -> tuple[int, int]:
         changes = {f"stages.{stage}.{key}": value for key, value in more.items()}
         cell = changed(experiment, told | changes)
-        fields = text_fields(cell, 96, stage=getattr(cell.stages, stage))
+        fields = text_fields(cell, 96, stage=stage)
         return fields["prompt_length"], fields["target_length"]
 
     assert lengths() == (9, 8)

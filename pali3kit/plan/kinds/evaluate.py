@@ -60,10 +60,9 @@ def evaluation_config(experiment: Experiment, benchmark: str, after: str, image_
         image_set_of(experiment, benchmark),
         experiment.evaluation,
     )
-    task, stages = task_of(experiment, definition), experiment.stages
-    learnt_in = stages.transfer if after == "transfer" else stages.resolution if after == "resolution" else None
+    task = task_of(experiment, definition)
     return Config(
-        **text_fields(experiment, image_size, benchmark, learnt_in),
+        **text_fields(experiment, image_size, benchmark, stage=after),
         benchmark=benchmark,
         after=after,
         limit=evaluation.limit,

@@ -43,7 +43,7 @@ def _make(cell: CellSteps, number: int) -> Step:
         mixture=mixture,
         temperature=section.temperature,
     )
-    texts = text_fields(experiment, size, stage=section)
+    texts = text_fields(experiment, size, stage="resolution")
     texts["count"] = experiment.data.train  # no stored features: the encoder is trained
     if section.source is not None:
         own = source_fields(section.source, size)

@@ -59,7 +59,7 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
     experiment, start = cell.experiment, cell.start_step(benchmark)
     training, images = _recipe(experiment.stages.transfer, benchmark), image_set_of(experiment, benchmark)
     config = Config(
-        **text_fields(experiment, image_size_of(cell, start), benchmark, experiment.stages.transfer),
+        **text_fields(experiment, image_size_of(cell, start), benchmark, stage="transfer"),
         validation=experiment.data.validation,
         task=task_of(experiment, BENCHMARK.find(benchmark)),
         mixture=_mixture(experiment, benchmark),

@@ -43,6 +43,17 @@ def told(source: AnnotatedSource) -> list[str]:
     return [line.replace(str(reader.files[0]), "set") for line in [*found, *reader.damages]]
 
 
+def seen(source: AnnotatedSource, frames: int) -> tuple[list[int], list[str]]:
+    """The numbers drawn in the frames of the train split, and what is wrong with those that cannot be read."""
+    numbers, found = [], []
+    for index in range(frames):
+        try:
+            numbers.append(number_of(source.image("train", index)))
+        except DataError as error:
+            found.append(str(error))
+    return numbers, found
+
+
 GOOD_VIDEO = {"video_id": "video1", "split": "train"}
 GOOD = {"id": 1, "question": "what?", "answer": "dog", "video_id": 1}
 HEAD = "video,question,answer,qid,type\n"
@@ -103,12 +114,7 @@ def test_files_without_any_record_are_refused(opened: Callable[..., AnnotatedSou
 def test_a_video_that_is_not_there_is_skipped(opened: Callable[..., AnnotatedSource], tmp_path: Path) -> None:
     source = opened("msrvtt_qa", [GOOD, {**GOOD, "id": 2, "video_id": 2}])
     write_clip(tmp_path / "videos/video1.mkv", 20)
-    found, numbers = [], []
-    for index in range(4):
-        try:
-            numbers.append(number_of(source.image("train", index)))
-        except DataError as error:
-            found.append(str(error))
+    numbers, found = seen(source, 4)
     assert sorted(numbers) == [5, 15] and len(found) == 2
     assert all("question 2: images[" in line and "there is no video video2.mp4 or video2.mkv" in line for line in found)
 
@@ -131,12 +137,7 @@ def test_videos_in_tars(tmp_path: Path) -> None:
     (tmp_path / "0.tar").write_bytes(whole[:end])
     source = SOURCE.build("msrvtt_qa", path=str(tmp_path / "set"), **told)
     assert source.damages == [f"{tmp_path}/0.tar: damaged after 1 files: videos/video2.mkv is cut off"]
-    found, numbers = [], []
-    for index in range(4):
-        try:
-            numbers.append(number_of(source.image("train", index)))
-        except DataError as error:
-            found.append(str(error))
+    numbers, found = seen(source, 4)
     assert sorted(numbers) == [5, 15] and len(found) == 2
     assert all("there is no video video2.mp4 or video2.mkv, or under 5 other names" in line for line in found)
 
