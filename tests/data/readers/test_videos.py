@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.source import Source
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 from tests.clips import number_of, write_clip
@@ -43,7 +44,7 @@ def told(source: AnnotatedSource) -> list[str]:
     return [line.replace(str(reader.files[0]), "set") for line in [*found, *reader.damages]]
 
 
-def seen(source: AnnotatedSource, frames: int) -> tuple[list[int], list[str]]:
+def seen(source: Source, frames: int) -> tuple[list[int], list[str]]:
     """The numbers drawn in the frames of the train split, and what is wrong with those that cannot be read."""
     numbers, found = [], []
     for index in range(frames):
