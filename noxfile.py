@@ -46,7 +46,7 @@ def tests(session: nox.Session) -> None:
     """Run the fast tests; further arguments go to pytest, for instance `nox -s tests -- -m slow`."""
     install(session)
     # Two processes with one thread each: two OpenMP pools on two cores would slow each other down.
-    run(session, "pytest", "-n", "2", *(session.posargs or ["-m", "not slow"]))
+    run(session, "pytest", "-n", "2", "--durations=40", *(session.posargs or ["-m", "not slow"]))
 
 
 @nox.session
