@@ -48,7 +48,8 @@ def _make(cell: CellSteps, number: int) -> Step:
     if section.source is not None:
         own = source_fields(section.source, size)
         texts["source"], texts["data"], texts["image_size"] = own["source"], own["data"], own["image_size"]
-        texts["count"] = size_of_split(section.source, "train") or experiment.data.train
+        endless = experiment.data.validation + step.examples  # a new image for each example
+        texts["count"] = size_of_split(section.source, "train") or endless
         if experiment.data.validation >= texts["count"]:
             text = f"leaves none of the {texts['count']} train images of stages.resolution.source"
             raise DataError(f"data.validation: {experiment.data.validation} {text}")

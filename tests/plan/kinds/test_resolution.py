@@ -152,3 +152,9 @@ def test_images_that_are_held_out_leave_some_of_its_own_source(experiment, tmp_p
     assert step_of(changed(experiment, {**own, "data.validation": 4}), "resolution", number=0).plain["count"] == 5
     with pytest.raises(DataError, match=r"5 leaves none of the 5 train images of stages\.resolution\.source"):
         step_of(changed(experiment, {**own, "data.validation": 5}), "resolution", number=0)
+
+
+def test_a_source_of_its_own_without_an_end_gives_a_new_image_for_each_example(experiment):
+    pages = {"stages.resolution.source": Component(name="pages", options={}), "data.train": 3, "data.validation": 2}
+    step = step_of(changed(experiment, pages), "resolution", number=0)
+    assert step.plain["count"] == 2 + step.plain["training"]["examples"] > 5
