@@ -4,7 +4,8 @@
 So a training sees the same examples on any number of devices, and after `fit(..., ckpt_path=...)` those that it would
 have seen without the interruption. Nothing is shuffled and there are no epochs: `max_steps` ends the training.
 
-Samples that cannot be used are replaced by others and logged as warnings of the logger `pali3kit`.
+Samples that cannot be used are replaced by others. They and what is wrong with whole files are logged as warnings of
+the logger `pali3kit`.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ _LOGGER = logging.getLogger("pali3kit")
 class _StepDataModule(L.LightningDataModule):
     """Batches by step. Subclasses define `batches`."""
 
-    def __init__(self, batch_size: int, num_workers: int) -> None:
+    def __init__(self, source: Source, batch_size: int, num_workers: int) -> None:
         super().__init__()
-        self.batch_size, self.num_workers = batch_size, num_workers
+        self.source, self.batch_size, self.num_workers = source, batch_size, num_workers
 
     def batches(self, rank: int, ranks: int, count: int) -> MakeBatch:
         """From a step to the `count` batches of a rank whose gradients are accumulated."""
@@ -63,6 +64,8 @@ class _Loader:
         if data.batch_size % (ranks * count):
             parts = f"{ranks} ranks x {count} accumulated batches"
             raise DataError(f"batch_size {data.batch_size} is that of a step: it cannot be divided by {parts}")
+        for damage in data.source.damages:  # tars are read for it: before processes are forked, that none does it again
+            _LOGGER.warning("damaged: %s", damage)
         make = data.batches(rank, ranks, count)
         for batch in load_batches(make, step, sys.maxsize, data.num_workers):
             if isinstance(batch, Pali3Error):
@@ -114,7 +117,7 @@ class MixtureDataModule(_StepDataModule):
         mask_tokenizer: MaskVQVAE | None = None,
         num_workers: int = 0,
     ) -> None:
-        super().__init__(batch_size, num_workers)
+        super().__init__(source, batch_size, num_workers)
         # sorted, so that their order makes no difference
         weighted = {name: (source.task(name, bins), weight) for name, weight in sorted(tasks.items()) if weight > 0}
         mixture = Mixture(weighted, "train", images, seed)
@@ -161,8 +164,8 @@ class PretrainingDataModule(_StepDataModule):
         flip: bool = False,
         num_workers: int = 0,
     ) -> None:
-        super().__init__(batch_size, num_workers)
         source = source.telling("labels" if tokenizer is None else "texts")
+        super().__init__(source, batch_size, num_workers)
         self.images = PretrainingImages(source, vision.image_spec, seed, batch_size, crop, flip)
         self.tokenizer, self.text_length = tokenizer, text_length
 

@@ -221,6 +221,21 @@ def test_unusable_samples_are_replaced_and_told(tokenizer: pk.Tokenizer, caplog:
             first(pk.PretrainingDataModule(source, encoder(), SIZE, num_workers=workers), 1)
 
 
+def test_damages_of_whole_files_are_told(tokenizer: pk.Tokenizer, caplog: pytest.LogCaptureFixture) -> None:
+    class Cut(WorldSource):
+        damages = ("0.tar: damaged after 3 files",)
+
+    cut = Cut(image_size=64)
+    for module in (
+        pk.PretrainingDataModule(cut, encoder(), SIZE),
+        pk.MixtureDataModule(cut, {"caption": 1.0}, encoder(), tokenizer, SIZE, images=40),
+    ):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, "pali3kit"):
+            first(module, 1)
+        assert caplog.messages == ["damaged: 0.tar: damaged after 3 files"]
+
+
 def test_a_batch_that_cannot_be_divided_is_refused(tokenizer: pk.Tokenizer, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="batch_size 8 is that of a step: it cannot be divided by 1 ranks x 3"):
         train("pali", tokenizer, tmp_path, accumulate_grad_batches=3)
