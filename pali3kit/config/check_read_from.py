@@ -1,4 +1,4 @@
-"""Checks `runtime.read_from`: a place that silently did not count could mean hours of training; and where a run writes."""
+"""Checks where a run reads and writes artifacts: a place that silently did not count could mean hours of training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEY = "runtime.read_from"
 
 
 def check_read_from(experiment: Experiment) -> Iterator[KeyProblem]:
-    """Yield places that do not exist, cannot be opened, are named twice, or are the store itself; and a store or a folder
+    """Yield places that do not exist, cannot be opened, are named twice, or are the store itself; and a store or folder
     of reports behind a URL, where a run cannot write.
     """
     runtime, seen = experiment.runtime, set[str]()
