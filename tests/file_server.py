@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import quote, unquote
 
 HOST = "127.0.0.1"
 
@@ -30,8 +32,15 @@ class FileServer:
         self.sent = 0
         self.url = ""
 
+    def serve(self, folder: Path, at: str) -> str:
+        """Serve the files below a folder; return its URL."""
+        for file in folder.rglob("*"):
+            if file.is_file():
+                self.files[quote(f"/{at}/{file.relative_to(folder)}")] = file.read_bytes()
+        return f"{self.url}/{at}"
+
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        path, asked = handler.path, handler.headers.get("Range", "")
+        path, asked = quote(unquote(handler.path)), handler.headers.get("Range", "")
         head = handler.command == "HEAD"
         if not head:
             self.gets.append((path, asked))

@@ -68,7 +68,7 @@ def copy_of(finished, bench):
 def test_a_run_says_first_how_long_it_takes_and_where_results_go(finished):
     lines = finished.output.splitlines()
     [told] = [number for number, line in enumerate(lines) if "of work" in line]
-    assert "about " in lines[told] and "only guessed at: `plan` measures first" in lines[told]
+    assert "about " in lines[told] and "only guessed at, as if with models of the scale embedded" in lines[told]
     assert told < next(number for number, line in enumerate(lines) if line.startswith("[1/"))
     assert f"results go to {finished.root}/runs/fake" in "".join(lines[told : told + 3])
 

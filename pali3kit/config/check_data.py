@@ -35,6 +35,9 @@ def check_data(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that the source has its files, and the tasks, texts and labels that training and benchmarks need."""
     source, name, own = cell.data.source, cell.data.source.name, cell.stages.vision.source
     yield from _there("data.source", source)
+    for benchmark, other in cell.data.benchmarks.items():
+        for key, part in _parts_of(other, f"data.benchmarks.{benchmark}"):
+            yield from _urls(key, part)
     if available_tasks(source) == ():  # for pretraining alone
         answered = {"features"} if annotations_of(source) else {"loss", "features"} if own else {"loss"}
         fitting = [each.name for each in BENCHMARK.all() if each.scored in answered]
@@ -76,12 +79,12 @@ def _supervised(cell: Experiment) -> Iterator[tuple[str, str]]:
 
 
 def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool = True) -> Iterator[tuple[str, str]]:
-    """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; a source's may
-    be patterns and URLs.
+    """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; with `globs`,
+    as for a source, they may be patterns and URLs.
     """
-    for option in (*entry.files, *entry.folders):
+    for option in () if globs else (*entry.files, *entry.folders):
         path = source.options.get(option)
-        if isinstance(path, str) and protocol(path) and (option in entry.local or not globs):
+        if isinstance(path, str) and protocol(path):
             shown = brief(without_secrets(path))
             yield (
                 f"{key}.{option}",

@@ -1,4 +1,4 @@
-"""Checks `runtime.read_from`: a place that silently did not count could mean hours of training."""
+"""Checks where a run reads and writes artifacts: a place that silently did not count could mean hours of training."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ KEY = "runtime.read_from"
 
 
 def check_read_from(experiment: Experiment) -> Iterator[KeyProblem]:
-    """Yield places that do not exist, cannot be opened, are named twice, or are the store itself."""
+    """Yield places that do not exist, cannot be opened, are named twice, or are the store itself; and a store or folder
+    of reports behind a URL, where a run cannot write.
+    """
     runtime, seen = experiment.runtime, set[str]()
+    for key, folder in (("runtime.store", runtime.store), ("runtime.runs", runtime.runs)):
+        if protocol(folder):
+            elsewhere = f" Artifacts at a URL are read by {KEY}." if key == "runtime.store" else ""
+            yield key, f"{key} should be a folder on this machine, not behind a URL.{elsewhere}"
     for place in runtime.read_from:
         same = _normalized(place)
         if same in seen:

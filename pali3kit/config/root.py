@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from urllib.parse import quote
 
 from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
@@ -19,9 +20,11 @@ from pali3kit.config.available_tasks import entry_of, label_on, may_be_own
 from pali3kit.config.budgets import KeyProblem, known_benchmarks, trained_for, transfer_of
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import beside, missing_files, not_there
+from pali3kit.config.paths import protocol
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_name
 from pali3kit.config.tree import Node
+from pali3kit.config.urls import WEB, url_problem
 from pali3kit.errors import choose
 
 WORLD = "world"
@@ -170,7 +173,10 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
     root = cell.data.root
     if root is None:
         return
-    if not os.path.isdir(root):
+    if protocol(root):
+        if problem := url_problem(root):
+            yield "data.root", f"data.root: {problem}"
+    elif not os.path.isdir(root):
         yield "data.root", f"data.root: {not_there('folder', root)}"
     for section in sorted({section for name in known_benchmarks(cell) for section in BENCHMARK.find(name).sets}):
         if _embedded(cell, section):
@@ -253,7 +259,8 @@ def _key(benchmark: Benchmark, public: PublicSet) -> tuple[str, ...]:
 def _component(public: PublicSet, root: Node, with_words: bool) -> Node:
     """The component that reads a public set, with its paths below the root, those of published words if needed."""
     named = public.paths + (public.ocr if with_words else ())
-    paths = {option: os.path.join(root.value, path) for option, path in named}
+    web = protocol(root.value) in WEB  # where names are percent-encoded, but not the stars of patterns
+    paths = {option: os.path.join(root.value, quote(path, safe="/*") if web else path) for option, path in named}
     options = {"name": public.component, **paths, **dict(public.options)}
     return Node({option: Node(value, root.where) for option, value in options.items()}, root.where)
 

@@ -6,7 +6,6 @@ import mmap
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
 from glob import glob
 from itertools import islice
@@ -20,8 +19,8 @@ from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
-from pali3kit.storage.cache import local_copy, origin
-from pali3kit.storage.patterns import CONNECTIONS, remote_files
+from pali3kit.storage.cache import local_copies, origin
+from pali3kit.storage.patterns import remote_files
 from pali3kit.storage.remote import AnyPath
 from pali3kit.text.plain import one_line, require_utf8
 
@@ -175,8 +174,7 @@ def find_files(path: str, ending: str) -> Sequence[Path]:
     Links are followed. Files behind a URL are copied to the cache. Raises DataError where there is no file.
     """
     if protocol(path):
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            return [*pool.map(local_copy, remote_files(path, ending))]
+        return local_copies(remote_files(path, ending))
     path = os.path.expanduser(path)
     if os.path.isdir(path):
         found = [os.path.join(folder, name) for folder, names in walk(Path(path)) for name in names]

@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import posixpath
 import tarfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import count
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
@@ -80,6 +81,14 @@ def members(shard: AnyPath) -> Iterator[Member | MemberLink]:
 def named_members(shard: AnyPath) -> Iterator[NamedMember]:
     """The complete, visible files of an uncompressed tar, and links, by their paths. Raises as `members`."""
     return _members(shard, lambda member, archive: _named(member))
+
+
+def read_shards(shards: Sequence[AnyPath], read: Callable[[AnyPath], _Found]) -> Iterator[tuple[AnyPath, _Found]]:
+    """Each shard with what `read` finds in it, several at the same time: headers lie far apart, and most of it is
+    waiting for storage.
+    """
+    with ThreadPoolExecutor() as pool:
+        yield from zip(shards, pool.map(read, shards), strict=True)
 
 
 def _members(shard: AnyPath, part: Callable[[tarfile.TarInfo, int], _Found | None]) -> Iterator[_Found]:

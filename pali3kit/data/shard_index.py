@@ -7,13 +7,13 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 from pali3kit.data.index_file import IndexFile, ShardFacts, write_index
+from pali3kit.data.members import read_shards
 from pali3kit.data.sample import Sample, SampleTable
 from pali3kit.data.shards import ShardTable, index_shard
 from pali3kit.errors import DataError, RefusedError, StorageError
@@ -80,8 +80,7 @@ def _tables(shards: Sequence[AnyPath]) -> tuple[Sequence[SampleTable], list[str]
     if behind_url(beside):
         file = _kept(shards)
         return _opened(IndexFile(file), names, str(file))
-    with ThreadPoolExecutor() as pool:  # headers lie far apart: most of it is waiting for storage
-        read = list(pool.map(index_shard, shards))
+    read = [found for _, found in read_shards(shards, index_shard)]
     return [table for table, _ in read], [damage for _, damages in read for damage in damages]
 
 
@@ -146,14 +145,14 @@ def _kept(shards: Sequence[AnyPath]) -> Path:
 def _facts(shards: Sequence[AnyPath]) -> Iterator[tuple[ShardFacts, ShardTable]]:
     """What is known of each shard, and its samples. Says now and then how many are done."""
     said = time.monotonic()
-    with ThreadPoolExecutor() as pool:
-        indexed = zip(_names(shards).items(), pool.map(index_shard, shards), strict=True)
-        for number, ((name, shard), (table, damages)) in enumerate(indexed):
-            if time.monotonic() - said > SAY_SECONDS:
-                said = time.monotonic()
-                _LOGGER.warning("%d of %d shards are indexed", number, len(shards))
-            told = [damage.removeprefix(f"{shard}: ") for damage in damages]
-            yield ShardFacts(name, *size_and_version(shard), len(table), told), table
+    for number, (name, (shard, (table, damages))) in enumerate(
+        zip(_names(shards), read_shards(shards, index_shard), strict=True)
+    ):
+        if time.monotonic() - said > SAY_SECONDS:
+            said = time.monotonic()
+            _LOGGER.warning("%d of %d shards are indexed", number, len(shards))
+        told = [damage.removeprefix(f"{shard}: ") for damage in damages]
+        yield ShardFacts(name, *size_and_version(shard), len(table), told), table
 
 
 def _names(shards: Sequence[AnyPath]) -> dict[str, AnyPath]:

@@ -24,7 +24,6 @@ class Facts(TypedDict, total=False):
     files: tuple[str, ...]
     folders: tuple[str, ...]
     tars: tuple[str, ...]
-    local: tuple[str, ...]
     test_options: tuple[str, ...]
     embedded: bool
     endless: bool
@@ -57,7 +56,6 @@ class RegistryEntry:
         files: the options that name files or folders.
         folders: the options that name folders.
         tars: those of `folders` that may name tars instead.
-        local: the options of a source whose files and folders must be on this machine; others may be behind URLs.
         test_options: the options of a source of files any of which gives it test images.
         embedded: whether a source is the embedded world or made of it, so that all that is measured on it is embedded.
         endless: whether a source draws its images without an end, so that no union can hold it.
@@ -85,7 +83,6 @@ class RegistryEntry:
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     tars: tuple[str, ...] = ()
-    local: tuple[str, ...] = ()
     test_options: tuple[str, ...] = ("test",)
     embedded: bool = False
     endless: bool = False

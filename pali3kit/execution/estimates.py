@@ -3,8 +3,9 @@
 Seconds per unit come from finished stages of equal shape on the same processor with the same threads; else from a short
 calibration by the stage itself, kept in `<store>/calibration.json`; else, roughly, from finished stages of its kind.
 
-A calibration beside other work may be many times too slow, with several threads 25 times. So the load of the machine is
-kept with it, and it is repeated when much of that load is gone.
+A calibration by one thread is in processor time, which other work hardly changes (`training.clock`). One by several
+threads may be 25 times too slow beside other work. So the load of the machine is kept with it, and it is repeated when
+much of that load is gone.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Forecast:
     """The known costs of steps on this machine with `threads` threads per stage."""
 
     def __init__(self, store: Store, threads: int) -> None:
-        self.store, self.threads, self.load = store, threads, load_average()
+        self.store, self.threads = store, threads
+        self.load = load_average() if threads > 1 else 0.0
         self.file = store.root / "calibration.json"
         self.calibrated = _read(self.file)
         self.by_shape: dict[str, list[tuple[int, float]]] = {}
@@ -84,7 +86,9 @@ class Forecast:
         return StageCost(**cost) if cost else None, MemoryProfile(**profile) if profile else None
 
     def seconds(self, steps: Iterable[Step]) -> dict[str, float]:
-        """Seconds by digest, for the scheduler: a step without an estimate gets the first guess of its kind."""
+        """Seconds by digest, for the scheduler: a step without an estimate gets the first guess of its kind, which is
+        for components of the size of the scale `embedded`.
+        """
         estimates = {step: self.estimate(step).seconds for step in steps}
         return {
             step.digest: units(step) * STAGE.find(step.kind).seconds if seconds is None else seconds

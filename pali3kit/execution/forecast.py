@@ -152,7 +152,8 @@ def expected_time(forecast: Forecast, missing: list[Step], workers: int) -> str:
     """The expected time of a run without calibration, and for how many steps it is only a guess."""
     total = expected_seconds(forecast, missing, workers)
     guessed = sum(forecast.estimate(step).seconds is None for step in missing)
-    doubt = f", {counted(guessed, 'stage')} only guessed at: `plan` measures first" if guessed else ""
+    basis = "as if with models of the scale embedded on a slow core: `plan` measures first"
+    doubt = f", {counted(guessed, 'stage')} only guessed at, {basis}" if guessed else ""
     return f"about {_as_time(total)} of work{doubt}"
 
 

@@ -58,17 +58,38 @@ class KeptBlocks(RemotePath):
                 return data
         return None
 
+    def part(self, start: int, length: int) -> Path:
+        """A file of this machine with a part of it, which is fetched by one request when it is first asked for.
+
+        Raises StorageError also where it cannot be written.
+        """
+        try:
+            file = self.beside(f"{start}-{length}")
+            if not (file.is_file() and file.stat().st_size == length):
+                _keep(file, self._request(start, start + length))
+        except OSError as error:
+            raise StorageError(f"{self}: no copy of a part of it in {self.folder}: {error.strerror}") from error
+        return file
+
+    def beside(self, name: str) -> Path:
+        """A file that is kept with this version, and removed with it. Raises OSError."""
+        self._make_folder()
+        return self.folder / name
+
     def _fetched(self, first: int, last: int) -> bytes:
-        start, end = first * BLOCK, min(self.size, last * BLOCK)
+        data = self._request(first * BLOCK, min(self.size, last * BLOCK))
+        with suppress(OSError):  # a full disk keeps nothing
+            self._make_folder()
+            for number in range(first, last):
+                _keep(self._file(number), data[(number - first) * BLOCK : (number - first + 1) * BLOCK])
+        return data
+
+    def _request(self, start: int, end: int) -> bytes:
         data = super().read(start, end - start)
         if len(data) != end - start:
             raise StorageError(f"{self}: {len(data)} of {end - start} bytes from byte {start} on: it has changed")
         if _version(RemotePath(self.url)) != _version(self):  # asked for after the bytes, which are thus of it
             raise StorageError(f"{self}: it has changed since it was opened: run the same command again")
-        with suppress(OSError):  # a full disk keeps nothing
-            self._make_folder()
-            for number in range(first, last):
-                _keep(self._file(number), data[(number - first) * BLOCK : (number - first + 1) * BLOCK])
         return data
 
     def _make_folder(self) -> None:

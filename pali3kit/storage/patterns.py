@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from pali3kit.errors import DataError
-from pali3kit.storage.remote import RemotePath
+from pali3kit.storage.remote import CONNECTIONS, RemotePath
 
-CONNECTIONS = 16  # at once
 _MAGIC = re.compile(r"[*?\[]")
 
 
-def remote_files(url: str, ending: str) -> list[RemotePath]:
-    """The file, those that match a pattern, or, of a folder, those below it with this ending, sorted.
+def remote_files(url: str, ending: str | tuple[str, ...]) -> list[RemotePath]:
+    """The file, those that match a pattern, or, of a folder, those below it with an ending, sorted.
 
     A name with a dot is a file's, unless its server says that it is a folder's, or `/` ends the URL. Raises DataError
     where there is none.

@@ -16,6 +16,7 @@ from pali3kit.errors import StorageError
 from pali3kit.storage.systems import attempt, open_system
 
 BUFFER = 1 << 22  # bytes of a request when a file is read in order
+CONNECTIONS = 16  # at once
 VERSIONS = (
     "ETag", "etag", "md5Hash", "generation", "Content-MD5", "LastModified", "Last-Modified", "mtime", "created",
 )  # fmt: skip

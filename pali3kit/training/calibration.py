@@ -15,6 +15,7 @@ from pali3kit.config.stages import Training
 from pali3kit.models.pali import PaLIModel
 from pali3kit.nn.positions import Grid
 from pali3kit.registry import LANGUAGE
+from pali3kit.training.clock import clock
 from pali3kit.training.components import build_component, build_pali, build_source, build_vision
 from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageCost
 from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_on_meta
@@ -55,8 +56,8 @@ def _profile(module: StageModule, optimizer: Optimizer, batch: Batch, tokens: in
 
 
 def min_seconds(step: Callable[[int], object]) -> float:
-    """Seconds of the fastest of a few calls after a warm-up, since other processes only slow a call down. Slow calls
-    are repeated less often.
+    """Seconds, by `clock`, of the fastest of a few calls after a warm-up, since other processes only slow a call down.
+    Slow calls are repeated less often.
     """
     if in_dry_run():
         raise DryRunFinished
@@ -64,9 +65,9 @@ def min_seconds(step: Callable[[int], object]) -> float:
     step(0)
     times: list[float] = []
     while len(times) < STEPS and not (times and time.perf_counter() - begin > ENOUGH):
-        start = time.perf_counter()
+        start = clock()
         step(len(times) + 1)
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return min(times)
 
 

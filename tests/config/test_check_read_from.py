@@ -67,3 +67,12 @@ def test_protocols_are_known_and_their_packages_installed(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "s3fs", None)
     [told] = refusal("s3://lab/store")
     assert told == "runtime.read_from: 's3://lab/store' cannot be opened without s3fs: pip install 'pali3kit[s3]'."
+
+
+def test_a_run_writes_to_folders_of_this_machine() -> None:
+    assert refusal(store="s3://lab/store") == [
+        "runtime.store should be a folder on this machine, not behind a URL. Artifacts at a URL are read by"
+        " runtime.read_from."
+    ]
+    with pytest.raises(ConfigError, match=r"runtime\.runs should be a folder on this machine, not behind a URL\.$"):
+        load(EXPERIMENT, ["scale=smoke", "runtime.runs=s3://lab/runs"])

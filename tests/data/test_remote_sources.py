@@ -21,7 +21,7 @@ from pali3kit.data.readers.parquet import _ParquetReader
 from pali3kit.data.source import Source
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError, StorageError
-from pali3kit.registry import SOURCE
+from pali3kit.registry import LABELLED, SOURCE
 from pali3kit.storage import blocks
 
 RNG = np.random.default_rng(0)
@@ -138,8 +138,8 @@ def test_names_do_not_lead_out_of_a_folder_behind_a_url(server: FileServer) -> N
 
 
 def test_what_is_read_as_a_whole_is_to_be_copied(server: FileServer) -> None:
-    with pytest.raises(DataError, match=f"{server.url}/ai2d: this folder is read as a whole: copy it to this machine"):
-        SOURCE.build("ai2d", path=f"{server.url}/ai2d", test="x.csv", image_size=8)
+    with pytest.raises(DataError, match=f"{server.url}/dtd: this folder is read as a whole: copy it to this machine"):
+        LABELLED.build("dtd", path=f"{server.url}/dtd")
     server.files["/cc.tsv"] = b"a text\thttp://lab.org/a.jpg"
     source = SOURCE.build("tsv", path=f"{server.url}/cc.tsv", images=server.url, image_size=8)
     with pytest.raises(DataError, match=f"{server.url}: images of urls are found by their names: copy it"):

@@ -117,7 +117,7 @@ def test_a_calibration_beside_other_work_is_told_and_repeated_when_that_is_over(
     monkeypatch.setattr(estimates, "cores", lambda: 2)
     store, step = Store(Path(experiment.runtime.store)), build(experiment).steps[0]
 
-    def calibrated(load, seconds):
+    def calibrated(load, seconds, threads=2):
         """The seconds a unit that are known after a plan, at a load at which they would be measured as `seconds`."""
 
         class Worker(MeasuringWorker):
@@ -127,9 +127,9 @@ def test_a_calibration_beside_other_work_is_told_and_repeated_when_that_is_over(
 
         monkeypatch.setattr(estimates, "Worker", Worker)
         monkeypatch.setattr(estimates, "load_average", lambda: load)
-        said, forecast = [], Forecast(store, 1)
+        said, forecast = [], Forecast(store, threads)
         forecast.calibrate([step], 1, said.append)
-        known = Forecast(store, 1).estimate(step)
+        known = Forecast(store, threads).estimate(step)
         assert known.origin == "calibrated"
         return known.seconds / units(step), said
 
@@ -139,6 +139,7 @@ def test_a_calibration_beside_other_work_is_told_and_repeated_when_that_is_over(
     assert calibrated(2.5, 9.0) == (25.0, []), "as busy as before"
     assert calibrated(0.3, 1.0) == (1.0, [])
     assert calibrated(0.0, 0.5) == (1.0, []), "it was idle"
+    assert calibrated(4.0, 2.0, threads=1) == (2.0, []), "its processor time"
 
 
 @pytest.mark.parametrize(("timed", "workers"), [(False, 1), (True, 2)])

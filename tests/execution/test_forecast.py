@@ -16,7 +16,7 @@ from pali3kit.config.load import load
 from pali3kit.errors import StageError
 from pali3kit.execution import forecast
 from pali3kit.execution.estimates import Forecast
-from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _states
+from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate, _states, expected_time
 from pali3kit.execution.needs import find_needs
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
@@ -124,3 +124,17 @@ def test_a_plan_for_an_accelerator_measures_nothing_and_refuses_what_does_not_fi
     experiment.runtime.memory = 1.0
     with pytest.raises(StageError, match=r"multimodal siglip \(2 GiB\).*: more than the 1 GiB of a device"):
         forecast.plan(experiment, console)
+
+
+def test_the_first_guess_of_a_run_is_of_the_right_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`which_encoder_quick` took 45 core-minutes; a guess that took an image for a set said 41 hours on two cores."""
+    monkeypatch.chdir(tmp_path)
+    missing = list(build(load(EXPERIMENTS / "which_encoder_quick.yaml", ["runtime.read_from=[]"])).steps)
+    seconds = Forecast(Store(tmp_path / "store"), 1).seconds(missing)
+    assert 45 * 60 / 3 < sum(seconds.values()) < 45 * 60 * 3
+    assert max(seconds.values()) < 30 * 60
+    assert re.fullmatch(
+        r"about \d\d min of work, \d+ stages only guessed at, as if with models of the scale embedded on a slow core:"
+        " `plan` measures first",
+        expected_time(Forecast(Store(tmp_path / "store"), 1), missing, 2),
+    )

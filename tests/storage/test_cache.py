@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from file_server import HOST, FileServer
 
-from pali3kit.errors import StorageError
-from pali3kit.storage.cache import cache_folder, local_copy, locked, origin
+from pali3kit.errors import DataError, StorageError
+from pali3kit.storage.cache import cache_folder, local_copies, local_copy, locked, origin, place_of_copy
 from pali3kit.storage.remote import RemotePath
 
 
@@ -45,6 +45,18 @@ def test_a_copy_that_was_broken_off_is_none(server: FileServer) -> None:
     assert not list(cache_folder().rglob("*.partial"))
     with pytest.raises(FileNotFoundError):
         local_copy(RemotePath(f"{server.url}/none"))
+
+
+def test_names_in_the_web_are_those_of_a_disk(server: FileServer, caplog: pytest.LogCaptureFixture) -> None:
+    server.files |= {"/sets/refs%28unc%29%2B.p": b"1", "/sets/b%20c.json": b"23"}
+    remote = [RemotePath(f"{server.url}/sets/{name}") for name in ("refs%28unc%29%2B.p", "b%20c.json")]
+    copies = local_copies(remote)
+    assert [(file.name, file.read_bytes()) for file in copies] == [("refs(unc)+.p", b"1"), ("b c.json", b"23")]
+    assert [*map(origin, copies)] == [*map(origin, remote)] and place_of_copy(remote[0].parent) == copies[0].parent
+    assert caplog.messages == [f"{server.url}/sets: 2 files: fetching 0.0 MB to {copies[0]}"]
+    for name in ("%2e%2e/%2E%2E/passwd", "..%2Fpasswd", "a%00"):
+        with pytest.raises(DataError, match="a name that leads out of its folder"):
+            local_copy(RemotePath(f"{server.url}/sets/{name}"))
 
 
 def test_paths_of_this_machine_are_their_own_origin(tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+
+import pytest
 
 from pali3kit.config.component import Optimizer
 from pali3kit.config.stages import Multimodal
@@ -54,6 +57,16 @@ def test_an_example_is_as_large_as_the_source_has_images(tmp_path: Path) -> None
     assert tokens["clips"] is not None and tokens["world"] is not None
     assert tokens["clips"].tokens - tokens["world"].tokens == 2 * 4  # a grid of 2 x 2
     assert tokens["clips"].activations > tokens["world"].activations
+
+
+def test_one_thread_is_timed_by_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may have the core for most of the time: here, nobody does."""
+    monkeypatch.setattr(calibration, "STEPS", 1)
+    found = {}
+    for threads in ("1", "2"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        found[threads] = calibration.min_seconds(lambda number: time.sleep(0.2))
+    assert found["1"] < 0.1 < 0.2 <= found["2"]
 
 
 def test_the_first_call_is_not_measured() -> None:

@@ -95,7 +95,6 @@ class _Questions(VideoReader):
     files=("path", "test"),
     folders=("videos", "test_videos"),
     tars=("videos", "test_videos"),
-    local=("videos", "test_videos"),
 )
 def _create_captions(
     path: str,
@@ -124,7 +123,6 @@ def _create_captions(
     files=("path", "answers", "test", "test_answers"),
     folders=("videos", "test_videos"),
     tars=("videos", "test_videos"),
-    local=("videos", "test_videos"),
 )
 def _create_questions(
     path: str,

@@ -12,13 +12,14 @@ from PIL.Image import Image
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, mapping, nonblank, numbers, read_json, typed
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import image_in, require_path
+from pali3kit.data.reader import image_folder, image_in, require_path
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.readers.vqa_questions import with_options
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.images.drawing import Letter, write_letters
 from pali3kit.registry import SOURCE
+from pali3kit.storage.remote import AnyPath
 
 ENDING = ".png.json"
 
@@ -43,8 +44,8 @@ class _Ai2dReader(SkippingFiles):
     languages = ()
 
     def __init__(self, path: str, test_ids: str, split: str, masked: bool) -> None:
-        self.folder, self.test_ids = require_path(path, "folder"), require_path(test_ids)
-        folders = (require_path(str(self.folder / name), "folder") for name in ("questions", "annotations"))
+        self.folder, self.test_ids = image_folder(path), require_path(test_ids)
+        folders = (image_folder(str(self.folder / name)) for name in ("questions", "annotations"))
         files = [find_files(str(folder), ENDING) for folder in folders]
         super().__init__(*files[0], *files[1], self.test_ids)
         self.split, self.masked, self._questions = split, masked, files[0]
@@ -109,7 +110,7 @@ def _asked(text: str, entry: Mapping[str, object], where: str) -> Asked:
     return Asked(with_options(text, options), (options[right],), id=number if isinstance(number, str) else None)
 
 
-def _letters(file: Path) -> Sequence[Letter]:
+def _letters(file: AnyPath) -> Sequence[Letter]:
     """The letters of a diagram, and the boxes of the texts that they replace."""
     content = mapping(read_json(require_path(str(file))), str(file))
     found = []
@@ -131,7 +132,6 @@ def _letters(file: Path) -> Sequence[Letter]:
     annotations=("questions",),
     files=("test",),
     folders=("path",),
-    local=("path",),
 )
 def _create(path: str, test: str, masked: bool = True, image_size: int = 0) -> AnnotatedSource:
     """The registry's `ai2d`: the folder with `questions`, `annotations` and `images`; `test` lists test diagrams.

@@ -23,6 +23,7 @@ from pali3kit.errors import DataError
 from pali3kit.images.decode import Size
 from pali3kit.masks.shapes import polygons_mask, read_runs, runs_mask
 from pali3kit.registry import SOURCE
+from pali3kit.storage.paths import file_here
 
 
 class Instances:
@@ -111,7 +112,7 @@ class _CocoInstancesReader(Files):
     languages = ()
 
     def __init__(self, path: str, images: str, without: str | None = None) -> None:
-        super().__init__(require_path(path), *(find_sets(without).values() if without else ()))
+        super().__init__(require_path(path), *map(file_here, find_sets(without).values() if without else ()))
         self.image_folder, self.without = image_folder(images), without
 
     @property
@@ -137,8 +138,7 @@ class _CocoInstancesReader(Files):
         return [(image, found[image]) for image in self.known.image_entries if image in found]
 
     def _held_out(self) -> frozenset[Id]:
-        files = find_sets(self.without).values() if self.without else ()
-        return held_out_images({path: read_refs(path) for path in files})
+        return held_out_images({path: read_refs(path) for path in self.files[1:]})
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -219,7 +219,6 @@ def _counts(counts: object) -> list[int]:
     annotations=("things", "masks"),
     files=("path", "test"),
     folders=("images", "without", "test_images"),
-    local=("without",),
 )
 def _create(
     path: str,

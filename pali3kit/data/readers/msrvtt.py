@@ -70,7 +70,6 @@ class _Questions(VideoReader):
     files=("path", "test"),
     folders=("videos", "test_videos"),
     tars=("videos", "test_videos"),
-    local=("videos", "test_videos"),
 )
 def _create_captions(
     path: str,
@@ -98,7 +97,6 @@ def _create_captions(
     files=("path", "test"),
     folders=("videos", "test_videos"),
     tars=("videos", "test_videos"),
-    local=("videos", "test_videos"),
 )
 def _create_questions(
     path: str,

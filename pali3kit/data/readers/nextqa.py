@@ -80,7 +80,6 @@ def _content(path: str | None) -> Mapping[str, object]:
     files=("path", "test", "test_second", "places"),
     folders=("videos", "test_videos"),
     tars=("videos", "test_videos"),
-    local=("videos", "test_videos"),
 )
 def _create(
     path: str,

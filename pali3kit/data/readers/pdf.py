@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pali3kit.config.paths import protocol
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.reader import Files, require_path
 from pali3kit.data.record import Record, Word
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
+from pali3kit.storage.cache import local_copies
+from pali3kit.storage.patterns import remote_files
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
@@ -35,13 +38,11 @@ class _PdfReader(Files):
     """
 
     def __init__(self, path: str, pages: int = 20, pixels: int = 1024) -> None:
-        root = Path(path).expanduser()
-        root = root if root.is_file() else require_path(path, "folder")
-        files = [root] if root.is_file() else sorted(f for f in _below(root) if f.suffix.lower() == ".pdf")
+        files = _documents(path)
         if not files:
-            raise DataError(f"there is no .pdf below {root}")
+            raise DataError(f"there is no .pdf below {path}")
         super().__init__(*files)
-        self.pages, self.pixels, self.root = pages, pixels, root
+        self.pages, self.pixels, self.root = pages, pixels, path
 
     @cached_property
     def _indexed(self) -> tuple[list[tuple[Path, int]], list[str]]:
@@ -76,8 +77,15 @@ class _PdfReader(Files):
         return partial(_png, page=page, pixels=self.pixels)
 
 
-def _below(root: Path) -> Iterator[Path]:
-    return (Path(folder, name) for folder, names in walk(root) for name in names)
+def _documents(path: str) -> Sequence[Path]:
+    """The document at a path, or all below it, sorted; those behind a URL are copied to the cache."""
+    if protocol(path):
+        return local_copies(remote_files(path, (".pdf", ".PDF")))
+    root = Path(path).expanduser()
+    if root.is_file():
+        return [root]
+    below = (Path(folder, name) for folder, names in walk(require_path(path, "folder")) for name in names)
+    return sorted(file for file in below if file.suffix.lower() == ".pdf")
 
 
 def _with(file: Path, use: Callable[[PdfDocument], T], where: str = "") -> T:
@@ -115,7 +123,6 @@ def _png(document: PdfDocument, page: int, pixels: int) -> bytes:
     "rendered pages of a folder of PDFs, with their text",
     annotations=("words",),
     files=("path", "test"),
-    local=("path", "test"),
     needs=("pypdfium2",),
 )
 def _create(

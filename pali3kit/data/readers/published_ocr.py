@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from pali3kit.config.paths import protocol
 from pali3kit.data.fields import each, field, mapping, numbers, read_json
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import require_path
@@ -13,7 +14,9 @@ from pali3kit.data.readers.skipped import valid_or_raise
 from pali3kit.data.record import Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
+from pali3kit.storage.cache import place_of_copy
 from pali3kit.storage.paths import inside
+from pali3kit.storage.remote import RemotePath
 
 _SCALE = 10_000  # boxes relative to the image are kept as whole numbers: only their places matter here
 _LARGEST = 1_000_000  # coordinates beyond which a box is absurd
@@ -42,9 +45,11 @@ class PublishedOcr:
     version = 1
 
     def __init__(self, path: str) -> None:
-        folder = Path(path).expanduser().is_dir()
-        self.folder = require_path(path, "folder") if folder else None
-        self.files: Sequence[Path] = find_files(path, ".json") if folder else [require_path(path)]
+        if protocol(path):  # with a dot in its name it is a file
+            self.folder = None if RemotePath(path).suffix else place_of_copy(RemotePath(path))
+        else:
+            self.folder = require_path(path, "folder") if Path(path).expanduser().is_dir() else None
+        self.files: Sequence[Path] = find_files(path, ".json") if self.folder else [require_path(path)]
 
     def words(self, names: Sequence[str]) -> tuple[Word, ...]:
         """The words of an image that has one of these names, in the order of the file; none where it is in no file.

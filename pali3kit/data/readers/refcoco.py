@@ -21,6 +21,8 @@ from pali3kit.data.record import Record
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
+from pali3kit.storage.paths import file_here
+from pali3kit.storage.remote import AnyPath, RemotePath
 
 SPLITS = ("train", "val", "test", "testA", "testB")
 
@@ -52,10 +54,11 @@ class _RefCocoReader(SkippingFiles):
     languages = ()
 
     def __init__(self, path: str, images: str, split: str, instances: str | None = None) -> None:
-        self.folder, self.image_folder, self.split = require_path(path, "folder"), image_folder(images), split
-        self.sets = find_sets(path)
-        own = {set_name: file.parent / "instances.json" for set_name, file in self.sets.items()}
-        self.instances = dict.fromkeys(self.sets, require_path(instances)) if instances else own
+        self.folder, self.image_folder, self.split = image_folder(path), image_folder(images), split
+        found = find_sets(path)
+        self.sets = {set_name: file_here(file) for set_name, file in found.items()}
+        given = require_path(instances) if instances else None
+        self.instances = {set_name: given or _beside(file) for set_name, file in found.items()}
         super().__init__(*self.sets.values(), *dict.fromkeys(self.instances.values()))
 
     @property
@@ -155,6 +158,12 @@ class _RefCocoSource(AnnotatedSource):
         return _SetTask(super().task("refer", bins), test, set_name)
 
 
+def _beside(refs: AnyPath) -> Path:
+    """The instances beside a set; a copy of those behind a URL."""
+    file = refs.parent / "instances.json"
+    return require_path(file.url) if isinstance(file, RemotePath) else file
+
+
 class _SetTask:
     """The task refer, restricted to the test records of one set."""
 
@@ -183,7 +192,6 @@ class _SetTask:
     annotations=("masks", "expressions"),
     files=("path", "instances", "test"),
     folders=("images",),
-    local=("path", "test"),
 )
 def _create(
     path: str,

@@ -9,24 +9,27 @@ from pathlib import Path
 from typing import NoReturn
 
 from pali3kit.data.fields import typed
-from pali3kit.data.reader import require_path
+from pali3kit.data.reader import image_folder
 from pali3kit.data.readers.coco import Id, read_id
 from pali3kit.errors import DataError
+from pali3kit.storage.paths import below
+from pali3kit.storage.remote import AnyPath
 
 SETS = {"refer": "refcoco/refs(unc).p", "refer_plus": "refcoco+/refs(unc).p", "refer_g": "refcocog/refs(umd).p"}
 """The file of each set below a common folder, by the task on its expressions."""
 GOOGLE_SPLIT = "refs(google).p"  # Google's split, which exists for each set
 
 
-def find_sets(folder: str) -> dict[str, Path]:
+def find_sets(folder: str) -> dict[str, AnyPath]:
     """The files of the `SETS` in a folder, by their keys; Google's split stands in for a missing one.
 
     Raises:
         DataError: the folder has none of them.
     """
-    root = require_path(folder, "folder")
-    places = {name: (root / file, (root / file).parent / GOOGLE_SPLIT) for name, file in SETS.items()}
-    found = {name: file for name, files in places.items() for file in reversed(files) if file.is_file()}
+    root = image_folder(folder)
+    files = {name: (file, f"{file.partition('/')[0]}/{GOOGLE_SPLIT}") for name, file in SETS.items()}
+    places = {name: [below(root, file) for file in pair] for name, pair in files.items()}
+    found = {name: file for name, pair in places.items() for file in reversed(pair) if file.exists()}
     if not found:
         raise DataError(f"{root} has none of {', '.join(SETS.values())}, nor {GOOGLE_SPLIT} in their place")
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
-from pathlib import Path
 from typing import NamedTuple
 
 from PIL.Image import Image
@@ -12,7 +11,7 @@ from PIL.Image import Image
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, mapping, numbers, read_json
 from pali3kit.data.lines import Lines, find_files
-from pali3kit.data.reader import image_in, require_path
+from pali3kit.data.reader import image_folder, image_in, require_path
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid
 from pali3kit.data.record import Record
 from pali3kit.data.table import DelimitedTable
@@ -20,6 +19,7 @@ from pali3kit.errors import DataError
 from pali3kit.images.drawing import outline
 from pali3kit.registry import SOURCE
 from pali3kit.storage.paths import inside
+from pali3kit.storage.remote import AnyPath
 
 CANVAS = 2560  # height that RICO's bounds refer to; widths have the same scale
 PRIVATE = "nr"  # the `datasetId` of widgets whose screens are not public
@@ -48,7 +48,7 @@ class _RicoReader(SkippingFiles):
 
     def __init__(self, path: str, images: str, split: str, image_size: int) -> None:
         super().__init__(require_path(path), *find_files(split, ".txt"))
-        self.path, self.split, self.folder = self.files[0], split, require_path(images, "folder")
+        self.path, self.split, self.folder = self.files[0], split, image_folder(images)
         self.image_size = image_size
 
     @cached_property
@@ -116,10 +116,10 @@ class _RicoReader(SkippingFiles):
         return outline(image, (x0, y0, x1, y1), max(1, width))
 
 
-def _bounds(file: Path, node: str) -> tuple[float, ...]:
+def _bounds(file: AnyPath, node: str) -> tuple[float, ...]:
     """(x0, y0, x1, y1) on the canvas, of a widget by the path to it: "0.2.1" is child 1 of child 2 of the root."""
-    where = str(require_path(str(file)))
-    activity = field(mapping(read_json(file), where), "activity", dict, where)
+    where, copied = str(file), require_path(str(file))
+    activity = field(mapping(read_json(copied), where), "activity", dict, where)
     entry: Mapping[str, object] = field(activity, "root", dict, f"{where}: activity")
     where += ": activity.root"
     try:
@@ -144,7 +144,6 @@ def _bounds(file: Path, node: str) -> tuple[float, ...]:
     annotations=("captions",),
     files=("path", "train", "test"),
     folders=("images",),
-    local=("images",),
 )
 def _create(path: str, images: str, train: str, test: str | None = None, image_size: int = 0) -> AnnotatedSource:
     """The registry's `rico_captions`: the file `train` has the screens to train on, `test` those to test on."""

@@ -55,7 +55,6 @@ class _VatexReader(VideoReader):
     files=("path", "test"),
     folders=("videos", "test_videos"),
     tars=("videos", "test_videos"),
-    local=("videos", "test_videos"),
 )
 def _create(
     path: str,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from pali3kit.config.paths import TAR
 from pali3kit.data.annotated import AnnotatedSource
@@ -16,7 +15,7 @@ from pali3kit.data.video.sampling import FrameSampling, Rule
 from pali3kit.data.video.tars import VideoTars
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
-from pali3kit.storage.remote import AnyPath, RemotePath
+from pali3kit.storage.remote import AnyPath
 
 
 class _VideoParser(LineParser):
@@ -24,7 +23,7 @@ class _VideoParser(LineParser):
     of a segment in seconds.
     """
 
-    def __init__(self, folder: AnyPath, videos: Path | VideoTars, language: str, sampling: FrameSampling) -> None:
+    def __init__(self, folder: AnyPath, videos: AnyPath | VideoTars, language: str, sampling: FrameSampling) -> None:
         super().__init__(folder, language, sampling.frames)
         self.videos, self.sampling = videos, sampling
 
@@ -59,9 +58,7 @@ class _VideoRecordsReader(RecordsReader):
         tars = VideoTars(videos) if videos is not None and videos.endswith(TAR) else None
         super().__init__(path, None if tars else videos, language, split, single, held_out=held_out)
         self.version = RecordsReader.version + VERSION - 1  # raised with either
-        self.videos = tars or self.image_folder
-        if isinstance(self.videos, RemotePath):
-            raise DataError(f"{path}: videos are read from this machine alone: name their folder (videos)")
+        self.videos: AnyPath | VideoTars = tars or self.image_folder
         self.parser = _VideoParser(self.image_folder, self.videos, language, sampling)
 
     @property
@@ -76,7 +73,6 @@ class _VideoRecordsReader(RecordsReader):
     files=("path", "test"),
     folders=("videos", "test_videos"),
     tars=("videos", "test_videos"),
-    local=("videos", "test_videos"),
     test_options=("test", "test_split"),
 )
 def _create(

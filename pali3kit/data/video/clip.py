@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import NamedTuple
 
 from pali3kit.data.reader import SPELLINGS
@@ -16,7 +15,9 @@ from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.images.decode import read_bytes
 from pali3kit.images.ppm import ppm
-from pali3kit.storage.paths import inside
+from pali3kit.storage.cache import local_copy
+from pali3kit.storage.paths import files_in, inside, is_folder
+from pali3kit.storage.remote import AnyPath, RemotePath
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -27,7 +28,7 @@ class Clip(NamedTuple):
     `names` are those that its file or its folder of frames may have in `folder`; the first that exists is read.
     """
 
-    folder: Path | VideoTars
+    folder: AnyPath | VideoTars
     names: tuple[str, ...]
     sampling: FrameSampling
     start: float | None = None
@@ -43,16 +44,18 @@ def _frame(clip: Clip, number: int) -> bytes:
     if isinstance(found, DataError):
         raise DataError(str(found))
     frame = found[number]
-    return read_bytes(frame) if isinstance(frame, Path) else frame
+    return frame if isinstance(frame, bytes) else read_bytes(frame)
 
 
 @lru_cache(1)
-def _frames(clip: Clip) -> Sequence[bytes | Path] | DataError:
+def _frames(clip: Clip) -> Sequence[bytes | AnyPath] | DataError:
     """The frames of the last clip, which are read one after another; or why it has none, which is not tried again."""
     try:
         found = _find(clip.folder, clip.names)
-        if isinstance(found, Path) and found.is_dir():
+        if not isinstance(found, FilePart) and is_folder(found):
             return _of_folder(found, clip)
+        if isinstance(found, RemotePath):
+            found = local_copy(found)
         return [ppm(frame) for frame in read_frames(found, clip.sampling, clip.start, clip.end)]
     except DataError as error:
         return error
@@ -60,7 +63,7 @@ def _frames(clip: Clip) -> Sequence[bytes | Path] | DataError:
         return DataError(f"{clip.folder}/{clip.names[0]}: {error.strerror}")
 
 
-def _find(folder: Path | VideoTars, names: Sequence[str]) -> Path | FilePart:
+def _find(folder: AnyPath | VideoTars, names: Sequence[str]) -> AnyPath | FilePart:
     for name in dict.fromkeys(spelt for spell in SPELLINGS for spelt in map(spell, names)):
         if found := folder.find(name) if isinstance(folder, VideoTars) else _in_folder(folder, name):
             return found
@@ -68,20 +71,20 @@ def _find(folder: Path | VideoTars, names: Sequence[str]) -> Path | FilePart:
     raise DataError(f"{folder}: there is no video {' or '.join(names[:2])}{others}")
 
 
-def _in_folder(folder: Path, name: str) -> Path | None:
+def _in_folder(folder: AnyPath, name: str) -> AnyPath | None:
     path = inside(folder, name)
     return path if "\0" not in name and path.exists() else None
 
 
-def _of_folder(path: Path, clip: Clip) -> list[Path]:
+def _of_folder(path: AnyPath, clip: Clip) -> list[AnyPath]:
     """The files of frames in a folder by the numbers in their names, as if each was shown equally long."""
     if clip.start is not None or clip.end is not None:
         raise DataError(f"{path}: a folder of frames has no time stamps: a segment needs the video's file")
-    found = sorted((file for file in path.iterdir() if file.is_file() and not hidden(file.name)), key=_by_number)
+    found = sorted((file for file in files_in(path) if not hidden(file.name)), key=_by_number)
     if not found:
         raise DataError(f"{path}: there is no frame in the folder")
     return [found[index] for index in clip.sampling.choose(range(len(found)), 0, len(found))]
 
 
-def _by_number(file: Path) -> tuple[list[int], str]:
+def _by_number(file: AnyPath) -> tuple[list[int], str]:
     return [int(digits) for digits in _DIGITS.findall(file.name)], file.name

@@ -51,5 +51,5 @@ KIND = StageKind(
     make=_make,
     units=_units,
     costs=_costs,
-    seconds=5e-6,
+    seconds=2e-5,
 )

@@ -61,7 +61,8 @@ class StageKind:
         module: the module of `run(config, context)` and `calibrate(config, sizes)`.
         units: counts the work of a step in the unit of its progress (examples, images, windows, sets); at least 1.
         costs: the values on which the calibrated cost of one unit depends; None means the whole configuration.
-        seconds: a first guess for one unit on a slow core, used to order steps that were never measured.
+        seconds: a first guess for one of its `units` on a slow core, with models of the scale `embedded`, for steps
+            that were never measured.
         seeded: whether it uses random numbers; if not, all seeds share its steps.
         distributed: whether it may be distributed over devices.
         microbatched: whether a batch may be split into microbatches (`runtime.max_tokens_per_microbatch`).

@@ -33,7 +33,7 @@ KIND = StageKind(
     version=1,
     make=_make,
     units=count_images,
-    seconds=3.0,
+    seconds=0.001,
     seeded=True,
     encoder_alone=True,
 )

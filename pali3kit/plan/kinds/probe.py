@@ -42,7 +42,7 @@ KIND = StageKind(
     version=3,
     make=_make,
     units=_units,
-    seconds=6.0,
+    seconds=0.1,
     seeded=True,
     encoder_alone=True,
 )

@@ -15,6 +15,7 @@ from pali3kit.data.source import Source
 from pali3kit.plan.kinds.corpus import Config
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 from pali3kit.training.calibration import START_UP
+from pali3kit.training.clock import clock
 from pali3kit.training.components import Artifact, build_source
 from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
 from pali3kit.training.corpus import record_skipped
@@ -77,9 +78,9 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     source = build_source(config.source)
     with TemporaryDirectory() as folder:
         tokenizer = _tokenizer(source, config, sizes, Path(folder))
-    start = time.perf_counter()
+    start = clock()
     ids = _encoded(tokenizer, list(islice(source.sentences(SEED, config.bins), SAMPLE)), 1)
-    return StageCost((time.perf_counter() - start) / max(1, len(ids)), START_UP, disk=size)
+    return StageCost((clock() - start) / max(1, len(ids)), START_UP, disk=size)
 
 
 def _tokenizer(source: Source, config: Config, sizes: ComponentSpecs, folder: Path) -> Tokenizer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +10,7 @@ from pali3kit.config.vocabulary import CODES
 from pali3kit.data.source import Source
 from pali3kit.plan.kinds.tokenizer import Config
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
+from pali3kit.training.clock import clock
 from pali3kit.training.components import build_source, write_config
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import record_skipped
@@ -38,10 +38,10 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     if config.file is not None:
         return StageCost(0.0)
     sample = min(SAMPLE, config.sentences)
-    start = time.perf_counter()
+    start = clock()
     with TemporaryDirectory() as folder:
         _train(_source(config), config, 0, sample, Path(folder) / "tokenizer.model")
-    return StageCost((time.perf_counter() - start) * config.sentences / sample)
+    return StageCost((clock() - start) * config.sentences / sample)
 
 
 def _source(config: Config) -> Source:

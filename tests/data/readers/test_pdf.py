@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from file_server import FileServer
 
 from pali3kit.data.readers.pdf import _create, _PdfReader
 from pali3kit.errors import DataError
@@ -43,6 +44,19 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "c.pdf").write_bytes(b"%PDF-1.4 and nothing more")
     (tmp_path / "d.pdf").write_bytes(b"")
     return tmp_path
+
+
+def test_documents_behind_a_url_are_copied(folder: Path, server: FileServer) -> None:
+    digest, here, there = (
+        _create(str(folder)).digest,
+        _PdfReader(str(folder), 2),
+        _PdfReader(server.serve(folder, "docs"), 2),
+    )
+    assert len(there) == len(here) == 3 and [file.name for file in there.files] == ["a.pdf", "c.pdf", "d.pdf", "b.PDF"]
+    assert [there.record(n).words for n in range(3)] == [here.record(n).words for n in range(3)]
+    assert _create(f"{server.url}/docs/").digest == digest
+    with pytest.raises(DataError, match=f"there is no file {server.url}/nowhere"):
+        _PdfReader(f"{server.url}/nowhere")
 
 
 def test_pages_are_images_with_their_text(folder: Path) -> None:

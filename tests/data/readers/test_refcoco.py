@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from file_server import FileServer
 
 from pali3kit.data.readers.coco_instances import _CocoInstancesReader
 from pali3kit.data.readers.refcoco import _create, _RefCocoReader, _RefCocoSource
@@ -72,6 +73,22 @@ def test_the_combined_training_set_has_no_test_images(refer: Callable[..., Path]
     cat, dog = record.things
     assert cat.expressions == ("left cat", "cat on the left", "a cat that sleeps") and dog.expressions == ("brown dog",)
     assert (cat.label, cat.box, dog.label) == ("cat", (1, 2, 3, 6), "dog")
+
+
+def test_sets_behind_a_url(refer: Callable[..., Path], server: FileServer) -> None:
+    folder = refer()
+    url = server.serve(folder, "refer")
+    assert set(find_sets(url)) == set(find_sets(str(folder)))
+    for split, instances in (("train", None), ("val", None), ("val", "refcoco/instances.json")):
+        given = [{"instances": f"{root}/{instances}"} if instances else {} for root in (url, folder)]
+        there, here = _RefCocoReader(url, url, split, **given[0]), reader(folder, split, **given[1])
+        found = [[each.record(number).things for number in range(len(each))] for each in (there, here)]
+        told = [[(one.label, one.box, one.expressions) for [one, *_] in things] for things in found]
+        assert told[0] == told[1] and told[0]
+    without = _CocoInstancesReader(f"{url}/refcoco/instances.json", url, without=url)
+    assert len(without) == len(_CocoInstancesReader(f"{folder}/refcoco/instances.json", str(folder), str(folder))) > 0
+    with pytest.raises(DataError, match=f"{server.url}/images has none of refcoco"):
+        find_sets(f"{server.url}/images")
 
 
 def test_test_records_are_expressions_one_set_after_another(refer: Callable[..., Path]) -> None:
