@@ -165,13 +165,14 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
         elif not may_be_own(cell.data.benchmarks[name]):
             text = "take a source of images in files, or leave it out."
             yield key, f"{key} cannot be '{cell.data.benchmarks[name].name}': {text}"
+    root = cell.data.root
+    if root is not None and not os.path.isdir(root):  # then all below it is missing
+        yield "data.root", f"data.root: {not_there('folder', root)}"
+        return
     yield from _missing_sources(cell)
     yield from _check_frames(cell)
-    root = cell.data.root
     if root is None:
         return
-    if not os.path.isdir(root):
-        yield "data.root", f"data.root: {not_there('folder', root)}"
     for section in sorted({section for name in known_benchmarks(cell) for section in BENCHMARK.find(name).sets}):
         if _embedded(cell, section):
             text = "is the embedded world's: with a data.root, name sets in files or leave it out."
