@@ -129,12 +129,15 @@ def _call(command: Command, rest: list[str], settings: list[str]) -> Call:
     options = {key: value for key, value in pairs.items() if key in command.names}
     others = [setting for setting in settings if setting.partition("=")[0] not in options]
     if len(rest) > high:
-        raise UsageError(f"'{rest[high]}' is no key=value; usage: python -m pali3kit.run {command.usage}")
+        why = "is no key=value" if command.settings else "is one word too many"
+        raise UsageError(f"'{rest[high]}' {why}; usage: python -m pali3kit.run {command.usage}")
     if others and not command.settings and command.names:
         key = others[0].partition("=")[0]
         raise UsageError(f"unknown flag '--{key}'.{choose(key, command.names)}")
-    if len(rest) < low or (others and not command.settings) or not options.keys() >= {*command.required}:
-        raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
+    missing = command.words[len(rest) : low] + [f"--{name}" for name in command.required if name not in options]
+    if missing or (others and not command.settings):
+        what = f"missing: {', '.join(missing)}; " if missing else f"'{others[0]}' sets nothing here; "
+        raise UsageError(f"{what}usage: python -m pali3kit.run {command.usage}")
     return Call(rest, others, options)
 
 
@@ -153,7 +156,7 @@ def _require_experiment_or_command(word: str) -> None:
         find_experiment(word)
     except ConfigError as error:
         commands = set(COMMANDS) - {"run"}
-        near = nearest(word, sorted([*commands, *shipped_experiments()])) or choose(word, commands)
+        near = nearest(word, sorted([*commands, *shipped_experiments(), "--help"])) or choose(word, commands)
         raise UsageError(f"'{word}' is neither a file, a command nor a shipped experiment.{near}") from error
 
 
@@ -164,16 +167,17 @@ def _verb(words: Sequence[str]) -> str:
 
 
 def _joined(words: list[str]) -> list[str]:
-    """Join `--key value` to `--key=value`, for the options of commands and the keys of experiments."""
-    options = {option for command in COMMANDS.values() for option in command.options}
-    flags = {flag for command in COMMANDS.values() for flag in command.flags}
+    """Join `--key value` to `--key=value`, for the options of the command and the keys of experiments."""
+    command = COMMANDS[next((word for word in words if word in COMMANDS), "run")]
     joined: list[str] = []
     ahead = iter(words)
     for word in ahead:
         key = word.removeprefix("--")
-        if word.startswith("--") and key in flags:
+        if word.startswith("--") and key in command.flags:
             word = f"{word}=true"
-        elif word.startswith("--") and (key in options or exists(Experiment, key) or key.startswith(f"{VARIABLES}.")):
+        elif word.startswith("--") and (
+            key in command.options or exists(Experiment, key) or key.startswith(f"{VARIABLES}.")
+        ):
             value = next(ahead, None)
             if value is None:
                 raise UsageError(f"{word} needs a value.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -51,6 +52,12 @@ class Command:
     def names(self) -> tuple[str, ...]:
         """The names of its options and flags."""
         return (*self.options, *self.flags)
+
+    @property
+    def words(self) -> list[str]:
+        """What its arguments are called in `usage`, the optional ones left out: `MODEL`, `FILE | NAME`."""
+        needed = self.usage.partition("[")[0].partition("--")[0]
+        return re.findall(r"[A-Z][\w./]*(?: \| [A-Z][\w./]*)*", needed)
 
 
 def values_of(settings: Sequence[str]) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from pathlib import Path
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
-from pali3kit.config.check_axes import MAX_CELLS, check_arms, check_grid, is_axis, with_valid_arms
+from pali3kit.config.check_axes import MAX_CELLS, check_arms, check_grid, is_axis, overruled, with_valid_arms
 from pali3kit.config.check_compatibility import CHECKS
 from pali3kit.config.check_read_from import check_read_from
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import registry_of
+from pali3kit.config.missing_files import beside_its_file
 from pali3kit.config.paths import LONGEST_NAME
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
@@ -40,7 +41,8 @@ def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> 
 
     `refused` has the keys whose values have already been reported as invalid: what depends on them is not checked.
     """
-    problems = [Problem(tree.place_of(key), text) for key, text in _run_checks(EXPERIMENT_CHECKS, experiment, refused)]
+    problems = [_problem(tree, *found) for found in _run_checks(EXPERIMENT_CHECKS, experiment, refused)]
+    problems += overruled(tree)
     axes = _axes(tree)
     if prod(map(len, axes.values())) > MAX_CELLS:
         text = f"the grid has more than {MAX_CELLS} cells: split it into several experiments."
@@ -62,7 +64,13 @@ def _check_cell(tree: Node, refused: Collection[str]) -> list[Problem]:
     builder = Builder(complete=not refused)
     cell = builder.experiment(tree)
     found = _run_checks((out_of_range, *CHECKS), cell, {*refused, *builder.refused})
-    return builder.problems + [Problem(tree.place_of(key), text) for key, text in found]
+    return builder.problems + [_problem(tree, *each) for each in found]
+
+
+def _problem(tree: Node, key: str, text: str) -> Problem:
+    """A problem at the line of its key; one with a path that is there beside the file says so."""
+    node, where = tree.at(*key.split(".")), tree.place_of(key)
+    return Problem(where, text if node is None else text + beside_its_file(node.value, where))
 
 
 def _run_checks(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[KeyProblem]:

@@ -9,8 +9,8 @@ from pali3kit.config.budgets import KeyProblem
 from pali3kit.config.kinds import exists, keys
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_key
-from pali3kit.config.tree import Node
-from pali3kit.errors import brief, choose, nearest
+from pali3kit.config.tree import COMMAND_LINE, Node
+from pali3kit.errors import Problem, brief, choose, nearest
 
 MAX_CELLS = 512
 _FIXED = (
@@ -75,6 +75,28 @@ def _no_axis(key: str) -> Iterator[str]:
         yield f"is no key of an experiment.{new_key(key) or nearest(key, keys(Experiment))}"
     elif _is_fixed(key):
         yield "cannot vary between cells: it belongs to the whole experiment."
+
+
+def overruled(tree: Node) -> Iterator[Problem]:
+    """Check that no override of the command line is a key that every cell gets from an axis or its arm: it would change
+    nothing.
+    """
+    axes = tree.at("grid")
+    arms = tree.at("arms")
+    if axes is None or not isinstance(axes.value, dict):
+        return
+    for axis, values in axes.value.items():
+        given = tree.at(*axis.split("."))
+        if given is not None and given.where.startswith(COMMAND_LINE) and isinstance(values.value, list):
+            text = f"{axis} is an axis of the grid, whose values count: grid.{axis}=[...] chooses them"
+            yield Problem(given.where, f"{text}, now {[each.plain() for each in values.value]}.")
+    if arms is None or not isinstance(arms.value, list) or ARM not in axes.value:
+        return
+    set_by = [set(arm.value) - {NAME} for arm in arms.value if isinstance(arm.value, dict)]
+    for key in sorted(set.intersection(*set_by)) if set_by else ():
+        given = tree.at(*key.split("."))
+        if given is not None and given.where.startswith(COMMAND_LINE):
+            yield Problem(given.where, f"every arm sets {key}, and theirs counts: arms=[] takes the arms away.")
 
 
 def check_arms(experiment: Experiment) -> Iterator[KeyProblem]:

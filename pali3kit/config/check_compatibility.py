@@ -27,6 +27,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape
 from pali3kit.config.stages import Resolution
 from pali3kit.config.suggestions import new_name
+from pali3kit.config.timm_names import check_timm_name
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
 
@@ -192,7 +193,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[KeyProblem]:
 
 CHECKS: tuple[Callable[[Experiment], Iterator[KeyProblem]], ...] = (
     from_saved, _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, check_data, check_root,
-    check_packages, check_slices, check_text_scorers, check_parity, _world, check_pages,
+    check_packages, check_timm_name, check_slices, check_text_scorers, check_parity, _world, check_pages,
     _vocabulary, _stages, encoder,
 )  # fmt: skip
 """All checks of a cell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import get_args
 
@@ -77,7 +78,10 @@ def _sets(cell: Experiment) -> Iterator[KeyProblem]:
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
         for option, text in check_files(key, part, registry.KINDS[kind].describe(part.name), globs=False):
-            below = cell.data.root is not None and f"'{cell.data.root}" in text
+            root = cell.data.root
+            below = root is not None and f"'{root}" in text
+            if below and root is not None and not os.path.isdir(root):
+                continue  # `check_root` says so, once
             yield option, f"{text} {_LEAVE.format(section=key)}" if below else text
 
 

@@ -21,7 +21,7 @@ from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.root import public_sets, without_training
 from pali3kit.config.schema import Experiment, Model
-from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
+from pali3kit.config.tree import COMMAND_LINE, MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, Problem, brief, choose, nearest
@@ -160,10 +160,10 @@ def _read_file(path: Path, problems: list[Problem]) -> Node | None:
         with path.open(encoding="utf-8") as file:
             text = file.read(MOST_CHARACTERS + 1)  # one more than allowed
     except (OSError, ValueError) as error:
-        reason = (
-            "it is not UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
-        )
-        problems.append(Problem(str(path), f"cannot be read: {reason}.{_sibling(path)}"))
+        is_binary = isinstance(error, UnicodeError)
+        reason = "it is not UTF-8 text" if is_binary else getattr(error, "strerror", None) or error
+        where = f"{path}:{_first_line_that_is_no_text(path)}" if is_binary else str(path)
+        problems.append(Problem(where, f"cannot be read: {reason}.{_sibling(path)}"))
         return None
     node = parse(text, str(path), problems)
     if node is not None and not isinstance(node.value, dict):
@@ -172,7 +172,23 @@ def _read_file(path: Path, problems: list[Problem]) -> Node | None:
     return node
 
 
+def _first_line_that_is_no_text(path: Path) -> int:
+    with path.open("rb") as file:
+        lines = file.read(4 * MOST_CHARACTERS).split(b"\n")  # a character has up to 4 bytes
+    return next((number for number, line in enumerate(lines, 1) if not _is_text(line)), len(lines))
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _sibling(path: Path) -> str:
+    if os.path.isdir(path):
+        return choose("", (str(found) for found in path.glob("*.yaml") if not found.name.startswith(".")))
     if os.path.exists(path):
         return ""
     if by_name := [name for name, file in shipped_experiments().items() if file.stem == path.stem]:
@@ -198,7 +214,7 @@ def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[N
     """Parse `key=value` texts."""
     layers = []
     for text in overrides:
-        where = f"command line: {brief(text, MOST_SHOWN)}"
+        where = f"{COMMAND_LINE}{brief(text, MOST_SHOWN)}"
         key, equals, value = text.partition("=")
         if not equals or not key:
             problems.append(Problem(where, "an override looks like key=value."))
@@ -219,7 +235,7 @@ def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
     """
     node = top.value.get("scale")
     if node is None:
-        problems.append(Problem(str(path), "missing key 'scale': it needs a text."))
+        problems.append(Problem(str(path), f"missing key 'scale'.{choose('', find_scales(path.parent))}"))
     if node is None or not isinstance(node.value, str):
         return None
     if not (path.parent / SCALES).is_dir() and _is_whole(top):
@@ -244,7 +260,7 @@ def _ordered(problems: list[Problem]) -> list[Problem]:
 
     def place(problem: Problem) -> tuple[bool, str, int]:
         file, _, line = problem.where.rpartition(":")
-        on_line = problem.where.startswith("command line")
+        on_line = problem.where.startswith(COMMAND_LINE)
         return on_line, "" if on_line else file, int(line) if line.isdigit() and not on_line else 0
 
     return sorted(dict.fromkeys(problems), key=place)

@@ -42,6 +42,16 @@ def not_there(what: str, path: str) -> str:
     return f"there is no {what} '{path}'.{beside(path) or searched}"
 
 
+def beside_its_file(path: object, where: str) -> str:
+    """What to write for a relative path that is not there, but beside the file at `where`, `file:line`; else ""."""
+    file, _, line = where.rpartition(":")
+    if not isinstance(path, str) or not path or protocol(path) or not line.isdigit() or os.path.exists(path):
+        return ""
+    meant = os.path.join(os.path.dirname(file), path)
+    told = f" It lies beside this file: write '{meant}', as paths are relative to the working folder."
+    return told if meant != path and os.path.exists(meant) else ""
+
+
 def beside(path: str) -> str:
     """Suggest a name in place of the first part of a path that does not exist; one in other case is preferred.
 

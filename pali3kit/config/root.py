@@ -168,21 +168,26 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
         elif not may_be_own(cell.data.benchmarks[name]):
             text = "take a source of images in files, or leave it out."
             yield key, f"{key} cannot be '{cell.data.benchmarks[name].name}': {text}"
+    root = cell.data.root
+    if root is not None and (missing := _missing_root(root)):  # then all below it is missing
+        yield "data.root", f"data.root: {missing}"
+        return
     yield from _missing_sources(cell)
     yield from _check_frames(cell)
-    root = cell.data.root
     if root is None:
         return
-    if protocol(root):
-        if problem := url_problem(root):
-            yield "data.root", f"data.root: {problem}"
-    elif not os.path.isdir(root):
-        yield "data.root", f"data.root: {not_there('folder', root)}"
     for section in sorted({section for name in known_benchmarks(cell) for section in BENCHMARK.find(name).sets}):
         if _embedded(cell, section):
             text = "is the embedded world's: with a data.root, name sets in files or leave it out."
             yield f"evaluation.{section}", f"evaluation.{section} {text}"
     yield from _without_files(cell)
+
+
+def _missing_root(root: str) -> str:
+    """Why nothing can be read below `data.root`; "" if it is a folder, or a URL that can be read."""
+    if protocol(root):
+        return url_problem(root) or ""
+    return "" if os.path.isdir(root) else not_there("folder", root)
 
 
 def _check_frames(cell: Experiment) -> Iterator[KeyProblem]:

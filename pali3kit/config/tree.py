@@ -19,6 +19,8 @@ from pali3kit.errors import Problem
 MOST_CHARACTERS = 100_000  # of a file, and of all its texts once anchors and interpolations are expanded
 MOST_VALUES = 10_000
 MOST_DEPTH = 32
+COMMAND_LINE = "command line: "
+"""Begins the place of the nodes of an override."""
 ITEM = re.compile(r"(.*)\[([0-9]{1,6})\]")  # `steps[0]`
 
 
@@ -79,6 +81,15 @@ class Node:
         return self.where
 
 
+_HINTS = {
+    "found character '\\t'": ": indent with spaces, not with tabs",
+    "mapping values are not allowed here": ": put a text that contains ': ' in quotes",
+    "but got '<stream end>'": ": a bracket is not closed",
+    "expected ',' or ']', but got ':'": ": the list that begins on this line or above is not closed",
+}
+"""What helps against the commonest mistakes, by a part of PyYAML's messages."""
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader with YAML 1.2's types of plain scalars and a bound on nesting."""
 
@@ -120,6 +131,7 @@ def parse(text: str, source: str, problems: list[Problem], override: bool = Fals
     except yaml.YAMLError as error:
         line = error.problem_mark.line if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark else None
         reason = str(getattr(error, "problem", None) or error)
+        reason += next((hint for words, hint in _HINTS.items() if words in reason), "")
     where = source if override or line is None else f"{source}:{line + 1}"
     problems.append(Problem(where, f"not valid YAML: {reason}"))
     return None

@@ -99,8 +99,10 @@ class Builder:
 
     def sequence(self, kind: TypeForm, node: Node, key: str) -> object:
         if not isinstance(node.value, list):
-            plain = None if isinstance(node.value, dict) else node.value
-            self.wrong(node, key, "a list", "" if plain is None else f": write [{brief(str(plain))}]")
+            hint = f": write [{brief(str(node.value))}]" if node.value is not None else ""
+            if isinstance(node.value, dict):  # as of `arms.labels.pretrain=classif`
+                hint = ": write the whole list, of which single values cannot be overridden"
+            self.wrong(node, key, "a list", hint)
             return REFUSED
         return [self.build(kind, child, f"{key}[{i}]") for i, child in enumerate(node.value)]
 

@@ -164,6 +164,8 @@ def require_path(path: str, what: str = "file") -> Path:
     try:
         if found.is_dir() if what == "folder" else found.is_file():
             return found
+        if found.exists():
+            raise DataError(f"{found} is a {'file' if what == 'folder' else 'folder'}, where a {what} is expected.")
         beside = [other.name for other in found.parent.iterdir()] if found.parent.is_dir() else []
     except OSError as error:  # a name too long, or a folder that is not for us to read
         raise DataError(f"{path[:100]}: {error.strerror}") from error

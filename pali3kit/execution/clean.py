@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.filesize import decimal
 
+from pali3kit.config.missing_files import not_there
 from pali3kit.errors import DataError, counted
 from pali3kit.execution.known_runs import KnownRun, known_runs, may_be_of_unknown_run
 from pali3kit.execution.store import Store
@@ -26,7 +27,9 @@ def clean_store(root: Path, dry_run: bool, console: Console | None = None) -> in
     is removed.
     """
     console = console or Console()
-    runs = known_runs(root) if root.is_dir() else []
+    if not root.is_dir():
+        raise DataError(not_there("folder", str(root)))
+    runs = known_runs(root)
     kept = [run for run in runs if not run.is_gone]
     if not kept:
         raise DataError(f"{root} knows no run that is still there, so nothing in it is known to be unneeded.")

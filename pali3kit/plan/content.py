@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pali3kit.config.component import Component
+from pali3kit.errors import DataError, RegistryError
 from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 from pali3kit.storage.weight_files import find_weights, weights_digest
@@ -64,6 +65,16 @@ def size_of_split(source: Component, split: str) -> int | None:
     return _size(json.dumps(component_json(source)), os.getcwd(), split)
 
 
+def has_examples(source: Component, task: str, split: str, count: int) -> bool:
+    """Whether any of the first `count` images of a split of `records` may be an example of a task, which reads them."""
+    return _has_examples(json.dumps(component_json(source)), os.getcwd(), task, split, count)
+
+
+def classes_of(source: Component) -> tuple[str, ...]:
+    """The classes that the train images of a source have, which reads its annotations."""
+    return tuple(_last_built(json.dumps(component_json(source)), os.getcwd()).classes)
+
+
 def languages_of(source: Named) -> tuple[str, ...]:
     """The languages in which a source has captions."""
     return _languages(json.dumps(source), os.getcwd())
@@ -93,8 +104,23 @@ def _content(source: str, folder: str) -> str:
 def _size(source: str, folder: str, split: str) -> int | None:
     from pali3kit.data.records import RecordSource
 
-    built = _built(source)
+    built = _last_built(source, folder)
     return built.size(split) if isinstance(built, RecordSource) else None
+
+
+@cache
+def _has_examples(source: str, folder: str, task: str, split: str, count: int) -> bool:
+    from pali3kit.data.union import UnionSource
+
+    built = _last_built(source, folder)
+    try:
+        return any(map(len, built.task(task, _BINS).where(split, count)))
+    except RegistryError:  # no such task, which other checks report
+        return True
+    except DataError:
+        if isinstance(built, UnionSource):  # none of its parts has one
+            return False
+        raise
 
 
 @cache
@@ -132,6 +158,12 @@ def _attributes(source: str, folder: str, task: str, count: int, limit: int) -> 
         return None
     found = held_out(built.task(task, _BINS), "test", min(count, built.size("test")), limit, seed=0)
     return tuple(example.attributes for example in found)
+
+
+@lru_cache(1)
+def _last_built(source: str, folder: str) -> Source:
+    """The source that was asked for last: several questions about a file read it once."""
+    return _built(source)
 
 
 def _built(source: str) -> Source:

@@ -241,7 +241,7 @@ def test_evaluate_finds_other_benchmarks_below_the_runs_root(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["ask", MODEL, "a.png"], "usage: python -m pali3kit.run ask MODEL IMAGE QUESTION"),
+        (["ask", MODEL, "a.png"], "missing: QUESTION; usage: python -m pali3kit.run ask MODEL IMAGE"),
         (["ask", "a.png", MODEL, "?"], "'model' is a folder, not an image: MODEL comes first, then IMAGE.\n"),
         (["ask", SMOKE, "a.png", "?", "--language", "xx"], "smoke was not trained in the language 'xx', but in ar,"),
         (["ask", MODEL, "b.png", "?"], "there is no image 'b.png'. Did you mean 'a.png'?\n"),
@@ -254,13 +254,13 @@ def test_evaluate_finds_other_benchmarks_below_the_runs_root(
         (["caption", SMOKE, "a.png", "--language", "xx"], "smoke was not trained in the language 'xx', but in ar,"),
         (["segment", MODEL, "a.png", "x", "--out", "b.txt"], "--out should end with .png, .jpg, .jpeg, .webp, not"),
         (["segment", MODEL, "a.png", "x", "--out", "a.png"], "--out should be a file in a folder that exists, and not"),
-        (["predict", MODEL, "a.png"], "usage: python -m pali3kit.run predict MODEL LINES.jsonl --out ANSWERS.jsonl"),
+        (["predict", MODEL, "a.png"], "missing: --out; usage: python -m pali3kit.run predict MODEL LINES.jsonl"),
         (["predict", MODEL, "no.jsonl", "--out", "x"], "there is no file 'no.jsonl'.\n"),
         (["predict", MODEL, "a.png", "--out", "a.png"], "--out should be a file in a folder that exists, and not"),
         (["evaluate", MODEL, "vqa2"], "unknown benchmark 'vqa2'. Did you mean 'vqav2'?\n"),
         (["evaluate", MODEL, "probe"], "'probe' does not score answers that PaLI generates, as these do: activi"),
         (["evaluate", MODEL, "vqav2", "data.tst=3"], "command line: data.tst=3: unknown key 'data.tst'. Did you mean"),
-        (["evaluate", MODEL, "vqav2", "data.root=no"], "command line: data.root=no: benchmark 'vqav2' is measured"),
+        (["evaluate", MODEL, "vqav2", "data.root=no"], "command line: data.root=no: data.root: there is no folder 'n"),
     ],
 )  # fmt: skip
 def test_invalid_requests_exit_2_before_a_model_is_opened(

@@ -79,3 +79,23 @@ def test_keys_that_begin_alike_are_different(trial: Path) -> None:
     with pytest.raises(ConfigError) as error:
         load("x.yaml")
     assert all("set the same" not in str(problem) for problem in error.value.problems)
+
+
+def test_an_override_that_no_cell_would_get_is_refused(trial: Path) -> None:
+    """The values of an axis, and those that each arm sets, come after it."""
+    (trial / "x.yaml").write_text(ARMS.format("name: two, pretrain: siglip"))
+    load("x.yaml", ["pretrain=classif"])  # of the other arm
+    (trial / "x.yaml").write_text(
+        ARMS.format("name: two, pretrain: siglip").replace("{name: one", "{name: one, pretrain: classif")
+    )
+    for overrides, text in (
+        (["pretrain=classif"], "every arm sets pretrain, and theirs counts: arms=[] takes the arms away."),
+        (
+            ["arms=[]", "grid.pretrain=[siglip,classif]", "pretrain=siglip"],
+            "pretrain is an axis of the grid, whose values count: grid.pretrain=[...] chooses them, now"
+            " ['siglip', 'classif'].",
+        ),
+    ):
+        with pytest.raises(ConfigError) as error:
+            load("x.yaml", overrides)
+        assert [str(problem) for problem in error.value.problems] == [f"command line: {overrides[-1]}: {text}"]

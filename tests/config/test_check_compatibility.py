@@ -78,8 +78,8 @@ from pali3kit.text.denoise import PREFIXES
         (["model.image_size=32"], "scenes of the world need at least 64 pixels, not 32"),
         (["data.source={name: text, path: .}", "evaluate=[denoising, probe]", "model.image_size=32",
           "stages.vision.source=world"], "scenes of the world need at least 64 pixels, not 32"),
-        (["grid={}", "baseline={}", "pretrain=random", "model.vision={name: timm/x, pretrained: true}"],
-         "timm/x is pretrained, not random: pretrain 'pretrained' keeps its weights."),
+        (["grid={}", "baseline={}", "pretrain=random", "model.vision={name: timm/resnet18, pretrained: true}"],
+         "timm/resnet18 is pretrained, not random: pretrain 'pretrained' keeps its weights."),
         (["grid={}", "baseline={}", "pretrain=pretrained"],
          "model.vision gives no weights for pretrain 'pretrained': vit would be random: "
          "set 'pretrained' or 'weights', or pretrain 'random'."),

@@ -8,7 +8,7 @@ import pytest
 
 from pali3kit import registry
 from pali3kit.config.component import Component
-from pali3kit.config.missing_files import beside, missing_files, not_there
+from pali3kit.config.missing_files import beside, beside_its_file, missing_files, not_there
 
 
 @pytest.mark.parametrize(("globs", "expected"), [(True, {"images"}), (False, {"path", "images"})])
@@ -42,3 +42,15 @@ def test_a_relative_path_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.M
     assert not_there("file", "qqq") == f"there is no file 'qqq'. {place}"
     assert not_there("folder", "imagenet") == "there is no folder 'imagenet'. Did you mean 'ImageNet'?"
     assert not_there("file", f"{tmp_path}/qqq") == f"there is no file '{tmp_path}/qqq'."
+
+
+def test_a_path_that_lies_beside_the_file_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "own.jsonl").touch()
+    monkeypatch.chdir(tmp_path)
+    told = " It lies beside this file: write 'sub/own.jsonl', as paths are relative to the working folder."
+    assert beside_its_file("own.jsonl", "sub/own.yaml:5") == told
+    for path, where in (("other.jsonl", "sub/own.yaml:5"), ("own.jsonl", "command line: path=own.jsonl"), (3, "a:5")):
+        assert beside_its_file(path, where) == ""
+    (tmp_path / "own.jsonl").touch()  # found, so something else is wrong with it
+    assert beside_its_file("own.jsonl", "sub/own.yaml:5") == ""

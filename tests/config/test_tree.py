@@ -63,7 +63,13 @@ ALL = "with anchors and interpolations expanded"
     ("text", "problem"),
     [
         ("a: 1\nb: 2\na: 3\n", "f.yaml:3: duplicate key 'a', first at f.yaml:1."),
-        ("a: [1\n", "f.yaml:2: not valid YAML: expected ',' or ']', but got '<stream end>'"),
+        ("a: [1\n", "f.yaml:2: not valid YAML: expected ',' or ']', but got '<stream end>': a bracket is not closed"),
+        ("a: [1\nb: 2\n", "f.yaml:2: not valid YAML: expected ',' or ']', but got ':': the list that begins on this"
+         " line or above is not closed"),
+        ("a: 1\n\tb: 2\n", "f.yaml:2: not valid YAML: found character '\\t' that cannot start any token: indent with"
+         " spaces, not with tabs"),
+        ("a: b: c\n",
+         "f.yaml:1: not valid YAML: mapping values are not allowed here: put a text that contains ': ' in quotes"),
         ("a: &x [*x]\n", "f.yaml:1: not valid YAML: an anchor contains itself"),
         ("a: !!python/name:os.system x\n", "f.yaml:1: not valid YAML: unknown tag "
          "tag:yaml.org,2002:python/name:os.system: a scalar is of !!null, !!bool, !!int, !!float, !!str"),

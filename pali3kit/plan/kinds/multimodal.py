@@ -23,12 +23,11 @@ from pali3kit.config.budgets import (
 from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal, Resolution
-from pali3kit.config.urls import is_remote
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import size_of_split
 from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.own_records import check_own_images
 from pali3kit.plan.pali import TextConfig, has_regions, text_fields
 from pali3kit.plan.plain import component_json
 from pali3kit.plan.step import Step
@@ -71,26 +70,9 @@ def _check(cell: Experiment) -> Iterator[KeyProblem]:
         yield from _mixed(cell)
     yield from _lengths(cell)
     if generates_text(cell):
-        yield from _enough_images(cell)
+        yield from check_own_images(cell)
         yield from check_devices(cell, "multimodal", section)
         yield from check_memory(cell, "multimodal", section.optimizer, "language")
-
-
-def _enough_images(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that a file of `records` has as many images as are asked for: more train images would be the same again,
-    those held out for validation too. Other sources may be endless, or take long to count; what is behind a URL is not
-    read to be checked.
-    """
-    source = cell.data.source
-    if source.name != "records" or is_remote(source):
-        return
-    for split, asked in (("train", cell.data.train), ("test", cell.data.test)):
-        with suppress(DataError):  # a file that cannot be read is refused elsewhere
-            there = size_of_split(source, split)
-            if there and there < asked:
-                file = source.options.get(split) or source.options["path"]
-                text = f"and data.source, {file}, has {there} of the {split} split: set data.{split}={there}."
-                yield f"data.{split}", f"data.{split} asks for {asked} images, {text}"
 
 
 def _mixed(cell: Experiment) -> Iterator[KeyProblem]:
