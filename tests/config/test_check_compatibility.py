@@ -9,7 +9,7 @@ import fakes
 import pytest
 from planned import changed, without_place
 
-from pali3kit.config.check_compatibility import check_resolutions
+from pali3kit.config.check_compatibility import CHECKS, check_resolutions
 from pali3kit.config.component import Component
 from pali3kit.config.load import load
 from pali3kit.config.schema import Experiment
@@ -89,7 +89,10 @@ from pali3kit.text.denoise import PREFIXES
          "timm/x is pretrained, not random: pretrain 'pretrained' keeps its weights."),
         (["grid={}", "baseline={}", "pretrain=pretrained"],
          "model.vision gives no weights for pretrain 'pretrained': vit would be random: "
-         "set 'pretrained' or 'weights', or pretrain 'random'."),
+         "set 'weights', or pretrain 'random'."),
+        (["grid={}", "baseline={}", "pretrain=pretrained", "model.vision=open_clip/ViT-B-32"],
+         "model.vision gives no weights for pretrain 'pretrained': open_clip/ViT-B-32 would be random: "
+         "set 'pretrained', or pretrain 'random'."),
         (["model.vision=hf/./nowhere"], "there is no folder './nowhere'."),
         (["model.language=hf//no/where"], "there is no folder '/no/where'."),
         (["model.language.weights=nowhere"], "there is no file or folder 'nowhere'."),
@@ -469,6 +472,13 @@ def cell(tmp_path: Path) -> Cell:
     """The fake experiment, whose transfers start from stage 2, with other values at dotted keys."""
     wanted = {"stages.transfer.start": "resolution", "model.vision": Component(name="vit", options=VIT)}
     return lambda **changes: changed(fakes.experiment(tmp_path), {**wanted, **changes})
+
+
+def test_a_class_that_takes_no_weights_is_told_how_it_would(cell: Cell) -> None:
+    mine = cell(**{"pretrain": "pretrained", "model.vision": Component(name="mine")})
+    [(key, text)] = [found for check in CHECKS[:3] for found in check(mine)]
+    assert key == "model.vision"
+    assert text.endswith("be random: give its class an option 'weights', a file that it reads, or pretrain 'random'.")
 
 
 @pytest.mark.parametrize(
