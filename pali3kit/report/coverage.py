@@ -32,7 +32,8 @@ def identical(arms: Sequence[Arm]) -> Iterable[str]:
         rows.setdefault(frozenset(made), []).append(arm.label)
     for made, labels in rows.items():
         if made and labels[1:]:
-            yield f"{'; '.join(labels)}: one model, as none of its stages reads the settings that tell these rows apart."
+            why = "as none of its stages reads the settings that tell these rows apart"
+            yield f"{'; '.join(labels)}: one model, {why}."
 
 
 def _shared(arm: Arm) -> dict[str, int]:
