@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pali3kit.catalogue import STAGE
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.describe import describe_component
 
@@ -18,9 +19,18 @@ class Neighbours:
 def test_options_that_a_dataclass_keeps_as_text_are_shown() -> None:
     entry = RegistryEntry("neighbours", "plugin.neighbours:KIND", "votes", given=None, section=Neighbours)
     assert describe_component("stage", entry) == (
-        "stage/neighbours: votes\n  from plugin.neighbours:KIND\n  How many vote.\n  options:\n"
+        "stage/neighbours: votes\n  from plugin.neighbours:KIND\n  How many vote.\n  keys of stages.neighbours:\n"
         "    count           int, default 20\n    by              'cosine' | 'distance', default cosine"
     )
+
+
+def test_a_built_in_stage_shows_its_section() -> None:
+    told = describe_component("stage", STAGE.describe("vision"))
+    assert "      loss: the classifier's loss, `sigmoid` or `softmax`." in told
+    assert "  keys of stages.vision:\n" in told
+    assert "    optimizer       Optimizer, default muon\n" in told
+    assert "    text            Component, default siglip_text\n" in told
+    assert "keys" not in describe_component("stage", STAGE.describe("knn"))
 
 
 @dataclass

@@ -25,7 +25,7 @@ from pali3kit.config.saved_pali import (
     is_saved,
 )
 from pali3kit.durable import sha256_of, write_atomically
-from pali3kit.errors import choose, nearest
+from pali3kit.errors import choose, counted, nearest
 from pali3kit.streams import new_console
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def _predict(call: Call) -> int:
     given = [*sorted(call.settings), *seed, *([f"checkpoint={checkpoint}"] if checkpoint else [])]
     predictions = Predictions(source, out, " ".join([place, *_content(Path(place)), *given]))
     if predictions.left:
-        print(f"{predictions.done} of {predictions.total} lines are in {out}", file=sys.stderr)
+        there = f"; {out} has {predictions.done} answers" if predictions.done else ""
+        print(f"{counted(predictions.left, 'line')} to answer{there}", file=sys.stderr)
         pali = open_model(place, call)
         if checkpoint and checkpoint not in pali.checkpoints.names:
             raise UsageError(f"{place} has no checkpoint '{checkpoint}'.{choose(checkpoint, pali.checkpoints.names)}")
@@ -121,7 +122,7 @@ def _evaluate(call: Call) -> int:
     evaluator = Evaluator(pali.checkpoints, name, experiment, call.options.get("checkpoint"), beams)
     asked, limit = evaluator.config, ""
     if asked.limit < asked.test:
-        limit = f", {asked.limit} of {asked.test} test images: evaluation.limit"
+        limit = f", {asked.limit} of {asked.test} test examples: evaluation.limit"
     print(f"{asked.label}: checkpoint {evaluator.checkpoint} of {pali.checkpoints.name}{limit}", file=sys.stderr)
     console = new_console(error=True)
     with Progress(console=console, transient=True, disable=not console.is_interactive) as progress:

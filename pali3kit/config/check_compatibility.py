@@ -67,9 +67,10 @@ def _vision(cell: Experiment) -> Iterator[KeyProblem]:
         yield "model.vision", f"{part.name} is pretrained, not random: pretrain 'pretrained' keeps its weights."
     trained_elsewhere = cell.model.dual_encoder is not None or cell.model.from_ is not None
     if cell.pretrain == "pretrained" and not pretrained and not trained_elsewhere:
-        text = f"model.vision gives no weights for pretrain 'pretrained': {part.name} would be random: "
-        text += "set 'pretrained' or 'weights', or pretrain 'random'."
-        yield "model.vision", text
+        taken = " or ".join(f"'{each}'" for each in ("pretrained", "weights") if each in part.options)
+        remedy = f"set {taken}" if taken else "give its class an option 'weights', a file that it reads"
+        text = f"model.vision gives no weights for pretrain 'pretrained': {part.name} would be random"
+        yield "model.vision", f"{text}: {remedy}, or pretrain 'random'."
     if part.name != "vit" or side < 1:
         return
     try:

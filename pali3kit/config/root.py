@@ -186,7 +186,7 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
 def _missing_root(root: str) -> str:
     """Why nothing can be read below `data.root`; "" if it is a folder, or a URL that can be read."""
     if protocol(root):
-        return url_problem(root) or ""
+        return url_problem(root)
     return "" if os.path.isdir(root) else not_there("folder", root)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example, held_out
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, counted
 from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.plan.step import Step
 from pali3kit.registry import SOURCE
@@ -67,8 +67,8 @@ def scorable_indices(name: str, examples: Sequence[Example]) -> list[int]:
     enough = {language for language, count in counts.items() if count >= benchmark.fewest}
     if not enough:
         found = ", ".join(f"{language} {count}".strip() for language, count in sorted(counts.items())) or "none"
-        where = "test examples in a language" if benchmark.every_language else "test examples"
-        raise DataError(f"'{name}' needs at least {benchmark.fewest} {where}; found {found}.")
+        fewest = counted(benchmark.fewest, "test example") + " in a language" * benchmark.every_language
+        raise DataError(f"'{name}' needs at least {fewest}; found {found}.")
     return [n for n, each in enumerate(examples) if not benchmark.every_language or each.language in enough]
 
 
@@ -99,5 +99,6 @@ def require_examples(steps: Sequence[Step]) -> None:
             )
         except DataError as error:
             bad = "".join(f" Skipped: {line}" for line in list(source.skips.lines)[:1])
-            file = options.get("test") or f"source '{options['name']}'"
-            raise DataError(f"{file}: {error}{bad}") from error
+            file = options.get("test") or options.get("path") or f"source '{options['name']}'"
+            own = f" `pali3kit check-data {file}` tells what is missing." if options["name"] == "records" else ""
+            raise DataError(f"{file}: {error}{bad}{own}") from error

@@ -169,7 +169,8 @@ def _disk_needed(size: int, root: Path) -> tuple[str, str]:
     """
     there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
     free = disk_usage(there).free
-    text = f"features of frozen encoders and the corpus will take {size / GIBI:.3g} GiB in {root}"
+    needed = f"{size / GIBI:.3g} GiB" if size >= GIBI / 100 else f"{size / 2**20:.2g} MiB"
+    text = f"features of frozen encoders and the corpus will take {needed} in {root}"
     if size <= free:
         return text, ""
     return (

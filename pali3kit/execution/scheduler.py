@@ -65,6 +65,10 @@ class Scheduler:
                     continue
                 for connection in wait(list(by_connection), timeout=_POLL_SECONDS):
                     self._listen(by_connection[connection])  # type: ignore[index]
+        except BaseException:
+            if any(worker.step for worker in self.workers):  # which may take a while: a step of large batches is long
+                self.display.say("stopping: what runs ends its step and writes a checkpoint")
+            raise
         finally:
             for worker in self.workers:  # signal all first, so that they write checkpoints at the same time
                 worker.end()

@@ -22,7 +22,7 @@ from pali3kit.report import evidence
 from pali3kit.report.arms import Arm, ArtifactReader, arms_of, control_of
 from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
 from pali3kit.report.costs import conditions_of
-from pali3kit.report.coverage import uncovered
+from pali3kit.report.coverage import identical, uncovered
 from pali3kit.report.encoder_size import encoder_sizes
 from pali3kit.report.means import mean_columns, mean_scores
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
@@ -65,7 +65,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         },
         slices=tuple(slice_tables(arms, artifacts, sets, experiment)),
     )
-    told = (*notes(report, uncovered(arms)), *slice_notes(report), *responsible_notes(report))
+    told = (*notes(report, (*identical(arms), *uncovered(arms))), *slice_notes(report), *responsible_notes(report))
     return replace(report, notes=(*told, *_without_curves(graph, artifacts, needed)))
 
 

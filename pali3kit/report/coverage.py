@@ -1,4 +1,4 @@
-"""Which stages the intervals over seeds do not cover, since all seeds of a row share them."""
+"""What rows and seeds share: stages that the intervals over seeds do not cover, and rows that are one model."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ def uncovered(arms: Sequence[Arm]) -> Iterable[str]:
             where = f"{'; '.join(arm.label for arm in same)}: seeds" if len(rows) > 1 else "Seeds"
             varied = {kind for arm in same for kind in _by_kind(arm)} - dict(shared).keys()
             yield f"{where} vary {_listed(varied) or 'nothing'}; {_fixed(dict(shared))}"
+
+
+def identical(arms: Sequence[Arm]) -> Iterable[str]:
+    """A sentence for rows whose numbers are those of the same artifacts: equal, whatever the settings would change."""
+    rows: dict[frozenset[tuple[str, int, str]], list[str]] = {}
+    for arm in arms:
+        made = ((name, seed, step.digest) for name, steps in arm.steps.items() for seed, step in steps.items())
+        rows.setdefault(frozenset(made), []).append(arm.label)
+    for made, labels in rows.items():
+        if made and labels[1:]:
+            why = "as none of its stages reads the settings that tell these rows apart"
+            yield f"{'; '.join(labels)}: one model, {why}."
 
 
 def _shared(arm: Arm) -> dict[str, int]:

@@ -122,9 +122,14 @@ Network = TypeVar("Network", bound=nn.Module)
 
 def meta_copy(network: Network) -> Network:
     """A copy on the meta device, whose tensors have shapes but no memory."""
-    memo: dict[int, object] = {id(x): nn.Parameter(x.to("meta"), x.requires_grad) for x in network.parameters()}
-    memo |= {id(x): x.to("meta") for x in network.buffers()}
+    memo: dict[int, object] = {id(x): nn.Parameter(_meta(x), x.requires_grad) for x in network.parameters()}
+    memo |= {id(x): _meta(x) for x in network.buffers()}
     return deepcopy(network, memo)
+
+
+def _meta(tensor: Tensor) -> Tensor:
+    """A new tensor of the same shape: one of inference mode, which has no gradients, would stay itself by `to`."""
+    return torch.empty_like(tensor, device="meta")
 
 
 def freeze_unread(vision: VisionEncoder) -> None:
@@ -142,10 +147,10 @@ def unread_parameters(vision: VisionEncoder) -> set[str]:
     They are found on the meta device, where nothing is computed. Raises ConfigError for encoders that cannot run there.
     """
     side = vision.image_spec.size
-    trial = meta_copy(vision).eval().requires_grad_()
-    named = dict(trial.named_parameters())
     try:
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():  # stages without gradients build encoders too
+            trial = meta_copy(vision).eval().requires_grad_()
+            named = dict(trial.named_parameters())
             tokens = trial(torch.empty(1, 3, side, side, device="meta"))
             gradients = torch.autograd.grad(tokens.sum(), list(named.values()), allow_unused=True)
     except RuntimeError as error:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pali3kit.config.experiments import shipped_experiments
 from pali3kit.run import main
@@ -16,6 +18,23 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_experiment_is_checked_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "ablate_classif", "scale=smoke"]) == 0
     assert capsys.readouterr().out.startswith("ablate_classif: nothing wrong. 2 cells, 1 seed, 9 benchmarks.\n")
+
+
+def test_a_file_of_ones_own_without_a_test_example_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its tasks are known by the training lines; a run would refuse it, and what is checked runs."""
+    Image.new("RGB", (8, 8)).save("a.png")
+    question = {"image": "a.png", "questions": [{"question": "what?", "answers": ["a"]}]}
+    lines = [question, *[{"image": "a.png", "split": "test", "caption": "a"}] * 2]
+    Path("own.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    source = "data.source={name: records, path: own.jsonl, test_split: test}"
+    asked = ["check", "ablate_classif", "scale=smoke", "grid={}", "baseline={}", "pretrain=random", source]
+    asked += ["stages.multimodal.mixture={vqa: 1, splitcap: 0, caption_multilingual: 0, ocr: 0, vqg: 0, object_vqa: 0,"]
+    asked[-1] += " detect: 0}"
+    assert main([*asked, "data.train=1", "data.test=2", "evaluate=[vqav2]"]) == 2
+    assert capsys.readouterr().err == (
+        "own.jsonl: 'vqav2' needs at least 1 test example; found none. `pali3kit check-data own.jsonl` tells what is "
+        "missing.\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_evaluate_measures_a_benchmark(
     monkeypatch.setattr("pali3kit.inference.hub.download", lambda repo_id: Path(MODEL))
     assert main(["evaluate", "me/pali", "xm3600", "evaluation.limit=2", "data.test=4"]) == 0
     told = capsys.readouterr()
-    assert told.err.endswith(" of memory, 2 of 4 test images: evaluation.limit\n")
+    assert told.err.endswith(" of memory, 2 of 4 test examples: evaluation.limit\n")
     english, others, _ = told.out.splitlines()
     assert english.startswith("embedded/xm3600.en: ") and others.startswith("embedded/xm3600.avg35: ")
     assert english.endswith(", n 2") and "CIDEr × 100" in others

@@ -82,7 +82,10 @@ from pali3kit.text.denoise import PREFIXES
          "timm/resnet18 is pretrained, not random: pretrain 'pretrained' keeps its weights."),
         (["grid={}", "baseline={}", "pretrain=pretrained"],
          "model.vision gives no weights for pretrain 'pretrained': vit would be random: "
-         "set 'pretrained' or 'weights', or pretrain 'random'."),
+         "set 'weights', or pretrain 'random'."),
+        (["grid={}", "baseline={}", "pretrain=pretrained", "model.vision=open_clip/ViT-B-32"],
+         "model.vision gives no weights for pretrain 'pretrained': open_clip/ViT-B-32 would be random: "
+         "set 'pretrained', or pretrain 'random'."),
         (["model.vision=hf/./nowhere"], "there is no folder './nowhere'."),
         (["model.language=hf//no/where"], "there is no folder '/no/where'."),
         (["model.language.weights=nowhere"], "there is no file or folder 'nowhere'."),

@@ -121,7 +121,7 @@ def test_languages_with_too_few_images_are_left_out(benchmark: str, languages: l
     ("benchmark", "languages", "message"),
     [
         ("coco", ["en"], "'coco' needs at least 2 test examples; found 1"),
-        ("vqav2", [], "'vqav2' needs at least 1 test examples; found none"),
+        ("vqav2", [], "'vqav2' needs at least 1 test example; found none"),
         ("xm3600", ["en", "th"], "at least 2 test examples in a language; found en 1, th 1"),
         ("xm3600", [], "found none"),
     ],

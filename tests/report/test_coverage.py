@@ -9,7 +9,7 @@ from planned import changed
 
 from pali3kit.plan.graph import build
 from pali3kit.report.arms import arms_of
-from pali3kit.report.coverage import uncovered
+from pali3kit.report.coverage import identical, uncovered
 from pali3kit.report.markdown import to_markdown
 from pali3kit.report.write import write_report
 
@@ -29,6 +29,21 @@ def told(made_up):
         return list(uncovered(arms_of(build(experiment), experiment)))
 
     return tell
+
+
+def test_rows_of_one_model_are_named(made_up):
+    """SigLIP has no classifier, whose loss the grid changes: two equal rows would look like a finding."""
+
+    def told(pretrain):
+        grid = {"pretrain": pretrain, "stages.vision.loss": ["sigmoid", "softmax"]}
+        experiment = changed(made_up(["probe"]).experiment, {"seeds": [3, 4], "grid": grid})
+        return list(identical(arms_of(build(experiment), experiment)))
+
+    assert told(["classif"]) == []
+    assert told(["classif", "siglip"]) == [
+        "SigLIP, loss sigmoid; SigLIP, loss softmax: one model, as none of its stages reads the settings that tell "
+        "these rows apart."
+    ]
 
 
 def test_where_nothing_is_fixed_nothing_is_said(told):

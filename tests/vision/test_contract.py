@@ -182,6 +182,18 @@ def test_what_no_token_reads_is_frozen_without_running_the_encoder(name: str, he
     assert len(list(encoder.parameters())) - len(learning) == held
 
 
+@pytest.mark.parametrize("name", ["timm/mobilenetv3_small_050", "timm/test_vit3"])
+def test_an_encoder_is_built_in_inference_mode_as_elsewhere(name: str, tmp_path: Path) -> None:
+    """As the stages `features` and `throughput` build it: its weights can have no gradients there."""
+    frozen = {}
+    for inference in (False, True):
+        with torch.inference_mode(inference):
+            encoder = encoder_of(name, tmp_path)
+            freeze_unread(encoder)
+        frozen[inference] = {key for key, weight in encoder.named_parameters() if not weight.requires_grad}
+    assert frozen[True] == frozen[False] != set()
+
+
 def test_an_encoder_that_cannot_run_on_the_meta_device() -> None:
     class Reading(Wrapped):
         def forward(self, images: Tensor) -> Tensor:
