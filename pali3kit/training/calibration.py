@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -85,9 +84,9 @@ def random_ids(sizes: ComponentSpecs, *shape: int) -> Tensor:
 
 def random_pali(sizes: ComponentSpecs) -> tuple[PaLIModel, int, Grid]:
     """PaLI with random weights and without its vision encoder, and that encoder's width and grid."""
-    vision = vision_shape(sizes)
+    width, grid, _ = vision_shape(sizes)
     language = build_component(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size)
-    return build_pali(sizes.projector, vision.width, language), vision.width, vision.grid
+    return build_pali(sizes.projector, width, language), width, grid
 
 
 def meta_pali(sizes: ComponentSpecs) -> tuple[PaLIModel, int, Grid]:
@@ -101,24 +100,16 @@ def _meta_pali(sizes: str) -> tuple[PaLIModel, int, Grid]:
         return random_pali(ComponentSpecs(**json.loads(sizes)))
 
 
-class VisionShape(NamedTuple):
-    """The width of an encoder's tokens, their grid, and its number of parameters."""
-
-    width: int
-    grid: Grid
-    parameters: int
-
-
-def vision_shape(sizes: ComponentSpecs) -> VisionShape:
-    """The shape of the encoder, which is built once in a process for all stages that it is in."""
+def vision_shape(sizes: ComponentSpecs) -> tuple[int, Grid, int]:
+    """The width of the encoder's tokens, their grid, and its number of parameters; found once in a process."""
     return _vision_shape(json.dumps(sizes.vision), sizes.image_size)
 
 
 @cache
-def _vision_shape(vision: str, image_size: int) -> VisionShape:
+def _vision_shape(vision: str, image_size: int) -> tuple[int, Grid, int]:
     with torch.device("meta"):
         built = build_vision(json.loads(vision), image_size)
-    return VisionShape(built.width, built.native_grid, num_parameters(built))
+    return built.width, built.native_grid, num_parameters(built)
 
 
 def max_images(source: Named) -> int:

@@ -73,7 +73,7 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     tokens = images * model.projector.out_tokens(grid) + 2 * TARGET
     if in_dry_run():  # without values no answer ends: assume the length of a target
-        count = num_parameters(model) + vision_shape(sizes).parameters
+        count = num_parameters(model) + vision_shape(sizes)[2]
         effort = 2 * num_parameters(model) * tokens * size * config.beams
         raise DryRunFinished(MemoryProfile(count, FP32 * count, tokens=tokens, effort=effort))
     seconds = min_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
