@@ -19,7 +19,15 @@ from pali3kit.data.task import Example, Task
 from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.pali import TextConfig
 from pali3kit.text.tokenizer import Tokenizer
-from pali3kit.training.calibration import PROMPT, TARGET, max_images, random_pairs, random_pali, training_cost
+from pali3kit.training.calibration import (
+    PROMPT,
+    TARGET,
+    max_images,
+    random_pairs,
+    random_pali,
+    training_cost,
+    vision_shape,
+)
 from pali3kit.training.components import Artifact, build_source, build_vision, trained_mask_tokenizer
 from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
 from pali3kit.training.corpus import limit_skipped
@@ -147,12 +155,18 @@ def _microbatches(
     return batches
 
 
+def _profile_key(sizes: ComponentSpecs, images: int, regions: bool, budget: Training) -> str:
+    """What the profile of a dry run with cached tokens depends on: of the encoder on the shape of its tokens alone."""
+    others = {**asdict(sizes), "image_size": 0, "vision": vision_shape(sizes)[:2]}
+    return json.dumps([others, images, regions, asdict(budget.optimizer)], default=str)
+
+
 def stage_cost(
     config: TextConfig, sizes: ComponentSpecs, budget: Training, regions: bool = False, learns: bool = False
 ) -> StageCost:
     """The cost here of an example with the most images; without cached tokens, reading and encoding are included."""
     images = max_images(config.source)
-    key = None if config.count else json.dumps([asdict(sizes), images, regions, asdict(budget.optimizer)], default=str)
+    key = None if config.count else _profile_key(sizes, images, regions, budget)
     if key in _PROFILES and in_dry_run():
         raise DryRunFinished(_PROFILES[key])
     model, width, grid = random_pali(sizes)
