@@ -8,12 +8,14 @@ import hashlib
 import os
 import platform
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 
 CHUNK = 1 << 20  # bytes
+ABANDONED = 3600.0  # seconds
 PARTIAL_SUFFIX = ".partial"  # the suffix of what is not written to its end
 UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)  # from (often network) file systems without the operation
 
@@ -106,7 +108,8 @@ def sha256_of(*paths: Path) -> str:
 
 
 def remove_partials(folder: Path, name: str | None = None, every_process: bool = False) -> None:
-    """Remove temporary files and folders, named by `partial_name`, whose processes on this node were killed.
+    """Remove temporary files and folders, named by `partial_name`, whose processes on this node were killed, and files
+    of other nodes that nobody has written to for an hour.
 
     Args:
         folder: where they are.
@@ -114,11 +117,22 @@ def remove_partials(folder: Path, name: str | None = None, every_process: bool =
         every_process: whether to remove those of other nodes and of running processes too, of which this one cannot
             tell what they write: only who holds a lock on the folder may.
     """
-    written, node = "*" if name is None else glob.escape(name), "*" if every_process else glob.escape(platform.node())
-    for path in folder.glob(f"{written}.{node}.*{PARTIAL_SUFFIX}"):
+    written, here = "*" if name is None else glob.escape(name), f".{platform.node()}."
+    for path in folder.glob(f"{written}.*.*{PARTIAL_SUFFIX}"):
         number = path.name.split(".")[-2]
-        if number.isdigit() and (every_process or not _is_running(int(number))):
+        if not number.isdigit():
+            continue
+        ours = path.name.removesuffix(f"{number}{PARTIAL_SUFFIX}").endswith(here)
+        if every_process or (not _is_running(int(number)) if ours else _is_abandoned(path)):
             remove(path)
+
+
+def _is_abandoned(partial: Path) -> bool:
+    """Whether a file of another node was not written to for long. Clocks of nodes may differ by some minutes."""
+    try:
+        return partial.is_file() and time.time() - partial.stat().st_mtime > ABANDONED
+    except FileNotFoundError:  # its process has published it meanwhile
+        return False
 
 
 def _is_running(process: int) -> bool:

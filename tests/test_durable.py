@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import platform
+import time
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,9 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
     others = {ours, elsewhere, "test.partial", f"b.{here}.4x.partial"}
     for name in (*others, f"a.json.{here}.{dead}.partial"):
         (tmp_path / name).touch()
+    old = tmp_path / f"c.json.not-{here}.7.partial"
+    old.touch()
+    os.utime(old, (0, time.time() - 2 * durable.ABANDONED))
     durable.remove_partials(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == others
 

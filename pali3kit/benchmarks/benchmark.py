@@ -20,6 +20,8 @@ CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats
 IMAGES_PER_SECOND, MEGABYTES = "images/s", "MB"
 ANLS, EXACT, RELAXED, WUPS = "ANLS × 100", "exact match, %", "relaxed accuracy, %", "WUPS@0 × 100"
 """Units, as tables print them."""
+COST_BATCH = 32
+"""The number of images that are encoded at once where it is measured what an encoder costs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

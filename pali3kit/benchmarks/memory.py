@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import MEGABYTES, Benchmark, Column
+from pali3kit.benchmarks.benchmark import COST_BATCH, MEGABYTES, Benchmark, Column
 
 MEMORY = Benchmark(
     name="memory",
@@ -12,6 +12,6 @@ MEMORY = Benchmark(
     lower_is_better=True,
     scored="cost",
     kind="memory",
-    setting="Memory: all of the image encoder's weights, those of pooling too, a batch of 32 images, and the most "
-    "bytes of tensors that its forward pass to tokens has at once, in fp32.",
+    setting="Memory: all of the image encoder's weights, those of pooling too, a batch of "
+    f"{COST_BATCH} images, and the most bytes of tensors that its forward pass to tokens has at once, in fp32.",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import IMAGES_PER_SECOND, Benchmark, Column
+from pali3kit.benchmarks.benchmark import COST_BATCH, IMAGES_PER_SECOND, Benchmark, Column
 
 THROUGHPUT = Benchmark(
     name="throughput",
@@ -12,6 +12,6 @@ THROUGHPUT = Benchmark(
     digits=0,
     scored="cost",
     kind="throughput",
-    setting="Throughput: the image encoder's forward pass to tokens, on batches of 32 images that are in memory, the "
-    "fastest of up to 20; on a CPU that of one core, by processor time.",
+    setting=f"Throughput: the image encoder's forward pass to tokens, on batches of {COST_BATCH} images that are in "
+    "memory, the fastest of up to 20; on a CPU that of one core, by processor time.",
 )

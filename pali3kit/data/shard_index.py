@@ -18,8 +18,8 @@ from pali3kit.data.sample import Sample, SampleTable
 from pali3kit.data.shards import ShardTable, index_shard
 from pali3kit.errors import DataError, RefusedError, StorageError
 from pali3kit.storage.cache import cache_folder, locked
-from pali3kit.storage.paths import behind_url, file_here, size_and_version, sizes_and_versions
-from pali3kit.storage.remote import AnyPath, lexical
+from pali3kit.storage.paths import file_here, size_and_version, sizes_and_versions
+from pali3kit.storage.remote import AnyPath, RemotePath, lexical
 
 INDEX = "pali3kit-shards.safetensors"
 """The index file beside shards."""
@@ -77,7 +77,7 @@ def _tables(shards: Sequence[AnyPath]) -> tuple[Sequence[SampleTable], list[str]
     names, beside = _names(shards), _folder(shards) / INDEX
     if _is_there(beside):
         return _opened(IndexFile(file_here(beside)), names, str(beside))
-    if behind_url(beside):
+    if isinstance(beside, RemotePath):
         file = _kept(shards)
         return _opened(IndexFile(file), names, str(file))
     read = [found for _, found in read_shards(shards, index_shard)]
@@ -113,7 +113,7 @@ def write_index_of(shards: Sequence[AnyPath], path: str | None = None) -> tuple[
     no files.
     """
     beside = _folder(shards) / INDEX
-    if path is None and behind_url(beside):
+    if path is None and isinstance(beside, RemotePath):
         file = _kept(shards)
         try:
             beside.put(file)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from pathlib import Path
 
 from pali3kit.config.paths import SHARD_NUMBERS, TAR, protocol
 from pali3kit.errors import DataError
-from pali3kit.storage.patterns import absent_files, remote_files
-from pali3kit.storage.remote import AnyPath, RemotePath
+from pali3kit.storage.patterns import remote_files
+from pali3kit.storage.remote import CONNECTIONS, AnyPath, RemotePath
 
 MOST_SHARDS = 1_000_000
 
@@ -35,7 +36,7 @@ def expand_shards(path: str) -> Sequence[AnyPath]:
     shards: Sequence[AnyPath]
     if protocol(path):
         remote = [RemotePath(name) for name in names]
-        shards, lost = remote, absent_files(remote)
+        shards, lost = remote, _absent(remote)
     else:
         local = [Path(name) for name in names]
         shards, lost = local, [shard for shard in local if not shard.exists()]
@@ -49,3 +50,9 @@ def _found(path: str) -> list[Path]:
     if not shards:
         raise DataError(f"there is no shard {path}")
     return shards
+
+
+def _absent(files: Sequence[RemotePath]) -> list[RemotePath]:
+    """Those that do not exist. Their sizes are asked for at the same time, and kept."""
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        return [file for file, there in zip(files, pool.map(RemotePath.exists, files), strict=True) if not there]

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from pali3kit.durable import partial_name, removed_on_failure
 from pali3kit.errors import StorageError
@@ -115,8 +114,3 @@ def _keep(file: Path, data: bytes) -> None:
 def _version(remote: RemotePath) -> tuple[int, str]:
     """Its size and version; some file systems put an ETag into quotation marks in a folder's listing alone, or not."""
     return remote.size, remote.version.replace('"', "")
-
-
-def open_kept(remote: RemotePath) -> BinaryIO:
-    """A remote file, of which what is read is kept on this machine."""
-    return KeptBlocks(remote).open(buffer=0)

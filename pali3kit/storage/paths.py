@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path, PurePath, PurePosixPath
-from typing import TypeGuard, overload
+from typing import overload
 from urllib.parse import quote
 
 from pali3kit.config.paths import protocol
@@ -19,11 +19,6 @@ from pali3kit.storage.cache import local_copy, origin
 from pali3kit.storage.remote import CONNECTIONS, AnyPath, RemotePath, lexical
 
 MOST_SPAN = 1 << 22  # bytes of a remote file: so many are read at once, as neighbours of what is asked for
-
-
-def behind_url(path: AnyPath) -> TypeGuard[RemotePath]:
-    """Whether reading it takes requests, so that what is found out by reading it is kept."""
-    return isinstance(path, RemotePath)
 
 
 def size_of(file: AnyPath) -> int:
@@ -73,30 +68,13 @@ def inside(folder: AnyPath, name: str) -> AnyPath:
         raise DataError(f"{folder}: {name!r} is no file in it")
     if not isinstance(folder, RemotePath):
         return Path(path)
-    return below(folder, os.path.relpath(path, root))
-
-
-def below(folder: AnyPath, name: str) -> AnyPath:
-    """The path of a name that is not from data in a folder; addresses of the web have it percent-encoded."""
-    is_web = isinstance(folder, RemotePath) and protocol(folder.url) in WEB
-    return folder / (quote(name) if is_web else name)
+    below = os.path.relpath(path, root)
+    return folder / (quote(below) if protocol(folder.url) in WEB else below)
 
 
 def relative_to(file: AnyPath, folder: AnyPath) -> PurePath:
     """The path of a file below a folder, as on a disk."""
     return PurePosixPath(origin(file)).relative_to(origin(folder))
-
-
-def is_folder(path: AnyPath) -> bool:
-    """Whether it is known to be a folder."""
-    return path.is_folder() if isinstance(path, RemotePath) else path.is_dir()
-
-
-def files_in(folder: AnyPath) -> list[AnyPath]:
-    """The files of a folder, without those of folders in it."""
-    if isinstance(folder, RemotePath):
-        return [file for file in folder.files() if lexical(file.parent) == lexical(folder)]
-    return [file for file in folder.iterdir() if file.is_file()]
 
 
 def read_start(file: AnyPath, most: int) -> bytes:

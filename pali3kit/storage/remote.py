@@ -114,7 +114,7 @@ class RemotePath:
         raw = _RangeFile(self)
         return cast(BinaryIO, io.BufferedReader(raw, buffer) if buffer else raw)
 
-    def is_folder(self) -> bool:
+    def is_dir(self) -> bool:
         """Whether it is known to be a folder; the web has none, only pages."""
         try:
             return self._info.get("type") == "directory"

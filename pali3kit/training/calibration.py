@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache
 
 import torch
@@ -83,9 +84,32 @@ def random_ids(sizes: ComponentSpecs, *shape: int) -> Tensor:
 
 def random_pali(sizes: ComponentSpecs) -> tuple[PaLIModel, int, Grid]:
     """PaLI with random weights and without its vision encoder, and that encoder's width and grid."""
-    vision = build_vision(sizes.vision, sizes.image_size)
+    width, grid, _ = vision_shape(sizes)
     language = build_component(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size)
-    return build_pali(sizes.projector, vision.width, language), vision.width, vision.native_grid
+    return build_pali(sizes.projector, width, language), width, grid
+
+
+def meta_pali(sizes: ComponentSpecs) -> tuple[PaLIModel, int, Grid]:
+    """As `random_pali`, on the meta device, built once in a process: for those who ask for its sizes alone."""
+    return _meta_pali(json.dumps(asdict(sizes)))
+
+
+@cache
+def _meta_pali(sizes: str) -> tuple[PaLIModel, int, Grid]:
+    with torch.device("meta"):
+        return random_pali(ComponentSpecs(**json.loads(sizes)))
+
+
+def vision_shape(sizes: ComponentSpecs) -> tuple[int, Grid, int]:
+    """The width of the encoder's tokens, their grid, and its number of parameters; found once in a process."""
+    return _vision_shape(json.dumps(sizes.vision), sizes.image_size)
+
+
+@cache
+def _vision_shape(vision: str, image_size: int) -> tuple[int, Grid, int]:
+    with torch.device("meta"):
+        built = build_vision(json.loads(vision), image_size)
+    return built.width, built.native_grid, num_parameters(built)
 
 
 def max_images(source: Named) -> int:

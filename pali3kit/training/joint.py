@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -17,13 +19,22 @@ from pali3kit.data.task import Example, Task
 from pali3kit.models.pali import PaLIModel
 from pali3kit.plan.pali import TextConfig
 from pali3kit.text.tokenizer import Tokenizer
-from pali3kit.training.calibration import PROMPT, TARGET, max_images, random_pairs, random_pali, training_cost
+from pali3kit.training.calibration import (
+    PROMPT,
+    TARGET,
+    max_images,
+    random_pairs,
+    random_pali,
+    training_cost,
+    vision_shape,
+)
 from pali3kit.training.components import Artifact, build_source, build_vision, trained_mask_tokenizer
-from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.loader import MakeBatch
+from pali3kit.training.memory_profile import DryRunFinished, in_dry_run
 from pali3kit.training.microbatches import count_microbatches, count_target_tokens, part
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.ocr_words import words_in_prompts
@@ -32,6 +43,9 @@ from pali3kit.training.pretraining_images import fitted
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stream import ImageSource, Stream
 from pali3kit.vision.contract import VisionEncoder
+
+_PROFILES: dict[str | None, MemoryProfile] = {}
+"""Of dry runs with cached tokens in this process: stages that differ in their source alone share one."""
 
 
 def frozen_images(config: TextConfig, context: StageContext) -> ImageSource:
@@ -141,12 +155,21 @@ def _microbatches(
     return batches
 
 
+def _profile_key(sizes: ComponentSpecs, images: int, regions: bool, budget: Training) -> str:
+    """What the profile of a dry run with cached tokens depends on: of the encoder on the shape of its tokens alone."""
+    others = {**asdict(sizes), "image_size": 0, "vision": vision_shape(sizes)[:2]}
+    return json.dumps([others, images, regions, asdict(budget.optimizer)], default=str)
+
+
 def stage_cost(
     config: TextConfig, sizes: ComponentSpecs, budget: Training, regions: bool = False, learns: bool = False
 ) -> StageCost:
     """The cost here of an example with the most images; without cached tokens, reading and encoding are included."""
-    model, width, grid = random_pali(sizes)
     images = max_images(config.source)
+    key = None if config.count else _profile_key(sizes, images, regions, budget)
+    if key in _PROFILES and in_dry_run():
+        raise DryRunFinished(_PROFILES[key])
+    model, width, grid = random_pali(sizes)
     texts = random_pairs(sizes, budget.batch_size, width, grid, regions, images)
     cached = {"tokens": texts.pop("tokens")}
     image_source = None
@@ -165,4 +188,9 @@ def stage_cost(
     tokens = images * model.projector.out_tokens(grid) + PROMPT + TARGET
     most = max(tokens, images * grid[0] * grid[1]) if learns else tokens
     module = PaLIModule(model, grid, **module_options(budget.optimizer))
-    return training_cost(module, make, budget, most)
+    try:
+        return training_cost(module, make, budget, most)
+    except DryRunFinished as found:
+        if key is not None and found.profile is not None:
+            _PROFILES[key] = found.profile
+        raise

@@ -11,7 +11,7 @@ from file_server import FileServer
 
 from pali3kit.errors import StorageError
 from pali3kit.storage import blocks
-from pali3kit.storage.blocks import KeptBlocks, open_kept
+from pali3kit.storage.blocks import KeptBlocks
 from pali3kit.storage.remote import RemotePath
 
 DATA = np.random.default_rng(0).bytes(1050)
@@ -72,7 +72,7 @@ def test_a_full_disk_keeps_nothing(remote: RemotePath, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with open_kept(remote) as file:
+    with KeptBlocks(remote).open(buffer=0) as file:
         assert file.seek(995) == 995 and file.read(9) == DATA[995:1004] and file.read() == DATA[1004:]
 
 

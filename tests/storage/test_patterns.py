@@ -6,7 +6,7 @@ import pytest
 from file_server import FileServer
 
 from pali3kit.errors import DataError
-from pali3kit.storage.patterns import absent_files, remote_files
+from pali3kit.storage.patterns import remote_files
 from pali3kit.storage.remote import RemotePath
 from pali3kit.storage.systems import open_system
 
@@ -34,5 +34,3 @@ def test_a_file_a_pattern_and_a_folder(server: FileServer) -> None:
             names(path)
     server.files["/v1.2/a.tar"] = b"x"
     assert names("/v1.2/") == ["/v1.2/a.tar"]
-    lost = absent_files([RemotePath(f"{url}/s/{name}.tar") for name in "abc"])
-    assert [each.name for each in lost] == ["c.tar"]

@@ -14,7 +14,7 @@ from pali3kit.data.fields import shown
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import ReaderDefaults, image_folder, image_in
 from pali3kit.errors import DataError, StorageError, choose
-from pali3kit.storage.blocks import open_kept
+from pali3kit.storage.blocks import KeptBlocks
 from pali3kit.storage.paths import size_of
 from pali3kit.storage.patterns import remote_files
 from pali3kit.storage.remote import AnyPath, RemotePath
@@ -181,7 +181,7 @@ def _open(file: AnyPath) -> ParquetFile:
     except ImportError as error:
         raise DataError("source 'parquet' needs pyarrow: pip install 'pali3kit[parquet]'") from error
     try:
-        return ParquetFile(open_kept(file) if isinstance(file, RemotePath) else file)
+        return ParquetFile(KeptBlocks(file).open(buffer=0) if isinstance(file, RemotePath) else file)
     except StorageError:
         raise
     except Exception as error:  # a damaged file may raise anything

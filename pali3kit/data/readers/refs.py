@@ -12,7 +12,7 @@ from pali3kit.data.fields import typed
 from pali3kit.data.reader import image_folder
 from pali3kit.data.readers.coco import Id, read_id
 from pali3kit.errors import DataError
-from pali3kit.storage.paths import below
+from pali3kit.storage.paths import inside
 from pali3kit.storage.remote import AnyPath
 
 SETS = {"refer": "refcoco/refs(unc).p", "refer_plus": "refcoco+/refs(unc).p", "refer_g": "refcocog/refs(umd).p"}
@@ -28,7 +28,7 @@ def find_sets(folder: str) -> dict[str, AnyPath]:
     """
     root = image_folder(folder)
     files = {name: (file, f"{file.partition('/')[0]}/{GOOGLE_SPLIT}") for name, file in SETS.items()}
-    places = {name: [below(root, file) for file in pair] for name, pair in files.items()}
+    places = {name: [inside(root, file) for file in pair] for name, pair in files.items()}
     found = {name: file for name, pair in places.items() for file in reversed(pair) if file.exists()}
     if not found:
         raise DataError(f"{root} has none of {', '.join(SETS.values())}, nor {GOOGLE_SPLIT} in their place")

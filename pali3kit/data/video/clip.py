@@ -16,8 +16,8 @@ from pali3kit.errors import DataError
 from pali3kit.images.decode import read_bytes
 from pali3kit.images.ppm import ppm
 from pali3kit.storage.cache import local_copy
-from pali3kit.storage.paths import files_in, inside, is_folder
-from pali3kit.storage.remote import AnyPath, RemotePath
+from pali3kit.storage.paths import inside
+from pali3kit.storage.remote import AnyPath, RemotePath, lexical
 
 _DIGITS = re.compile(r"(\d+)")
 
@@ -52,7 +52,7 @@ def _frames(clip: Clip) -> Sequence[bytes | AnyPath] | DataError:
     """The frames of the last clip, which are read one after another; or why it has none, which is not tried again."""
     try:
         found = _find(clip.folder, clip.names)
-        if not isinstance(found, FilePart) and is_folder(found):
+        if not isinstance(found, FilePart) and found.is_dir():
             return _of_folder(found, clip)
         if isinstance(found, RemotePath):
             found = local_copy(found)
@@ -80,10 +80,17 @@ def _of_folder(path: AnyPath, clip: Clip) -> list[AnyPath]:
     """The files of frames in a folder by the numbers in their names, as if each was shown equally long."""
     if clip.start is not None or clip.end is not None:
         raise DataError(f"{path}: a folder of frames has no time stamps: a segment needs the video's file")
-    found = sorted((file for file in files_in(path) if not hidden(file.name)), key=_by_number)
+    found = sorted((file for file in _files_in(path) if not hidden(file.name)), key=_by_number)
     if not found:
         raise DataError(f"{path}: there is no frame in the folder")
     return [found[index] for index in clip.sampling.choose(range(len(found)), 0, len(found))]
+
+
+def _files_in(folder: AnyPath) -> list[AnyPath]:
+    """The files of a folder, without those of folders in it."""
+    if isinstance(folder, RemotePath):
+        return [file for file in folder.files() if lexical(file.parent) == lexical(folder)]
+    return [file for file in folder.iterdir() if file.is_file()]
 
 
 def _by_number(file: AnyPath) -> tuple[list[int], str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +27,7 @@ from pali3kit.plan.sets import ImageSetConfig
 from pali3kit.registry import CAPTIONED, DUAL_ENCODER, LABELLED
 from pali3kit.training.calibration import min_seconds, num_parameters
 from pali3kit.training.components import Artifact, build_component, build_vision
-from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
 from pali3kit.training.device import chosen_device, inference_precision
 from pali3kit.training.distributed import Ranks
 from pali3kit.training.feature_files import Arrays, create_features, publish_features, read_features
@@ -248,20 +248,28 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost | None:
     """Seconds per image, reading it included; None for a pretrained two-tower model."""
     if config.dual_encoder is not None:
         return None
-    vision, split = build_vision(sizes.vision, sizes.image_size).eval(), config.splits[0]
-    spec, tokens = vision.image_spec, vision.native_grid[0] * vision.native_grid[1]
-    row_bytes = vision.width * np.dtype(np.float32).itemsize
     if in_dry_run():
-        image = torch.zeros(1, 3, spec.size, spec.size)
-        raise DryRunFinished(
-            replace(
-                profile_forward_on_meta(vision, lambda: vision.pooled(image), tokens, CALIBRATION_IMAGES),
-                disk=row_bytes,
-            )
-        )
+        raise DryRunFinished(_profile(json.dumps(sizes.vision), sizes.image_size))
+    vision, split = build_vision(sizes.vision, sizes.image_size).eval(), config.splits[0]
+    tokens, row_bytes = vision.native_grid[0] * vision.native_grid[1], _bytes_of_row(vision)
     dataset, extractor = _build_set(config), _extractor(vision, config.crop)
     some = range(min(CALIBRATION_IMAGES, dataset.size(split)))
     seconds = min_seconds(
         lambda number: extractor.embed([extractor.fit(dataset.image(split, index)) for index in some])
     )
     return StageCost(seconds / len(some), 1.0, num_parameters(vision), tokens, disk=row_bytes)
+
+
+@cache
+def _profile(vision: str, image_size: int) -> MemoryProfile:
+    """The memory profile of an encoder, the same for all sets."""
+    built = build_vision(json.loads(vision), image_size).eval()
+    image = torch.zeros(1, 3, built.image_spec.size, built.image_spec.size)
+    tokens = built.native_grid[0] * built.native_grid[1]
+    found = profile_forward_on_meta(built, lambda: built.pooled(image), tokens, CALIBRATION_IMAGES)
+    return replace(found, disk=_bytes_of_row(built))
+
+
+def _bytes_of_row(vision: VisionEncoder) -> int:
+    """The bytes of the features of an image."""
+    return vision.width * np.dtype(np.float32).itemsize

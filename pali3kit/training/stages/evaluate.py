@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.memory import FP32
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.evals.answers import examples_per_batch
@@ -13,7 +14,16 @@ from pali3kit.evals.scoring import score
 from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.training.answered import answered_examples
 from pali3kit.training.answering import VisualTokens, write_answers
-from pali3kit.training.calibration import TARGET, max_images, min_seconds, num_parameters, random_pairs, random_pali
+from pali3kit.training.calibration import (
+    TARGET,
+    max_images,
+    meta_pali,
+    min_seconds,
+    num_parameters,
+    random_pairs,
+    random_pali,
+    vision_shape,
+)
 from pali3kit.training.components import Artifact, build_source, trained_mask_tokenizer
 from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
 from pali3kit.training.corpus import record_skipped
@@ -56,15 +66,15 @@ def _tokens(source: Source, context: StageContext) -> VisualTokens:
 
 def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per answer of typical length."""
-    model, width, grid = random_pali(sizes)
+    model, width, grid = meta_pali(sizes) if in_dry_run() else random_pali(sizes)
     images = max_images(config.source)
     size = examples_per_batch(model, grid, images, config.prompt_length, config.target_length, config.beams)
     batch = random_pairs(sizes, size, width, grid, BENCHMARK.find(config.benchmark).regions, images)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     tokens = images * model.projector.out_tokens(grid) + 2 * TARGET
     if in_dry_run():  # without values no answer ends: assume the length of a target
-        raise DryRunFinished(
-            MemoryProfile(0, 0, tokens=tokens, effort=2 * num_parameters(model) * tokens * size * config.beams)
-        )
+        count = num_parameters(model) + vision_shape(sizes)[2]
+        effort = 2 * num_parameters(model) * tokens * size * config.beams
+        raise DryRunFinished(MemoryProfile(count, FP32 * count, tokens=tokens, effort=effort))
     seconds = min_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
     return StageCost(seconds / size, 1.0, num_parameters(model), tokens)

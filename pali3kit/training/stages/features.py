@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +22,7 @@ from pali3kit.evals.batches import images_per_batch
 from pali3kit.plan.kinds.features import Config
 from pali3kit.training.calibration import min_seconds, num_parameters
 from pali3kit.training.components import Artifact, build_source, build_vision
-from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
 from pali3kit.training.corpus import record_skipped
 from pali3kit.training.device import chosen_device, inference_precision
 from pali3kit.training.distributed import Ranks
@@ -130,17 +132,28 @@ def _writing(path: Path) -> Iterator[WriteRows]:
 @torch.inference_mode()
 def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per image, including its drawing."""
+    if in_dry_run():
+        raise DryRunFinished(_profile(json.dumps(sizes.vision), sizes.image_size, config.image_size))
     source = build_source(config.source, config.image_size)
     vision = build_vision(sizes.vision, sizes.image_size).eval()
-    side, batch = config.image_size, _batch(vision)
-    tokens = vision.native_grid[0] * vision.native_grid[1]
-    kept = tokens * vision.width * np.dtype(np.float16).itemsize
-    if in_dry_run():
-        weight = profile_forward_on_meta(vision, lambda: vision(torch.zeros(1, 3, side, side)), tokens, batch)
-        raise DryRunFinished(replace(weight, disk=kept))
+    batch, tokens = _batch(vision), vision.native_grid[0] * vision.native_grid[1]
 
     def step(number: int) -> None:
         images, _ = images_or_black(source, vision.image_spec, "train", range(number * batch, (number + 1) * batch))
         vision(vision.image_spec.normalise(images))
 
-    return StageCost(min_seconds(step) / batch, 1.0, num_parameters(vision), tokens, kept)
+    return StageCost(min_seconds(step) / batch, 1.0, num_parameters(vision), tokens, _bytes_of_image(vision))
+
+
+@cache
+def _profile(vision: str, image_size: int, side: int) -> MemoryProfile:
+    """The memory profile of an encoder of images of `side` pixels, the same for all sources."""
+    built = build_vision(json.loads(vision), image_size).eval()
+    tokens, images = built.native_grid[0] * built.native_grid[1], torch.zeros(1, 3, side, side)
+    found = profile_forward_on_meta(built, lambda: built(images), tokens, _batch(built))
+    return replace(found, disk=_bytes_of_image(built))
+
+
+def _bytes_of_image(vision: VisionEncoder) -> int:
+    """The bytes of the tokens of an image."""
+    return vision.native_grid[0] * vision.native_grid[1] * vision.width * np.dtype(np.float16).itemsize

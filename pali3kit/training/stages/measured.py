@@ -1,4 +1,4 @@
-"""Writes the results of evaluations of an encoder alone."""
+"""What stages share that measure an encoder alone: their results, and what those of its costs encode."""
 
 from __future__ import annotations
 
@@ -6,8 +6,16 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from pali3kit.evals.scores import EvalResult
+from pali3kit.plan.encoder_cost import EncoderCostConfig
+from pali3kit.training.components import Artifact
+from pali3kit.training.context import StageContext
+from pali3kit.training.device import chosen_device
 from pali3kit.types import Json
+from pali3kit.vision.contract import VisionEncoder
 
 
 def write_columns(folder: Path, results: Mapping[str, EvalResult], extra: Mapping[str, Json] | None = None) -> None:
@@ -17,6 +25,13 @@ def write_columns(folder: Path, results: Mapping[str, EvalResult], extra: Mappin
         for name, result in results.items()
     }
     (folder / "metrics.json").write_text(json.dumps({"columns": columns, "extra": dict(extra or {})}, indent=1))
+
+
+def encoder_and_images(config: EncoderCostConfig, context: StageContext) -> tuple[VisionEncoder, Tensor]:
+    """The encoder of the parent `vision` and random images `[batch_size,3,H,W]`, on the device that is used."""
+    device = chosen_device()
+    vision = Artifact(context.parents["vision"]).vision().to(device)
+    return vision, torch.randn(config.batch_size, 3, vision.image_spec.size, vision.image_spec.size, device=device)
 
 
 def write_value(folder: Path, result: EvalResult) -> None:

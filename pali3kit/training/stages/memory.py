@@ -5,22 +5,18 @@ from __future__ import annotations
 import torch
 
 from pali3kit.evals.scores import EvalResult
-from pali3kit.plan.kinds.memory import Config
-from pali3kit.training.components import Artifact
+from pali3kit.plan.encoder_cost import EncoderCostConfig
 from pali3kit.training.context import StageContext
-from pali3kit.training.device import chosen_device
 from pali3kit.training.peak_memory import peak_bytes
-from pali3kit.training.stages.measured import write_value
+from pali3kit.training.stages.measured import encoder_and_images, write_value
 
 _MEGABYTE = 1e6
 
 
 @torch.no_grad()
-def run(config: Config, context: StageContext) -> None:
+def run(config: EncoderCostConfig, context: StageContext) -> None:
     """Write `metrics.json`: megabytes; those of the weights alone are in `extra`."""
-    device = chosen_device()
-    vision = Artifact(context.parents["vision"]).vision().to(device)
-    images = torch.zeros(config.batch_size, 3, vision.image_spec.size, vision.image_spec.size, device=device)
+    vision, images = encoder_and_images(config, context)
     weights = sum(tensor.nbytes for tensor in (*vision.parameters(), *vision.buffers()))
     peak = peak_bytes(lambda: vision(images), (*vision.parameters(), *vision.buffers(), images))
     extra = {"weights, MB": weights / _MEGABYTE}

@@ -8,32 +8,29 @@ from collections.abc import Callable
 import torch
 
 from pali3kit.evals.scores import EvalResult
-from pali3kit.plan.kinds.throughput import Config
-from pali3kit.training.components import Artifact
+from pali3kit.plan.encoder_cost import EncoderCostConfig
 from pali3kit.training.context import StageContext
-from pali3kit.training.device import chosen_device, inference_precision
-from pali3kit.training.stages.measured import write_value
+from pali3kit.training.device import inference_precision
+from pali3kit.training.stages.measured import encoder_and_images, write_value
 
 _CALLS, _ENOUGH = 20, 5.0  # calls at most, and seconds after which no further one is made
 
 
 @torch.inference_mode()
-def run(config: Config, context: StageContext) -> None:
+def run(config: EncoderCostConfig, context: StageContext) -> None:
     """Write `metrics.json`: images per second of the fastest call, on CPUs of one core; the threads are in `extra`.
 
     The manifest has the machine and the precision, on which it depends and the digest does not.
     """
-    device = chosen_device()
-    vision = Artifact(context.parents["vision"]).vision().to(device)
-    images = torch.randn(config.batch_size, 3, vision.image_spec.size, vision.image_spec.size, device=device)
+    vision, images = encoder_and_images(config, context)
 
     def encode() -> None:
         vision(images)
-        if device.type == "cuda":
+        if images.is_cuda:
             torch.cuda.synchronize()  # kernels run on after the call has returned
 
     # Processor time, the sum over threads, hardly depends on what else runs on the machine; a GPU's work is not in it.
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    clock = time.perf_counter if images.is_cuda else time.process_time
     with inference_precision(context.execution.precision):
         seconds = _fastest(encode, clock)
     write_value(context.folder, EvalResult(config.batch_size / seconds, extra={"threads": context.threads}))
