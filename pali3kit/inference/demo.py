@@ -24,6 +24,13 @@ HOST = "127.0.0.1"  # the page is for whoever works on this machine
 _COLUMN = 240  # pixels at least: two models' answers are side by side in a window of 1,200
 TASKS = ("ask", "caption", "segment")
 _NO_IMAGE = "Choose an image first."
+_STYLE = """
+.image-frame img { width: 100%; height: 100%; object-fit: contain }
+:is(button, textarea):focus-visible { outline: 3px solid #1d4ed8 !important; outline-offset: 2px }
+label:has(input:focus-visible) { outline: 3px solid #1d4ed8; outline-offset: 2px }
+"""  # small images fill their frame; gradio's own marks of what has the keyboard's focus are one pixel, or white
+_NAME_IMAGES = """() => document.querySelectorAll("button.gallery-item").forEach(
+  (button, index) => button.setAttribute("aria-label", `Image ${index + 1}`))"""  # they have no name for screen readers
 _Shown = tuple[str, "Image.Image | None"]
 
 
@@ -49,6 +56,7 @@ def launch(page: Blocks, port: int, folder: str, *, wait: bool = True) -> str:
     _, address, _ = page.launch(
         server_name=HOST, server_port=port, share=False, quiet=True, ssr_mode=False, enable_monitoring=False,
         footer_links=[], allowed_paths=[folder], prevent_thread_lock=True, theme=gradio.themes.Default(**fonts),
+        css=_STYLE,
     )  # fmt: skip
     if wait:
         print(f"{address} (Ctrl-C ends it)", flush=True)
@@ -57,14 +65,18 @@ def launch(page: Blocks, port: int, folder: str, *, wait: bool = True) -> str:
 
 
 def build_page(models: Mapping[str, PaLI], images: Sequence[Image.Image], folder: Path) -> Blocks:
-    """The page; `images` are written to `folder`, from which it shows them."""
+    """The page; `images` are written to `folder`, from which it shows them, the first as the chosen one.
+
+    An image of regions is there only once some were drawn: two answers fit a small screen then.
+    """
     gradio = _import_gradio()
     files = [folder / f"{index}.png" for index in range(len(images))]
     for image, file in zip(images, files, strict=True):
         image.save(file)
     with gradio.Blocks(analytics_enabled=False, title="pali3kit") as page, gradio.Row():
         with gradio.Column(min_width=_COLUMN):
-            image = gradio.Image(type="pil", label="Image", sources=["upload", "clipboard"], height=320)
+            first = str(files[0]) if files else None
+            image = gradio.Image(first, type="pil", label="Image", sources=["upload", "clipboard"], height=320)
             if files:
                 gradio.Examples([[str(file)] for file in files], image, label="Images to choose from")
             task = gradio.Radio(TASKS, value="ask", label="Task")
@@ -73,10 +85,19 @@ def build_page(models: Mapping[str, PaLI], images: Sequence[Image.Image], folder
         for name, model in models.items():
             with gradio.Column(min_width=_COLUMN):
                 answer = gradio.Textbox(label=name, interactive=False)
-                drawn = gradio.Image(label="Regions", interactive=False, height=320)
+                drawn = gradio.Image(
+                    label="Regions", interactive=False, height=320, visible=False, buttons=["fullscreen", "download"]
+                )  # without the button that shares an image on a server
             for event in (button.click, text.submit):
-                event(partial(answer_about, model), [image, task, text], [answer, drawn])
+                event(partial(_updated, model), [image, task, text], [answer, drawn])
+        page.load(js=_NAME_IMAGES)
     return page
+
+
+def _updated(model: PaLI, image: Image.Image | None, task: str, text: str) -> tuple[str, object]:
+    """What the components of a model show next."""
+    answer, drawn = answer_about(model, image, task, text)
+    return answer, _import_gradio().update(value=drawn, visible=drawn is not None)
 
 
 def answer_about(model: PaLI, image: Image.Image | None, task: str, text: str) -> _Shown:

@@ -11,7 +11,8 @@ from pali3kit.report.model import Report, ResultTable
 from pali3kit.report.paper import DAGGER
 from pali3kit.report.table import ABSENT, describe_setting, lines
 
-_WIDTH = 13  # characters of a line of a column's title
+_WIDTH = 12  # characters of a line of a column's title or unit
+_MANY = 6  # columns; a table of more spans both columns of a page that has two
 
 
 def to_latex(report: Report) -> str:
@@ -25,7 +26,9 @@ def to_latex(report: Report) -> str:
         daggers = [note for note in report.notes if note.startswith(DAGGER)]
         title = " ".join(filter(None, [title, size_sentence(table), *daggers]))
         caption = "\n".join([f"\\caption{{{_tex(title)}}}", f"\\label{{tab:{label}}}", *map(_comment, report.notes)])
-        blocks.append(f"\\begin{{table}}\n\\centering\n{_tabular(report, table)}\n{caption}\n\\end{{table}}")
+        kind = "table*" if len(table.columns) + len(size_columns(table)) > _MANY else "table"
+        body = f"\\centering\n\\setlength{{\\tabcolsep}}{{3pt}}\n{_tabular(report, table)}\n{caption}"
+        blocks.append(f"\\begin{{{kind}}}\n{body}\n\\end{{{kind}}}")
     return "\n\n".join(blocks) + "\n"
 
 
@@ -33,7 +36,7 @@ def _tabular(report: Report, table: ResultTable) -> str:
     columns, block = table.columns, size_columns(table)
     titles = [title for title, _ in block] + [column.title for column in columns]
     units = [unit for _, unit in block] + [column.metric for column in columns]
-    rows = [" & ".join(["", *map(_stacked, titles)]) + " \\\\", _row("", *units)]
+    rows = [" & ".join(["", *map(_stacked, each)]) + " \\\\" for each in (titles, units)]
     if any(counts := [_samples(table, column.name) for column in columns]):
         rows.append(_row("test samples", *([""] * len(block)), *counts))
     rows.append("\\midrule")
@@ -45,9 +48,9 @@ def _tabular(report: Report, table: ResultTable) -> str:
 
 
 def _stacked(title: str) -> str:
-    """A title on as many lines as keep its column narrow, broken at spaces and after slashes."""
+    """A title or unit on as many lines as keep its column narrow, broken at spaces and after slashes."""
     wrapped = [_tex(line.replace("/ ", "/")) for line in wrap(title.replace("/", "/ "), _WIDTH)]
-    return "\\shortstack[r]{" + " \\\\ ".join(wrapped) + "}"
+    return "\\shortstack[r]{" + " \\\\ ".join(wrapped) + "}" if len(wrapped) > 1 else "".join(wrapped)
 
 
 def _comment(note: str) -> str:

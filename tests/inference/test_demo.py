@@ -58,6 +58,13 @@ def test_without_an_image_the_page_asks_for_one() -> None:
     assert demo.answer_about(PARROT, None, "caption", "") == ("Choose an image first.", None)
 
 
+def test_regions_are_shown_once_some_are_drawn() -> None:
+    pytest.importorskip("gradio", reason="the extra demo, which pins Pillow, is not part of dev")
+    for task, text, is_drawn in (("ask", "what?", False), ("segment", "the square", True), ("caption", "", False)):
+        _, shown = demo._updated(PARROT, IMAGE, task, text)
+        assert isinstance(shown, dict) and shown["visible"] is is_drawn and (shown["value"] is IMAGE) is is_drawn
+
+
 def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(__import__("sys").modules, "gradio", None)
     with pytest.raises(ConfigError, match=r"pip install 'pali3kit\[demo\]'"):
@@ -77,5 +84,10 @@ def test_the_page_answers_on_this_machine_alone(tmp_path: Path) -> None:
         labels = [component["props"].get("label") for component in settings["components"]]
         assert {"one", "other", "Image", "Images to choose from"} <= {*labels} and labels.count("Regions") == 2
         assert settings["analytics_enabled"] is False
+        regions = [each["props"] for each in settings["components"] if each["props"].get("label") == "Regions"]
+        assert not any(each["visible"] or "share" in each["buttons"] for each in regions)
+        [chosen] = [each["props"] for each in settings["components"] if each["props"].get("label") == "Image"]
+        assert chosen["value"]["orig_name"] == "0.png"
+        assert ":focus-visible" in settings["css"] and "aria-label" in str(settings["dependencies"])
     finally:
         page.close()

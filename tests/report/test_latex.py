@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from made_tables import cell, table
 from made_tables import report as made_report
 
@@ -43,3 +47,36 @@ def test_rows_of_different_samples_give_their_range():
     rows = (first, replace(second, cells={column.name: other}))
     text = to_latex(replace(made_report(replace(arms, rows=rows)), config={"scale": "embedded"}))
     assert "test samples & 40--500 " in text
+
+
+def test_wide_tables_span_both_columns_and_units_are_stacked():
+    many = table({"pretrain": ["classif", "siglip"]}, ["coco", "knn"] * 4, lambda point, column: cell(1.0))
+    text = to_latex(replace(made_report(many), config={"scale": "embedded"}))
+    assert text.count("\\begin{table*}") == text.count("\\end{table*}") == 1
+    few = table({"pretrain": ["classif", "siglip"]}, ["coco", "vqav2"], lambda point, column: cell(1.0))
+    text = to_latex(replace(made_report(few), config={"scale": "embedded"}))
+    assert "\\begin{table}\n" in text and "\\shortstack[r]{VQA \\\\ accuracy, \\%}" in text
+
+
+DOCUMENT = r"""\documentclass{article}
+\usepackage{booktabs,graphicx}
+\begin{document}
+Table~\ref{%s}.
+\input{report}
+\end{document}
+"""
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")
+def test_a_document_with_it_compiles(tmp_path: Path) -> None:
+    arms = table({"pretrain": ["[1]", "50 % & _x_"]}, ["coco", "knn"], lambda point, column: cell(1.0, 2.0))
+    (tmp_path / "report.tex").write_text(to_latex(replace(made_report(arms), name="a_b", config={"scale": "embedded"})))
+    (tmp_path / "document.tex").write_text(DOCUMENT % "tab:a-b-transfer")
+    for _ in range(2):  # the second time with the label
+        done = subprocess.run(
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "document.tex"],
+            cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert "undefined" not in done.stdout and "Overfull" not in done.stdout
+    assert (tmp_path / "document.pdf").stat().st_size > 1000
