@@ -29,12 +29,15 @@ myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4  # links to headings, with the anchors that GitHub gives them
 nb_execution_mode = "off"  # tests/test_tutorials.py runs them
 nb_merge_streams = True
+nb_render_markdown_format = "gfm"  # with tables, as those of reports
 nb_ipywidgets_js: dict[str, object] = {}
 
 default_role = "code"  # docstrings have single backticks
 napoleon_custom_sections = [("Keys", "params_style")]
 autodoc_inherit_docstrings = False  # those of Lightning's hooks
+autodoc_type_aliases = {name: name for name in ("Json", "Named")}  # not what they stand for, which fills pages
 autodoc_member_order = "bysource"
+python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 
 html_theme = "furo"

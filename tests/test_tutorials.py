@@ -18,7 +18,7 @@ jupytext = pytest.importorskip("jupytext", reason="the extra 'docs' is not insta
 
 import nbformat  # noqa: E402
 from nbclient import NotebookClient  # noqa: E402
-from site_pages.notebooks import executed, notebook, pages  # noqa: E402
+from site_pages.notebooks import executed, notebook, pages, whole_streams  # noqa: E402
 
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 SHOWN = ("image/png", "image/svg+xml", "text/markdown")
@@ -69,6 +69,15 @@ def test_outputs_are_taken_over_from_the_same_cells_alone(tmp_path: Path) -> Non
     same, other = notebook("```python\n1 + 1\n```\n"), notebook("```python\n1 + 2\n```\n")
     assert executed(same, file) and same.cells[0].outputs[0].text == "2\n"
     assert not executed(other, file) and not other.cells[0].outputs
+
+
+def test_a_line_that_came_in_two_pieces_is_one() -> None:
+    """MyST-NB, which begins a new line for each piece, gets streams whole; other outputs keep their places."""
+    pieces = [("stdout", "a li"), ("stderr", "a warning\n"), ("stdout", "ne\n")]
+    outputs = [nbformat.v4.new_output("stream", name=name, text=text) for name, text in pieces]
+    shown = nbformat.v4.new_output("display_data", {"text/plain": "shown"})
+    merged = whole_streams([*outputs, shown])
+    assert [each.get("text") for each in merged] == ["a line\n", "a warning\n", None] and merged[2] is shown
 
 
 def test_every_tutorial_has_a_page_with_a_download_and_leads_to_the_next() -> None:

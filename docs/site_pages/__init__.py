@@ -51,4 +51,5 @@ def rewrite(app: Sphinx, docname: str, content: list[str]) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", make)
     app.connect("source-read", rewrite)
+    app.connect("autodoc-process-signature", interface.named_aliases)
     return {"parallel_read_safe": True}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pali3kit.config.experiments import shipped_experiments
 from pali3kit.report.escaping import escape_invisible
 from pali3kit.report.html import page
 from pali3kit.report.outcomes import read_outcomes
@@ -19,6 +20,12 @@ Reports of the outcomes that are kept in the repository (`docs/outcomes/*.json`)
 """
 
 
+def _told(name: str) -> str:
+    """What an experiment asks: the first line of its file, a comment; "" of one that does not ship."""
+    file = shipped_experiments().get(name)
+    return file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") if file else ""
+
+
 def pages(docs: Path) -> dict[str, str]:
     """The page with the charts and the report of each file of outcomes, and the reports themselves."""
     parts, reports = [HEAD], {}
@@ -26,7 +33,7 @@ def pages(docs: Path) -> dict[str, str]:
         report, place = read_outcomes(file), f"reports/{file.stem}.html"
         reports[f"{EXTRA}/{place}"] = escape_invisible(page(report, {"seconds": 0.0, "stages": []}))
         charts = sorted(docs.glob(f"outcomes/{file.stem}*.svg"))
-        parts.append(f"## {file.stem}\n")
+        parts.append(f"## {file.stem}\n\n{_told(file.stem)}\n")
         parts += [f'<div class="figure">\n\n![{chart.stem}](../outcomes/{chart.name})\n\n</div>\n' for chart in charts]
         parts.append(f'<iframe class="report" src="../{place}" title="The report of {file.stem}"></iframe>\n')
         numbers = f"{{download}}`its numbers <../outcomes/{file.name}>`"

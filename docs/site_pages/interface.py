@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from importlib import import_module
 from inspect import isfunction, ismodule
 from pathlib import Path
+from typing import Any
 
 import pali3kit
 
+ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
+"""How Sphinx writes a name of `autodoc_type_aliases` within another type."""
 HEAD = """\
 # Python
 
@@ -20,6 +24,12 @@ public; each links to its source.
 :maxdepth: 1
 
 """
+
+
+def named_aliases(*event: Any) -> tuple[str | None, str | None]:
+    """Handle `autodoc-process-signature`: an alias within a type is written by its name alone."""
+    arguments, result = (text and ALIAS.sub(r"\1", text) for text in event[-2:])
+    return arguments, result
 
 
 def pages(docs: Path) -> dict[str, str]:

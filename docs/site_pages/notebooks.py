@@ -37,8 +37,25 @@ def executed(made: nbformat.NotebookNode, file: Path) -> bool:
         return False
     for cell, ran in zip(made.cells, there.cells, strict=True):
         if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = ran.outputs, ran.execution_count
+            cell.outputs, cell.execution_count = whole_streams(ran.outputs), ran.execution_count
     return True
+
+
+def whole_streams(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs of a cell with one of each stream, at the place of its first piece.
+
+    Kernels send what is printed in pieces that may end within a line, where MyST-NB would begin a new one.
+    """
+    found: list[nbformat.NotebookNode] = []
+    streams: dict[str, nbformat.NotebookNode] = {}
+    for output in outputs:
+        name = output.name if output.output_type == "stream" else ""
+        if name in streams:
+            streams[name].text += output.text
+        else:
+            found.append(output)
+            streams |= {name: output} if name else {}
+    return found
 
 
 def pages(docs: Path) -> dict[str, str]:
