@@ -167,7 +167,8 @@ def test_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str], monkey
 
 
 def test_check_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", TABLE_1, "seeds=[0,1,2]", "grid.pretrain=[random,classif,siglip]"]) == 0
+    asked = ["seeds=[0,1,2]", "grid.pretrain=[random,classif,siglip]", "runtime.attention=sdpa"]
+    assert main(["check", TABLE_1, *asked]) == 0
     told = capsys.readouterr().out.splitlines()
     assert told[0] == f"{TABLE_1}: nothing wrong. 3 cells, 3 seeds, 9 benchmarks."
     assert told[1].startswith("attention of ul2's encoder: ")

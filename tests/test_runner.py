@@ -162,6 +162,7 @@ def test_a_signal_stops_cleanly(bench, number, code):
     process.send_signal(number)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == code
+    assert "stopping: what runs ends its step" in output
     assert "the same command continues from here" in output
     assert "Traceback" not in output
     wait_until_dead(workers)

@@ -46,9 +46,10 @@ def _require_own_examples(experiment: Experiment) -> None:
     """
     from pali3kit.evals.examples import require_examples
     from pali3kit.plan.graph import build
+    from pali3kit.plan.kinds.evaluate import Config
 
     steps = build(experiment).steps
-    own = [step for step in steps if step.kind != "evaluate" or step.plain["source"]["name"] == "records"]
+    own = [step for step in steps if not isinstance(step.config, Config) or step.config.source["name"] == "records"]
     try:
         require_examples(own)
     except DataError as error:

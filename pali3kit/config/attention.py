@@ -19,7 +19,9 @@ GPU_DEVICES = ("/dev/nvidia[0-9]*", "/dev/dxg", "/dev/kfd")  # of CUDA, of CUDA 
 
 
 def describe_attention(experiment: Experiment) -> str:
-    """One line on the attention of `ul2`'s encoder, and why xformers cannot be used; "" if it is not trained."""
+    """One line on the attention of `ul2`'s encoder, and why xformers cannot be used; "" if it is not trained, or where
+    there is nothing to choose: no GPU, and no backend that is asked for.
+    """
     if not _trains_ul2(experiment):
         return ""
     backend = experiment.runtime.attention
@@ -27,8 +29,9 @@ def describe_attention(experiment: Experiment) -> str:
         return f"attention of ul2's encoder: '{backend}' cannot run here, {why}: take auto, sdpa or chunked."
     if backend != "auto":
         return f"attention of ul2's encoder: {backend}, as runtime.attention says."
-    large = "flex" if _has_gpu() else "chunked"
-    taken = f"torch's, or {large} where its bias has more than 256 MiB"
+    if not _has_gpu():
+        return ""
+    taken = "torch's, or flex where its bias has more than 256 MiB"
     why = _why_not("xformers")
     return f"attention of ul2's encoder: {taken}; xformers " + (f"cannot run here, {why}." if why else "if asked for.")
 

@@ -28,8 +28,8 @@ def identical(arms: Sequence[Arm]) -> Iterable[str]:
     """A sentence for rows whose numbers are those of the same artifacts: equal, whatever the settings would change."""
     rows: dict[frozenset[tuple[str, int, str]], list[str]] = {}
     for arm in arms:
-        made = ((name, seed, step.digest) for name, steps in arm.steps.items() for seed, step in steps.items())
-        rows.setdefault(frozenset(made), []).append(arm.label)
+        digests = ((name, seed, step.digest) for name, steps in arm.steps.items() for seed, step in steps.items())
+        rows.setdefault(frozenset(digests), []).append(arm.label)
     for made, labels in rows.items():
         if made and labels[1:]:
             why = "as none of its stages reads the settings that tell these rows apart"

@@ -18,7 +18,6 @@ NO_GPU, NOT_THERE = "cannot run here, without a GPU", "cannot run here, where xf
 @pytest.mark.parametrize(
     ("backend", "gpu", "installed", "told", "runs"),
     [
-        ("auto", False, True, f"chunked where its bias has more than 256 MiB; xformers {NO_GPU}.", True),
         ("auto", True, True, "flex where its bias has more than 256 MiB; xformers if asked for.", True),
         ("auto", True, False, f"xformers {NOT_THERE} (", True),
         ("sdpa", False, True, "sdpa, as runtime.attention says.", True),
@@ -40,6 +39,11 @@ def test_what_the_encoder_attends_with(
     else:
         with pytest.raises(ConfigError, match=NO_GPU if "GPU" in told else NOT_THERE):
             require_attention_backend(experiment)
+
+
+def test_nothing_is_said_where_there_is_nothing_to_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "_has_gpu", lambda: False)
+    assert describe_attention(load(EXPERIMENTS / "pretrain_ul2.yaml", ["scale=smoke"])) == ""
 
 
 @pytest.mark.parametrize("asked", ["probe", "probe,mask_tokenizer"])
