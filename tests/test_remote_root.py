@@ -81,6 +81,11 @@ def test_a_root_is_judged_and_not_opened(server: FileServer) -> None:
     assert sources(server.url, "evaluate=[textvqa]", "grid={}") and not server.gets
     with pytest.raises(ConfigError, match=r"data\.root: unknown protocol 'htps'"):
         sources("htps://lab.org/sets", "evaluate=[textvqa]", "grid={}")
+    whole = "should be on this machine, not behind a URL"
+    for wrong, text, times in (("htps", "data.root: unknown protocol 'htps'", 1), ("https", whole, 3)):
+        with pytest.raises(ConfigError) as error:
+            sources(f"{wrong}://lab.org/sets", "evaluate=[knn,coco]", "grid={}", "data.source=world")
+        assert [text in str(problem) for problem in error.value.problems] == [True] * times
     own = "data.benchmarks.textvqa={name: vqa, path: 'htps://lab.org/a.json', images: 's3://lab'}"
     with pytest.raises(ConfigError, match=r"data\.benchmarks\.textvqa\.path: unknown protocol 'htps'"):
         sources("data", "evaluate=[textvqa]", "grid={}", own)

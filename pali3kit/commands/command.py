@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pali3kit.config.tree import parse
+from pali3kit.config.tree import COMMAND_LINE, parse
 from pali3kit.errors import ConfigError, Pali3Error, Problem
 
 
@@ -66,7 +66,7 @@ def values_of(settings: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for setting in settings:
         key, _, value = setting.partition("=")
-        node = parse(value, f"command line: {setting}", problems, override=True)
+        node = parse(value, f"{COMMAND_LINE}{setting}", problems, override=True)
         found[key] = None if node is None else node.plain()
     if problems:
         raise ConfigError(problems)

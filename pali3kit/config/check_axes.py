@@ -81,22 +81,28 @@ def overruled(tree: Node) -> Iterator[Problem]:
     """Check that no override of the command line is a key that every cell gets from an axis or its arm: it would change
     nothing.
     """
-    axes = tree.at("grid")
-    arms = tree.at("arms")
+    axes, arms = tree.at("grid"), tree.at("arms")
     if axes is None or not isinstance(axes.value, dict):
         return
     for axis, values in axes.value.items():
-        given = tree.at(*axis.split("."))
-        if given is not None and given.where.startswith(COMMAND_LINE) and isinstance(values.value, list):
+        given = _override(tree, axis)
+        if given is not None and isinstance(values.value, list):
             text = f"{axis} is an axis of the grid, whose values count: grid.{axis}=[...] chooses them"
             yield Problem(given.where, f"{text}, now {[each.plain() for each in values.value]}.")
     if arms is None or not isinstance(arms.value, list) or ARM not in axes.value:
         return
-    set_by = [set(arm.value) - {NAME} for arm in arms.value if isinstance(arm.value, dict)]
+    chosen = axes.value[ARM].plain()
+    settings = [arm.plain() for arm in arms.value if isinstance(arm.value, dict)]
+    set_by = [set(arm) - {NAME} for arm in settings if not isinstance(chosen, list) or arm.get(NAME) in chosen]
     for key in sorted(set.intersection(*set_by)) if set_by else ():
-        given = tree.at(*key.split("."))
-        if given is not None and given.where.startswith(COMMAND_LINE):
+        if given := _override(tree, key):
             yield Problem(given.where, f"every arm sets {key}, and theirs counts: arms=[] takes the arms away.")
+
+
+def _override(tree: Node, key: str) -> Node | None:
+    """The value that the command line gives to a key itself, not to a part of it or one above."""
+    given = tree.at(*key.split("."))
+    return given if given is not None and given.where.startswith(f"{COMMAND_LINE}{key}=") else None
 
 
 def check_arms(experiment: Experiment) -> Iterator[KeyProblem]:

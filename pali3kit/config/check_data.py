@@ -37,7 +37,7 @@ def check_data(cell: Experiment) -> Iterator[tuple[str, str]]:
     yield from _there("data.source", source)
     for benchmark, other in cell.data.benchmarks.items():
         for key, part in _parts_of(other, f"data.benchmarks.{benchmark}"):
-            yield from _urls(key, part)
+            yield from _urls(key, part, cell.data.root)
     if available_tasks(source) == ():  # for pretraining alone
         answered = {"features"} if annotations_of(source) else {"loss", "features"} if own else {"loss"}
         fitting = [each.name for each in BENCHMARK.all() if each.scored in answered]
@@ -95,10 +95,14 @@ def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool =
         yield f"{key}.{option}", not_there(what, path)
 
 
-def _urls(key: str, part: Component) -> Iterator[tuple[str, str]]:
-    """Check that the URLs among the options of a source could be opened. Nothing is."""
+def _urls(key: str, part: Component, root: str | None = None) -> Iterator[tuple[str, str]]:
+    """Check that the URLs among the options of a source could be opened, but for those below the root, which
+    `check_root` checks. Nothing is opened.
+    """
     for option, value in part.options.items():
-        if isinstance(value, str) and protocol(value) and (problem := url_problem(value)):
+        if not isinstance(value, str) or not protocol(value) or (root is not None and value.startswith(root)):
+            continue
+        if problem := url_problem(value):
             yield f"{key}.{option}", f"{key}.{option}: {problem}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import get_args
 
@@ -11,6 +10,7 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, benchmarks_with_text_tower, known_benchmarks
 from pali3kit.config.check_data import check_files
 from pali3kit.config.component import Component
+from pali3kit.config.root import missing_root
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_name
 from pali3kit.config.world import WorldTask
@@ -78,9 +78,9 @@ def _sets(cell: Experiment) -> Iterator[KeyProblem]:
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
         for option, text in check_files(key, part, registry.KINDS[kind].describe(part.name), globs=False):
-            root = cell.data.root
-            below = root is not None and f"'{root}" in text
-            if below and root is not None and not os.path.isdir(root):
+            root = cell.data.root or ""
+            below = bool(root) and f"'{root}" in text
+            if below and missing_root(root):
                 continue  # `check_root` says so, once
             yield option, f"{text} {_LEAVE.format(section=key)}" if below else text
 

@@ -169,7 +169,7 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
             text = "take a source of images in files, or leave it out."
             yield key, f"{key} cannot be '{cell.data.benchmarks[name].name}': {text}"
     root = cell.data.root
-    if root is not None and (missing := _missing_root(root)):  # then all below it is missing
+    if root is not None and (missing := missing_root(root)):  # then all below it is missing
         yield "data.root", f"data.root: {missing}"
         return
     yield from _missing_sources(cell)
@@ -183,7 +183,7 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
     yield from _without_files(cell)
 
 
-def _missing_root(root: str) -> str:
+def missing_root(root: str) -> str:
     """Why nothing can be read below `data.root`; "" if it is a folder, or a URL that can be read."""
     if protocol(root):
         return url_problem(root)

@@ -16,9 +16,8 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
-from pali3kit.data.visible import hidden
 from pali3kit.errors import StorageError
-from pali3kit.storage.paths import size_of
+from pali3kit.storage.paths import hidden, size_of
 from pali3kit.storage.remote import AnyPath, open_binary
 from pali3kit.text.plain import HEAD, compression_of
 

@@ -7,16 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pali3kit.errors import DataError
-from pali3kit.storage.paths import relative_to
+from pali3kit.storage.paths import hidden, relative_to
 from pali3kit.storage.remote import AnyPath, RemotePath
-
-LEFT = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
-"""Folders that macOS, Synology, Windows and Linux make: resource forks, thumbnails, recycle bins."""
-
-
-def hidden(name: str) -> bool:
-    """Whether a file or folder does not belong to the data: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`."""
-    return name.startswith(".") or name in LEFT
 
 
 def files_below(root: AnyPath) -> Sequence[AnyPath]:

@@ -109,3 +109,12 @@ def read_part(file: AnyPath, start: int, length: int, around: tuple[int, int]) -
 def _read_span(file: RemotePath, first: int, end: int) -> bytes:
     """Bytes of a file; kept, since the text and the image of a sample are read one after the other."""
     return file.read(first, end - first)
+
+
+LEFT = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
+"""Folders that macOS, Synology, Windows and Linux make: resource forks, thumbnails, recycle bins."""
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder does not belong to the data: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`."""
+    return name.startswith(".") or name in LEFT

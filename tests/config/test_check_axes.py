@@ -88,7 +88,13 @@ def test_an_override_that_no_cell_would_get_is_refused(trial: Path) -> None:
     (trial / "x.yaml").write_text(
         ARMS.format("name: two, pretrain: siglip").replace("{name: one", "{name: one, pretrain: classif")
     )
+    load("x.yaml", ["grid.arm=[one]", "arms=[{name: one},{name: two, pretrain: siglip}]", "pretrain=classif"])
+    load("x.yaml", ["arms=[]", "grid={stages.vision.examples: [64, 128]}", "stages.vision={batch_size: 32}"])
     for overrides, text in (
+        (
+            ["arms=[{name: one},{name: two, pretrain: siglip}]", "grid.arm=[two]", "pretrain=classif"],
+            "every arm sets pretrain, and theirs counts: arms=[] takes the arms away.",
+        ),
         (["pretrain=classif"], "every arm sets pretrain, and theirs counts: arms=[] takes the arms away."),
         (
             ["arms=[]", "grid.pretrain=[siglip,classif]", "pretrain=siglip"],

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.data.visible import hidden, walk
+from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
+from pali3kit.storage.paths import hidden
 
 
 def test_hidden_files_and_folders_are_left_out_and_the_rest_is_sorted(tmp_path: Path) -> None:

@@ -32,5 +32,7 @@ def test_a_file_a_pattern_and_a_folder(server: FileServer) -> None:
     for path in ("/s/none.tar", "/s/x*.tar", "/empty"):
         with pytest.raises(DataError, match=f"there is no file {url}/"):
             names(path)
+    server.files["/s/.trash/d.tar"] = server.files["/s/__MACOSX/e.tar"] = b"x"
+    assert names("/s") == ["/s/a.tar", "/s/b.tar", "/s/deep/c.tar"], "hidden ones are no data, as on a disk"
     server.files["/v1.2/a.tar"] = b"x"
     assert names("/v1.2/") == ["/v1.2/a.tar"]

@@ -7,14 +7,17 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from pali3kit.config.component import Optimizer
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.kinds.multimodal import Config
 from pali3kit.training import calibration
+from pali3kit.training.components import build_vision
 from pali3kit.training.context import ComponentSpecs
 from pali3kit.training.memory_profile import dry_run
 from pali3kit.training.stages.multimodal import calibrate
+from pali3kit.vision.contract import VisionEncoder
 
 SIZES = ComponentSpecs(
     image_size=16,
@@ -67,6 +70,22 @@ def test_one_thread_is_timed_by_the_processor(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
         found[threads] = calibration.min_seconds(lambda number: time.sleep(0.2))
     assert found["1"] < 0.1 < 0.2 <= found["2"]
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert calibration.min_seconds(lambda number: time.sleep(0.2), waits=True) >= 0.2
+
+
+def test_an_encoder_that_reads_its_values_when_it_is_built_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stochastic depth often does: `[rate.item() for rate in torch.linspace(0, 0.1, depth)]`."""
+
+    def build(vision: object, image_size: int) -> VisionEncoder:
+        torch.linspace(0, 0.1, 3)[1].item()
+        return build_vision(SIZES.vision, image_size)
+
+    monkeypatch.setattr(calibration, "build_vision", build)
+    calibration._vision_shape.cache_clear()
+    width, grid, _ = calibration.vision_shape(SIZES)
+    calibration._vision_shape.cache_clear()
+    assert (width, grid) == (SIZES.vision["width"], (2, 2))
 
 
 def test_the_first_call_is_not_measured() -> None:

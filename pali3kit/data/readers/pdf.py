@@ -80,7 +80,7 @@ class _PdfReader(Files):
 def _documents(path: str) -> Sequence[Path]:
     """The document at a path, or all below it, sorted; those behind a URL are copied to the cache."""
     if protocol(path):
-        return local_copies(remote_files(path, (".pdf", ".PDF")))
+        return local_copies([file for file in remote_files(path, "") if file.suffix.lower() == ".pdf"])
     root = Path(path).expanduser()
     if root.is_file():
         return [root]

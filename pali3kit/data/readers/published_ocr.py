@@ -16,6 +16,7 @@ from pali3kit.data.task import Box
 from pali3kit.errors import DataError
 from pali3kit.storage.cache import place_of_copy
 from pali3kit.storage.paths import inside
+from pali3kit.storage.patterns import is_file_url
 from pali3kit.storage.remote import RemotePath
 
 _SCALE = 10_000  # boxes relative to the image are kept as whole numbers: only their places matter here
@@ -45,8 +46,8 @@ class PublishedOcr:
     version = 1
 
     def __init__(self, path: str) -> None:
-        if protocol(path):  # with a dot in its name it is a file
-            self.folder = None if RemotePath(path).suffix else place_of_copy(RemotePath(path))
+        if protocol(path):
+            self.folder = None if is_file_url(path) else place_of_copy(RemotePath(path))
         else:
             self.folder = require_path(path, "folder") if Path(path).expanduser().is_dir() else None
         self.files: Sequence[Path] = find_files(path, ".json") if self.folder else [require_path(path)]

@@ -21,9 +21,9 @@ from pali3kit.data.sets.layout import (
     read_nonblank_lines,
 )
 from pali3kit.data.sets.mat import read_structs, read_whole_number
-from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.registry import LABELLED
+from pali3kit.storage.paths import hidden
 
 VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+$")
 Labels = tuple[int, ...]

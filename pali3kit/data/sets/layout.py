@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pali3kit.data.folder import IMAGES
 from pali3kit.data.reader import require_path
-from pali3kit.data.visible import hidden, walk
+from pali3kit.data.visible import walk
 from pali3kit.errors import DataError, choose
+from pali3kit.storage.paths import hidden
 from pali3kit.text.plain import one_line, read_text, split_lines
 
 

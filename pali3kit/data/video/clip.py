@@ -11,12 +11,11 @@ from pali3kit.data.reader import SPELLINGS
 from pali3kit.data.video.decode import FilePart, read_frames
 from pali3kit.data.video.sampling import FrameSampling
 from pali3kit.data.video.tars import VideoTars
-from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.images.decode import read_bytes
 from pali3kit.images.ppm import ppm
 from pali3kit.storage.cache import local_copy
-from pali3kit.storage.paths import inside
+from pali3kit.storage.paths import hidden, inside
 from pali3kit.storage.remote import AnyPath, RemotePath, lexical
 
 _DIGITS = re.compile(r"(\d+)")

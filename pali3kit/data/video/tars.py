@@ -107,10 +107,13 @@ def _read_or_kept(shard: AnyPath) -> _Found:
         return _read(shard)
     file = KeptBlocks(shard).beside("members.json")
     with locked(file):
-        if not file.is_file():
-            write_atomically(file, json.dumps(_read(shard)).encode())
-        kept: _Found = json.loads(file.read_bytes())
-    return kept
+        if file.is_file():
+            kept: _Found = json.loads(file.read_bytes())
+            return kept
+        found = _read(shard)
+        if not found[1]:  # what is wrong may be the server's fault, and pass
+            write_atomically(file, json.dumps(found).encode())
+        return found
 
 
 def _read(shard: AnyPath) -> _Found:

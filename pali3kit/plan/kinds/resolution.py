@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pali3kit.config.available_tasks import entry_of
 from pali3kit.config.budgets import KeyProblem, check_devices, generates_text, has_stage_2
 from pali3kit.config.check_compatibility import check_resolutions
+from pali3kit.config.component import Component
 from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Multimodal
+from pali3kit.config.stages import Multimodal, ResolutionStep
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import size_of_split
@@ -48,8 +50,7 @@ def _make(cell: CellSteps, number: int) -> Step:
     if section.source is not None:
         own = source_fields(section.source, size)
         texts["source"], texts["data"], texts["image_size"] = own["source"], own["data"], own["image_size"]
-        endless = experiment.data.validation + step.examples  # a new image for each example
-        texts["count"] = size_of_split(section.source, "train") or endless
+        texts["count"] = size_of_split(section.source, "train") or _most_images(experiment, section.source, step)
         if experiment.data.validation >= texts["count"]:
             text = f"leaves none of the {texts['count']} train images of stages.resolution.source"
             raise DataError(f"data.validation: {experiment.data.validation} {text}")
@@ -57,6 +58,13 @@ def _make(cell: CellSteps, number: int) -> Step:
     before = cell.step("resolution", number=number - 1) if number else None
     parents = {"model": before or cell.step("multimodal"), "vision": before or cell.step("vision")}
     return cell.new("resolution", config, **parents, **cell.tokenizers(has_regions(mixture)))
+
+
+def _most_images(experiment: Experiment, source: Component, step: ResolutionStep) -> int:
+    """How many images a source that is not counted has: one for each example where it draws them without an end."""
+    entry = entry_of(source)
+    is_endless = entry is not None and entry.endless
+    return experiment.data.validation + step.examples if is_endless else experiment.data.train
 
 
 def _check(cell: Experiment) -> Iterator[KeyProblem]:

@@ -20,6 +20,7 @@ from pali3kit.durable import reserve, sync
 from pali3kit.errors import Pali3Error
 from pali3kit.evals.batches import images_per_batch
 from pali3kit.plan.kinds.features import Config
+from pali3kit.registry import SOURCE
 from pali3kit.training.calibration import min_seconds, num_parameters
 from pali3kit.training.components import Artifact, build_source, build_vision
 from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
@@ -142,7 +143,8 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
         images, _ = images_or_black(source, vision.image_spec, "train", range(number * batch, (number + 1) * batch))
         vision(vision.image_spec.normalise(images))
 
-    return StageCost(min_seconds(step) / batch, 1.0, num_parameters(vision), tokens, _bytes_of_image(vision))
+    waits = not SOURCE.describe(str(config.source["name"])).embedded  # for files
+    return StageCost(min_seconds(step, waits) / batch, 1.0, num_parameters(vision), tokens, _bytes_of_image(vision))
 
 
 @cache

@@ -43,6 +43,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "deep" / "b.PDF").write_bytes(pdf("another one"))
     (tmp_path / "c.pdf").write_bytes(b"%PDF-1.4 and nothing more")
     (tmp_path / "d.pdf").write_bytes(b"")
+    (tmp_path / ".trash").mkdir()
+    (tmp_path / ".trash" / "e.pdf").write_bytes(pdf("thrown away"))
     return tmp_path
 
 

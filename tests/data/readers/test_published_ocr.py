@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
 from pali3kit.data.readers.published_ocr import PublishedOcr
@@ -122,3 +123,10 @@ def test_a_name_that_no_file_can_have_is_refused(published: Any) -> None:
 def test_no_name_leads_out_of_the_folder(published: Any, tmp_path: Path) -> None:
     (tmp_path.parent / "secret.json").write_text(json.dumps(MICROSOFT))
     assert published(None, p=MICROSOFT).words(["../secret.png"]) == ()
+
+
+def test_a_folder_behind_a_url_may_have_a_dot_in_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PALI3KIT_CACHE", str(tmp_path))
+    fsspec.filesystem("memory").pipe_file("/ocr.v1/a_1.json", json.dumps(MICROSOFT).encode())
+    for url in ("memory://ocr.v1", "memory://ocr.v1/"):
+        assert PublishedOcr(url).words(["a_1.png"]) == PublishedOcr(url).words(["a_1"]) != ()

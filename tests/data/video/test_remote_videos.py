@@ -76,6 +76,16 @@ def test_members_of_tars(tmp_path: Path, server: FileServer) -> None:
         numbers(pattern, "c.mp4")
 
 
+def test_what_is_wrong_with_a_tar_is_not_kept(tmp_path: Path, server: FileServer) -> None:
+    """A server may have been at fault: the next run asks it again."""
+    (tmp_path / "tars").mkdir()
+    pack(tmp_path / "tars/0.tar", {"a.mp4": b"1" * 600, "b.mp4": b"2" * 600})
+    (tmp_path / "tars/0.tar").write_bytes((tmp_path / "tars/0.tar").read_bytes()[:2000])
+    url = f"{server.serve(tmp_path / 'tars', 'tars')}/0.tar"
+    assert VideoTars(url).damages == [f"{url}: damaged after 1 files: it has no end"]
+    assert not [*cache_folder().rglob("members.json")]
+
+
 def test_what_is_kept_is_of_one_version(tmp_path: Path, server: FileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     write_clip(tmp_path / "a.mp4"), write_clip(tmp_path / "b.mp4", 10)
     (tmp_path / "tars").mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from planned import changed, complaints, detail, kinds, panel, step_of, units
@@ -144,17 +145,23 @@ def test_measuring_right_after_it_needs_it_too(experiment):
     ]
 
 
+def records(folder: Path, images: int) -> Component:
+    lines = [{"image": f"{number}.png", "caption": "a dog"} for number in range(images)]
+    (folder / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return Component(name="records", options={"path": str(folder / "own.jsonl"), "images": str(folder)})
+
+
 def test_images_that_are_held_out_leave_some_of_its_own_source(experiment, tmp_path):
-    lines = [{"image": f"{number}.png", "caption": "a dog"} for number in range(5)]
-    (tmp_path / "own.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    options = {"path": str(tmp_path / "own.jsonl"), "images": str(tmp_path)}
-    own = {"stages.resolution.source": Component(name="records", options=options)}
+    own = {"stages.resolution.source": records(tmp_path, 5)}
     assert step_of(changed(experiment, {**own, "data.validation": 4}), "resolution", number=0).plain["count"] == 5
     with pytest.raises(DataError, match=r"5 leaves none of the 5 train images of stages\.resolution\.source"):
         step_of(changed(experiment, {**own, "data.validation": 5}), "resolution", number=0)
 
 
-def test_a_source_of_its_own_without_an_end_gives_a_new_image_for_each_example(experiment):
+def test_a_source_of_its_own_without_an_end_gives_a_new_image_for_each_example(experiment, tmp_path):
     pages = {"stages.resolution.source": Component(name="pages", options={}), "data.train": 3, "data.validation": 2}
     step = step_of(changed(experiment, pages), "resolution", number=0)
     assert step.plain["count"] == 2 + step.plain["training"]["examples"] > 5
+    union = Component(name="union", options={"parts": {"own": records(tmp_path, 5)}})
+    step = step_of(changed(experiment, {**pages, "stages.resolution.source": union}), "resolution", number=0)
+    assert step.plain["count"] == 3, "a union has an end"
