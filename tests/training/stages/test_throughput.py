@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from pali3kit.plan.encoder_cost import EncoderCostConfig
+from pali3kit.plan.encoder_cost import Config
 from pali3kit.plan.step import Step
 from pali3kit.training.components import Artifact
 
 
 def measured(chain: Any, images: int, kind: str) -> tuple[dict[str, Any], Any]:
     vision = chain.step("vision", pretrain="random")
-    folder = chain.make(Step(kind, kind, EncoderCostConfig(batch_size=images), 0, {"vision": vision}))
+    folder = chain.make(Step(kind, kind, Config(batch_size=images), 0, {"vision": vision}))
     return json.loads((folder / "metrics.json").read_text()), Artifact(chain.make(vision)).vision()
 
 
