@@ -12,7 +12,7 @@ from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderCostConfig(StageConfig):
+class Config(StageConfig):
     """The number of images that are encoded at once."""
 
     batch_size: int = COST_BATCH
@@ -22,6 +22,6 @@ def encoder_cost(name: str, summary: str, seconds: float) -> StageKind:
     """The kind of stage of this name. `seconds` is a first guess."""
 
     def make(cell: CellSteps) -> Step:
-        return cell.new(name, EncoderCostConfig(), vision=cell.step("vision"))
+        return cell.new(name, Config(), vision=cell.step("vision"))
 
     return StageKind(name=name, summary=summary, version=1, make=make, seconds=seconds, encoder_alone=True)

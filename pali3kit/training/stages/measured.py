@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pali3kit.evals.scores import EvalResult
-from pali3kit.plan.encoder_cost import EncoderCostConfig
+from pali3kit.plan.encoder_cost import Config
 from pali3kit.training.components import Artifact
 from pali3kit.training.context import StageContext
 from pali3kit.training.device import chosen_device
@@ -27,7 +27,7 @@ def write_columns(folder: Path, results: Mapping[str, EvalResult], extra: Mappin
     (folder / "metrics.json").write_text(json.dumps({"columns": columns, "extra": dict(extra or {})}, indent=1))
 
 
-def encoder_and_images(config: EncoderCostConfig, context: StageContext) -> tuple[VisionEncoder, Tensor]:
+def encoder_and_images(config: Config, context: StageContext) -> tuple[VisionEncoder, Tensor]:
     """The encoder of the parent `vision` and random images `[batch_size,3,H,W]`, on the device that is used."""
     device = chosen_device()
     vision = Artifact(context.parents["vision"]).vision().to(device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pali3kit.evals.scores import EvalResult
-from pali3kit.plan.encoder_cost import EncoderCostConfig
+from pali3kit.plan.kinds.memory import Config
 from pali3kit.training.context import StageContext
 from pali3kit.training.peak_memory import peak_bytes
 from pali3kit.training.stages.measured import encoder_and_images, write_value
@@ -14,7 +14,7 @@ _MEGABYTE = 1e6
 
 
 @torch.no_grad()
-def run(config: EncoderCostConfig, context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: megabytes; those of the weights alone are in `extra`."""
     vision, images = encoder_and_images(config, context)
     weights = sum(tensor.nbytes for tensor in (*vision.parameters(), *vision.buffers()))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from pali3kit.evals.scores import EvalResult
-from pali3kit.plan.encoder_cost import EncoderCostConfig
+from pali3kit.plan.kinds.throughput import Config
 from pali3kit.training.context import StageContext
 from pali3kit.training.device import inference_precision
 from pali3kit.training.stages.measured import encoder_and_images, write_value
@@ -17,7 +17,7 @@ _CALLS, _ENOUGH = 20, 5.0  # calls at most, and seconds after which no further o
 
 
 @torch.inference_mode()
-def run(config: EncoderCostConfig, context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: images per second of the fastest call, on CPUs of one core; the threads are in `extra`.
 
     The manifest has the machine and the precision, on which it depends and the digest does not.
