@@ -21,7 +21,8 @@ def test_they_are_those_of_its_registry() -> None:
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("timm/vit_tinyy_patch16_224", "timm has no model 'vit_tinyy_patch16_224'. Did you mean 'vit_tiny_patch16_224'?"),
+        ("timm/vit_tinyy_patch16_224",
+         "timm has no model 'vit_tinyy_patch16_224'. Did you mean 'vit_tiny_patch16_224'?"),
         ("timm/vit_tinyy_patch16_224.augreg",
          "timm has no model 'vit_tinyy_patch16_224'. Did you mean 'vit_tiny_patch16_224'?"),
         ("timm/vit_tiny_patch16_224.augreg_in21k", ""),
