@@ -168,7 +168,7 @@ def _verb(words: Sequence[str]) -> str:
 
 def _joined(words: list[str]) -> list[str]:
     """Join `--key value` to `--key=value`, for the options of the command and the keys of experiments."""
-    command = COMMANDS[next((word for word in words if word in COMMANDS), "run")]
+    command = COMMANDS[_verb(words)]
     joined: list[str] = []
     ahead = iter(words)
     for word in ahead:

@@ -109,8 +109,16 @@ def differs(table: SliceTable) -> bool:
     return table.chance is not None and table.level is not None and table.chance <= table.level
 
 
-def _differences(tables: Iterable[SliceTable]) -> Iterator[str]:
-    found = [f"{table.title} by {table.attribute}, {table.label}" for table in tables if differs(table)]
+def _differences(tables: Sequence[SliceTable]) -> Iterator[str]:
+    """The rows in which slices differ, by column and attribute; "all rows" where they do in each of several."""
+    rows: dict[str, list[SliceTable]] = {}
+    for table in tables:
+        rows.setdefault(f"{table.title} by {table.attribute}", []).append(table)
+    found = []
+    for name, each in rows.items():
+        labels = [table.label for table in each if differs(table)]
+        if labels:
+            found.append(f"{name}, {'all rows' if len(labels) == len(each) > 1 else ', '.join(labels)}")
     yield f"Slices differ in: {'; '.join(found)}." if found else "No attribute's slices are shown to differ."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ import torch
 from pali3kit.config.component import Optimizer
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.kinds.multimodal import Config
-from pali3kit.training import calibration
+from pali3kit.training import calibration, joint
 from pali3kit.training.components import build_vision
-from pali3kit.training.context import ComponentSpecs
+from pali3kit.training.context import ComponentSpecs, MemoryProfile
 from pali3kit.training.memory_profile import dry_run
 from pali3kit.training.stages.multimodal import calibrate
+from pali3kit.types import Json
 from pali3kit.vision.contract import VisionEncoder
 
 SIZES = ComponentSpecs(
@@ -60,6 +62,40 @@ def test_an_example_is_as_large_as_the_source_has_images(tmp_path: Path) -> None
     assert tokens["clips"] is not None and tokens["world"] is not None
     assert tokens["clips"].tokens - tokens["world"].tokens == 2 * 4  # a grid of 2 x 2
     assert tokens["clips"].activations > tokens["world"].activations
+
+
+def test_a_profile_is_shared_by_stages_of_equal_shape_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is what it is when nothing was profiled before."""
+    clips: dict[str, Json] = {"name": "clips", "frames": 3, "clips": 3, "test_clips": 3}
+    wide, deep = {**SIZES.vision, "width": 32}, {**SIZES.vision, "depth": 2}
+    language, projector = {**SIZES.language, "mlp": 64}, {"name": "mlp"}
+
+    def profiles(cold: bool) -> list[MemoryProfile | None]:
+        found = []
+        shared: dict[str | None, MemoryProfile] = {}
+        monkeypatch.setattr(joint, "_PROFILES", shared)
+        for sizes, source, optimizer in (
+            (SIZES, {"name": "world"}, "muon"), (SIZES, {"name": "world"}, "muon"), (SIZES, clips, "muon"),
+            (SIZES, {"name": "world"}, "adamw"), (replace(SIZES, image_size=32), {"name": "world"}, "muon"),
+            (replace(SIZES, vision=wide), {"name": "world"}, "muon"),
+            (replace(SIZES, vision=deep), {"name": "world"}, "muon"),
+            (replace(SIZES, language=language), {"name": "world"}, "muon"),
+            (replace(SIZES, projector=projector), {"name": "world"}, "muon"),
+            (replace(SIZES, vocabulary=900), {"name": "world"}, "muon"),
+        ):  # fmt: skip
+            training = Multimodal(examples=4, batch_size=1, optimizer=Optimizer(name=optimizer))
+            config = Config(source=source, image_size=16, bins=9, prompt_length=8, target_length=8,
+                            projector=sizes.projector, training=training)  # fmt: skip
+            found.append(dry_run(calibrate, config, sizes))
+            if cold:
+                shared.clear()
+        if not cold:
+            assert len(shared) == len(found) - 2, "two have the tokens and the language model of the first"
+        return found
+
+    for shared, own in zip(profiles(cold=False), profiles(cold=True), strict=True):
+        assert shared is not None and own is not None and shared.state == own.state and shared.tokens == own.tokens
+        assert shared.activations == pytest.approx(own.activations, rel=0.01), "two profiles of one step differ by 0.8%"
 
 
 def test_one_thread_is_timed_by_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
