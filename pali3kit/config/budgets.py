@@ -44,7 +44,8 @@ def has_stage_2(cell: Experiment) -> bool:
 
 def text_lengths(cell: Experiment, stage: str) -> tuple[int, int]:
     """The largest lengths of prompts and targets in a stage, in tokens: those of stage 1 where a later one has none."""
-    ours, later = cell.stages.multimodal, {"resolution": cell.stages.resolution, "transfer": cell.stages.transfer}
+    stages, ours = cell.stages, cell.stages.multimodal
+    later: dict[str, Resolution | Transfer] = {"resolution": stages.resolution, "transfer": stages.transfer}
     own = later.get(stage, ours)
     return own.prompt_length or ours.prompt_length, own.target_length or ours.target_length
 
