@@ -33,19 +33,19 @@ def open_logger(component: Component | None, logged: Logged) -> Iterator[Logger 
 
 
 @LOGGER.register("csv", "a folder with metrics.csv for each stage", folders=("folder",))
-def csv_logger(logged: Logged, folder: str = _FOLDER) -> CSVLogger:
+def _csv(logged: Logged, folder: str = _FOLDER) -> CSVLogger:
     """Write `folder/STAGE/version_N/metrics.csv`; a continued stage begins another version."""
     return CSVLogger(folder, name=logged.title, flush_logs_every_n_steps=1)
 
 
 @LOGGER.register("tensorboard", "event files for TensorBoard", folders=("folder",), needs=("tensorboard",))
-def tensorboard_logger(logged: Logged, folder: str = _FOLDER) -> TensorBoardLogger:
+def _tensorboard(logged: Logged, folder: str = _FOLDER) -> TensorBoardLogger:
     """Write event files to `folder/STAGE`, shown by `tensorboard --logdir FOLDER`."""
     return TensorBoardLogger(folder, name=logged.title, version="", default_hp_metric=False)
 
 
 @LOGGER.register("wandb", "a run for each stage at Weights & Biases", folders=("folder",), needs=("wandb",))
-def wandb_logger(logged: Logged, folder: str = _FOLDER, project: str = "pali3kit", offline: bool = True) -> WandbLogger:
+def _wandb(logged: Logged, folder: str = _FOLDER, project: str = "pali3kit", offline: bool = True) -> WandbLogger:
     """Write to `folder/wandb`; nothing is sent unless `offline` is false. `wandb sync` sends it later."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     return WandbLogger(
@@ -56,7 +56,7 @@ def wandb_logger(logged: Logged, folder: str = _FOLDER, project: str = "pali3kit
 @LOGGER.register(
     "mlflow", "a run for each stage in MLflow", folders=("folder",), needs=("mlflow", "sqlalchemy", "alembic")
 )
-def mlflow_logger(
+def _mlflow(
     logged: Logged, folder: str = _FOLDER, tracking_uri: str | None = None, experiment: str = "pali3kit"
 ) -> MLFlowLogger:
     """Log to the server `tracking_uri`, or to `folder/mlflow.db`, shown by `mlflow ui --backend-store-uri`.

@@ -20,19 +20,19 @@ def build_profiler(component: Component | None, logged: Logged) -> Profiler | No
 
 
 @PROFILER.register("simple", "seconds of each action of the training loop", folders=("folder",))
-def simple_profiler(logged: Logged, folder: str = _FOLDER) -> SimpleProfiler:
+def _simple(logged: Logged, folder: str = _FOLDER) -> SimpleProfiler:
     """Write how often each action ran and how long it took to `folder/STAGE/fit-profile.txt`."""
     return SimpleProfiler(dirpath=Path(folder) / logged.title, filename=_FILE)
 
 
 @PROFILER.register("advanced", "seconds of each Python function, by action", folders=("folder",))
-def advanced_profiler(logged: Logged, folder: str = _FOLDER) -> AdvancedProfiler:
+def _advanced(logged: Logged, folder: str = _FOLDER) -> AdvancedProfiler:
     """Write what cProfile finds for each action to `folder/STAGE/fit-profile.txt`; it slows training down."""
     return AdvancedProfiler(dirpath=Path(folder) / logged.title, filename=_FILE)
 
 
 @PROFILER.register("pytorch", "torch's operations in three steps, with a trace", folders=("folder",))
-def pytorch_profiler(logged: Logged, folder: str = _FOLDER) -> PyTorchProfiler:
+def _pytorch(logged: Logged, folder: str = _FOLDER) -> PyTorchProfiler:
     """Write a table of operations to `folder/STAGE/fit-profile.txt` and beside it traces (`*.pt.trace.json`), for
     `chrome://tracing` and Perfetto; of the third to the fifth step.
     """
