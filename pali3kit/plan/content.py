@@ -14,7 +14,7 @@ from pali3kit.config.component import Component
 from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 from pali3kit.storage.weight_files import find_weights, weights_digest
-from pali3kit.types import Named
+from pali3kit.types import Json, Named
 
 if TYPE_CHECKING:
     from pali3kit.data.source import Source
@@ -62,22 +62,22 @@ def source_digest(source: Component) -> str:
 
 def size_of_split(source: Component, split: str) -> int | None:
     """Return how many images a split of a source in files has, which reads its annotations; None if it is endless."""
-    return _size(json.dumps(component_json(source)), os.getcwd(), split)
+    return _size(*state_of(component_json(source)), split)
 
 
 def classes_of(source: Component) -> tuple[str, ...]:
     """The classes that the train images of a source have, which reads its annotations."""
-    return tuple(held_source(json.dumps(component_json(source)), os.getcwd()).classes)
+    return tuple(held_source(*state_of(component_json(source))).classes)
 
 
 def languages_of(source: Named) -> tuple[str, ...]:
     """The languages in which a source has captions."""
-    return _languages(json.dumps(source), os.getcwd())
+    return _languages(*state_of(source))
 
 
 def all_languages_of(source: Component) -> frozenset[str]:
     """The languages of a source's captions, of all splits, and of its questions."""
-    return _all_languages(json.dumps(component_json(source)), os.getcwd())
+    return _all_languages(*state_of(component_json(source)))
 
 
 def attributes_of_test(source: Component, task: str, count: int, limit: int) -> Sequence[Mapping[str, str]] | None:
@@ -86,7 +86,25 @@ def attributes_of_test(source: Component, task: str, count: int, limit: int) -> 
 
     Raises DataError where the files cannot be read.
     """
-    return _attributes(json.dumps(component_json(source)), os.getcwd(), task, count, limit)
+    return _attributes(*state_of(component_json(source)), task, count, limit)
+
+
+def state_of(source: Named) -> tuple[str, str]:
+    """What answers on a source are kept by: its JSON, and the working folder with the files that it names as they are,
+    which a session may write anew.
+    """
+    text = json.dumps(source)
+    stats = [os.stat(name) for name in _texts(json.loads(text)) if os.path.isfile(name)]
+    return text, " ".join([os.getcwd(), *(f"{stat.st_ino} {stat.st_mtime_ns} {stat.st_size}" for stat in stats)])
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """The texts within a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _texts(child)
 
 
 @cache
@@ -96,21 +114,21 @@ def _content(source: str, folder: str) -> str:
 
 
 @cache
-def _size(source: str, folder: str, split: str) -> int | None:
+def _size(source: str, state: str, split: str) -> int | None:
     from pali3kit.data.records import RecordSource
 
-    built = held_source(source, folder)
+    built = held_source(source, state)
     return built.size(split) if isinstance(built, RecordSource) else None
 
 
 @cache
-def _languages(source: str, folder: str) -> tuple[str, ...]:
-    return tuple(held_source(source, folder).languages)
+def _languages(source: str, state: str) -> tuple[str, ...]:
+    return tuple(held_source(source, state).languages)
 
 
 @cache
-def _all_languages(source: str, folder: str) -> frozenset[str]:
-    return frozenset(_read_languages(held_source(source, folder)))
+def _all_languages(source: str, state: str) -> frozenset[str]:
+    return frozenset(_read_languages(held_source(source, state)))
 
 
 def _read_languages(source: Source) -> Iterator[str]:
@@ -129,7 +147,7 @@ def _read_languages(source: Source) -> Iterator[str]:
 
 
 @cache
-def _attributes(source: str, folder: str, task: str, count: int, limit: int) -> tuple[Mapping[str, str], ...] | None:
+def _attributes(source: str, state: str, task: str, count: int, limit: int) -> tuple[Mapping[str, str], ...] | None:
     from pali3kit.data.records import RecordSource
     from pali3kit.data.task import held_out
 
@@ -141,7 +159,7 @@ def _attributes(source: str, folder: str, task: str, count: int, limit: int) -> 
 
 
 @lru_cache(_HELD)
-def held_source(source: str, folder: str) -> Source:
+def held_source(source: str, state: str) -> Source:
     """The source of a component's JSON, one of those asked for last, as several questions about a file read it once."""
     return _built(source)
 

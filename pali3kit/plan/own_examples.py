@@ -38,8 +38,7 @@ def check_own_examples(cell: Experiment) -> Iterator[KeyProblem]:
     """Check files that can be read: for the mixtures, for transfers and tests of benchmarks, for the mask tokenizer."""
     if generates_text(cell):
         yield from _lacking_of_mixtures(cell)
-        yield from _lacking_of_transfers(cell)
-        yield from _lacking_of_tests(cell)
+        yield from {**_lacking_of_tests(cell), **_lacking_of_transfers(cell)}.values()
     yield from _lacking_of_masks(cell)
 
 
@@ -61,38 +60,32 @@ def _lacking_of_mixtures(cell: Experiment) -> Iterator[KeyProblem]:
             yield key, f"{key}: {called_none(source, 'train', count)} has {listed}: {{{without}}} leaves them out."
 
 
-def _lacking_of_transfers(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that each transfer has an example to train on: of the benchmarks that are measured, or of those that answer
-    them.
-    """
-    if "transfer" not in cell.evaluation.after:
-        return
-    measured = [BENCHMARK.find(name) for name in known_benchmarks(cell)]
+def _lacking_of_transfers(cell: Experiment) -> dict[str, KeyProblem]:
+    """By measured benchmarks, the problem that the transfer that answers them has no example to train on."""
+    measured = [BENCHMARK.find(name) for name in known_benchmarks(cell) if "transfer" in cell.evaluation.after]
     trained = {each.model_of: each.name for each in reversed(measured) if each.generated}
-    for name, asked in trained.items():
-        if name not in BENCHMARK.names():  # a plug-in's mistake, told elsewhere
-            continue
-        benchmark = BENCHMARK.find(name)
-        source, task, count = (
-            measured_source(cell, benchmark),
-            task_of(cell, benchmark),
-            _count(cell, benchmark, "train"),
-        )
+    found = {}
+    for benchmark in [BENCHMARK.find(name) for name in trained if name in BENCHMARK.names()]:
+        source, count = measured_source(cell, benchmark), _count(cell, benchmark, "train")
+        task, is_measured = task_of(cell, benchmark), benchmark.name in cell.evaluate
         if [*_lacking(source, [task], "train", count)]:
-            needs = "needs" if name in cell.evaluate else f"is answered by '{name}', which needs"
-            asked = name if name in cell.evaluate else asked
+            asked = benchmark.name if is_measured else trained[benchmark.name]
+            needs = "needs" if is_measured else f"is answered by '{benchmark.name}', which needs"
             text = f"benchmark '{asked}' {needs} {_wanted(task)}, and {called_none(source, 'train', count)} has any"
-            yield _key(cell, benchmark), f"{text}: leave '{asked}' out of evaluate."
+            found[asked] = _key(cell, benchmark), f"{text}: leave '{asked}' out of evaluate."
+    return found
 
 
-def _lacking_of_tests(cell: Experiment) -> Iterator[KeyProblem]:
-    """Check that each benchmark has the test examples without which a run would refuse it."""
+def _lacking_of_tests(cell: Experiment) -> dict[str, KeyProblem]:
+    """By measured benchmarks, the problem that a run would refuse their test examples."""
+    found = {}
     for benchmark in map(BENCHMARK.find, known_benchmarks(cell)):
         source, task = measured_source(cell, benchmark), task_of(cell, benchmark)
         if benchmark.generated and task_family(task) in (tasks_of(source) or ()) and is_own(source):
-            count, bins = _count(cell, benchmark, "test"), cell.tokenizer.bins
-            if count and (problem := why_too_few(component_json(source), benchmark.name, bins, count, task)):
-                yield _key(cell, benchmark), f"{problem} Or leave '{benchmark.name}' out of evaluate."
+            name, count = benchmark.name, _count(cell, benchmark, "test")
+            if count and (why := why_too_few(component_json(source), name, cell.tokenizer.bins, count, task)):
+                found[name] = _key(cell, benchmark), f"{why} Or leave '{name}' out of evaluate."
+    return found
 
 
 def _lacking_of_masks(cell: Experiment) -> Iterator[KeyProblem]:
@@ -116,9 +109,8 @@ def _key(cell: Experiment, benchmark: Benchmark) -> str:
 
 def _count(cell: Experiment, benchmark: Benchmark, split: str) -> int:
     """How many images of its source a benchmark takes: of a file of its own all that there are."""
-    own = source_of(cell, benchmark)
     there, asked = own_images(measured_source(cell, benchmark), split), int(getattr(cell.data, split))
-    return min(there, asked) if own is None or own.parts else there
+    return min(there, asked) if source_of(cell, benchmark) is None else there
 
 
 def _lacking(source: Component, tasks: Iterable[str], split: str, count: int) -> Iterator[str]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, generates_text, known_benchmarks
 from pali3kit.config.component import Component
-from pali3kit.config.root import own_source_key, source_of
 from pali3kit.config.schema import Experiment
 from pali3kit.plan.content import classes_of
 from pali3kit.plan.examples import has_examples
@@ -43,16 +42,13 @@ def check_own_supervision(cell: Experiment) -> Iterator[KeyProblem]:
 
 def _too_few_images(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that there are as many images as are asked for: more train images would be the same again, those held out
-    for validation too. Of a benchmark's own file all are taken, of a union `data.test`.
+    for validation too. Of a benchmark's own file all are taken.
     """
     first: list[tuple[str, Component, str]] = []
     if generates_text(cell):
         first = [("data.source", cell.data.source, "train"), ("data.source", cell.data.source, "test")]
-    for benchmark in map(BENCHMARK.find, known_benchmarks(cell)):
-        if benchmark.generated and (own := source_of(cell, benchmark)) is not None and own.parts:
-            first.append((own_source_key(cell, benchmark), own, "test"))
-        elif benchmark.scored == "masks":
-            first.append((*masks_of(cell), "test"))
+    if any(BENCHMARK.find(name).scored == "masks" for name in known_benchmarks(cell)):
+        first.append((*masks_of(cell), "test"))
     for key, source, split in first:
         asked, there = getattr(cell.data, split), own_images(source, split)
         if there and there < asked:

@@ -3,9 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
+import fakes
 import pytest
-from planned import without_place
+from planned import changed, without_place
 
+from pali3kit.config.check_compatibility import CHECKS
+from pali3kit.config.component import Component
 from pali3kit.config.load import load
 from pali3kit.config.stages import Prefix
 from pali3kit.errors import ConfigError
@@ -284,6 +287,12 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
 )
 def test_fits(trial: Path, overrides: list[str]) -> None:
     load("x.yaml", overrides)
+
+
+def test_a_class_that_takes_no_weights_is_told_how_it_would(tmp_path: Path) -> None:
+    mine = changed(fakes.experiment(tmp_path), {"pretrain": "pretrained", "model.vision": Component(name="mine")})
+    [text] = [text for check in CHECKS for key, text in check(mine) if key == "model.vision"]
+    assert text.endswith("be random: give its class an option 'weights', a file that it reads, or pretrain 'random'.")
 
 
 def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
