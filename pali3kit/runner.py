@@ -31,6 +31,7 @@ from pali3kit.execution.progress import LOG, Display
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
 from pali3kit.execution.verify import verify_store
+from pali3kit.plan.content import release_sources
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
 from pali3kit.streams import failsafe_output, new_console
@@ -79,6 +80,7 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     costs = forecast.seconds(here)
     with console.status("looking for test examples"):
         require_examples(missing)
+    release_sources()
     if here and _declined(console, forecast, here, workers):
         console.print("nothing was run")
         return 0

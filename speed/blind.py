@@ -34,10 +34,10 @@ from pali3kit.config.encoder import probe_sets
 from pali3kit.config.load import load
 from pali3kit.config.root import source_of, task_of
 from pali3kit.config.schema import Experiment
+from pali3kit.data.benchmark_examples import benchmark_examples
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.data.world.probes import create_probe
-from pali3kit.evals.examples import benchmark_examples
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.metrics.segmentation import mask_iou

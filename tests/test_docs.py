@@ -22,8 +22,8 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.load import load
 from pali3kit.config.root import task_of
 from pali3kit.config.vocabulary import Vocabulary
+from pali3kit.data.benchmark_examples import benchmark_examples
 from pali3kit.data.task import Example
-from pali3kit.evals.examples import benchmark_examples
 from pali3kit.execution.workload import shape, units
 from pali3kit.inference.saved import save
 from pali3kit.plan.graph import build

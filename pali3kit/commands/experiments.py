@@ -14,9 +14,8 @@ from pali3kit.config.load import load
 from pali3kit.config.runtime import Runtime
 from pali3kit.config.saved import EXPERIMENT, read_experiment
 from pali3kit.config.schema import Experiment
-from pali3kit.config.urls import is_remote
 from pali3kit.durable import write_atomically
-from pali3kit.errors import ConfigError, DataError, choose, counted, nearest
+from pali3kit.errors import choose, counted, nearest
 
 
 def _run(call: Call) -> int:
@@ -29,31 +28,12 @@ def _run(call: Call) -> int:
 
 def _check(call: Call) -> int:
     experiment = load(find_experiment(call.arguments[0]), call.settings)
-    if experiment.data.source.name == "records" and not is_remote(experiment.data.source):
-        _require_own_examples(experiment)
     counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "benchmark": len(experiment.evaluate)}
     sizes = ", ".join(counted(count, word) for word, count in counts.items())
     print(f"{call.arguments[0]}: nothing wrong. {sizes}.")
     if attention := describe_attention(experiment):
         print(attention)
     return 0
-
-
-def _require_own_examples(experiment: Experiment) -> None:
-    """Raise ConfigError where a file of one's own has too few test examples of a benchmark, as a run would refuse it.
-
-    Public sets are not read to be checked: their annotations may take minutes.
-    """
-    from pali3kit.evals.examples import require_examples
-    from pali3kit.plan.graph import build
-    from pali3kit.plan.kinds.evaluate import Config
-
-    steps = build(experiment).steps
-    own = [step for step in steps if not isinstance(step.config, Config) or step.config.source["name"] == "records"]
-    try:
-        require_examples(own)
-    except DataError as error:
-        raise ConfigError([str(error)]) from error
 
 
 def _plan(call: Call) -> int:

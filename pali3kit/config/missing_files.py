@@ -8,8 +8,10 @@ from glob import iglob
 from itertools import islice
 from pathlib import Path
 
+from pali3kit.config.available_tasks import entry_of
 from pali3kit.config.component import Component
 from pali3kit.config.paths import SHARD_NUMBERS, TAR, protocol
+from pali3kit.config.urls import is_remote
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import nearest
 
@@ -32,6 +34,13 @@ def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> 
         if not globs or not pattern or not any(iglob(SHARD_NUMBERS.sub("*", path), recursive=True)):
             found[option] = path
     return found
+
+
+def is_here(source: Component) -> bool:
+    """Whether a source is known and its files, and those of its parts, lie on this machine: `check` may read them."""
+    entry = entry_of(source)
+    here = entry is not None and not is_remote(source) and not missing_files(source, entry)
+    return here and all(map(is_here, source.parts.values()))
 
 
 def not_there(what: str, path: str) -> str:

@@ -34,6 +34,7 @@ from pali3kit.execution.progress import LOG, Display
 from pali3kit.execution.ranks import PROGRESS
 from pali3kit.execution.store import Store
 from pali3kit.orphans import die_with_parent
+from pali3kit.plan.content import release_sources
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
 from pali3kit.streams import new_console
@@ -60,6 +61,7 @@ def run_step(experiment: Experiment, label: str, console: Console | None = None)
 
     try:
         step = _find(build(experiment).steps, label)
+        release_sources()
         cluster = find_cluster()
         execution = _check(experiment, step, cluster.world_size())
     except Pali3Error as error:

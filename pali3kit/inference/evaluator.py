@@ -20,10 +20,10 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import recipe_of, transfer_of
 from pali3kit.config.schema import Experiment
 from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.benchmark_examples import benchmark_examples
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
-from pali3kit.evals.examples import benchmark_examples
 from pali3kit.evals.scores import EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.evals.submission import submission_ids, written_submission

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pali3kit.config.component import Component
-from pali3kit.errors import DataError, RegistryError
 from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 from pali3kit.storage.weight_files import find_weights, weights_digest
-from pali3kit.types import Named
+from pali3kit.types import Json, Named
 
 if TYPE_CHECKING:
     from pali3kit.data.source import Source
@@ -24,6 +23,7 @@ BESIDE = (".json", ".model", ".txt", ".py")  # the other files in a model folder
 READINGS = {"hf/": 2, "open_clip/": 2}
 """The version of each library's adapter, raised when it computes other features from the same weights and images."""
 _BINS = 1  # of coordinates, where examples are only counted
+_HELD = 4  # sources: an experiment reads few files of its own, and the index of a million lines is large
 _sha256 = cache(weights_digest)  # files of gigabytes, in every cell
 
 
@@ -62,27 +62,22 @@ def source_digest(source: Component) -> str:
 
 def size_of_split(source: Component, split: str) -> int | None:
     """Return how many images a split of a source in files has, which reads its annotations; None if it is endless."""
-    return _size(json.dumps(component_json(source)), os.getcwd(), split)
-
-
-def has_examples(source: Component, task: str, split: str, count: int) -> bool:
-    """Whether any of the first `count` images of a split of `records` may be an example of a task, which reads them."""
-    return _has_examples(json.dumps(component_json(source)), os.getcwd(), task, split, count)
+    return _size(*state_of(component_json(source)), split)
 
 
 def classes_of(source: Component) -> tuple[str, ...]:
     """The classes that the train images of a source have, which reads its annotations."""
-    return tuple(_last_built(json.dumps(component_json(source)), os.getcwd()).classes)
+    return tuple(held_source(*state_of(component_json(source))).classes)
 
 
 def languages_of(source: Named) -> tuple[str, ...]:
     """The languages in which a source has captions."""
-    return _languages(json.dumps(source), os.getcwd())
+    return _languages(*state_of(source))
 
 
 def all_languages_of(source: Component) -> frozenset[str]:
     """The languages of a source's captions, of all splits, and of its questions."""
-    return _all_languages(json.dumps(component_json(source)), os.getcwd())
+    return _all_languages(*state_of(component_json(source)))
 
 
 def attributes_of_test(source: Component, task: str, count: int, limit: int) -> Sequence[Mapping[str, str]] | None:
@@ -91,7 +86,25 @@ def attributes_of_test(source: Component, task: str, count: int, limit: int) -> 
 
     Raises DataError where the files cannot be read.
     """
-    return _attributes(json.dumps(component_json(source)), os.getcwd(), task, count, limit)
+    return _attributes(*state_of(component_json(source)), task, count, limit)
+
+
+def state_of(source: Named) -> tuple[str, str]:
+    """What answers on a source are kept by: its JSON, and the working folder with the files that it names as they are,
+    which a session may write anew.
+    """
+    text = json.dumps(source)
+    stats = [os.stat(name) for name in _texts(json.loads(text)) if os.path.isfile(name)]
+    return text, " ".join([os.getcwd(), *(f"{stat.st_ino} {stat.st_mtime_ns} {stat.st_size}" for stat in stats)])
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """The texts within a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _texts(child)
 
 
 @cache
@@ -101,36 +114,21 @@ def _content(source: str, folder: str) -> str:
 
 
 @cache
-def _size(source: str, folder: str, split: str) -> int | None:
+def _size(source: str, state: str, split: str) -> int | None:
     from pali3kit.data.records import RecordSource
 
-    built = _last_built(source, folder)
+    built = held_source(source, state)
     return built.size(split) if isinstance(built, RecordSource) else None
 
 
 @cache
-def _has_examples(source: str, folder: str, task: str, split: str, count: int) -> bool:
-    from pali3kit.data.union import UnionSource
-
-    built = _last_built(source, folder)
-    try:
-        return any(map(len, built.task(task, _BINS).where(split, count)))
-    except RegistryError:  # no such task, which other checks report
-        return True
-    except DataError:
-        if isinstance(built, UnionSource):  # none of its parts has one
-            return False
-        raise
+def _languages(source: str, state: str) -> tuple[str, ...]:
+    return tuple(held_source(source, state).languages)
 
 
 @cache
-def _languages(source: str, folder: str) -> tuple[str, ...]:
-    return tuple(_built(source).languages)
-
-
-@cache
-def _all_languages(source: str, folder: str) -> frozenset[str]:
-    return frozenset(_read_languages(_built(source)))
+def _all_languages(source: str, state: str) -> frozenset[str]:
+    return frozenset(_read_languages(held_source(source, state)))
 
 
 def _read_languages(source: Source) -> Iterator[str]:
@@ -149,21 +147,26 @@ def _read_languages(source: Source) -> Iterator[str]:
 
 
 @cache
-def _attributes(source: str, folder: str, task: str, count: int, limit: int) -> tuple[Mapping[str, str], ...] | None:
+def _attributes(source: str, state: str, task: str, count: int, limit: int) -> tuple[Mapping[str, str], ...] | None:
     from pali3kit.data.records import RecordSource
     from pali3kit.data.task import held_out
 
-    built = _built(source)
+    built = _built(source)  # anew: the share of its bad records is judged
     if not isinstance(built, RecordSource):
         return None
     found = held_out(built.task(task, _BINS), "test", min(count, built.size("test")), limit, seed=0)
     return tuple(example.attributes for example in found)
 
 
-@lru_cache(1)
-def _last_built(source: str, folder: str) -> Source:
-    """The source that was asked for last: several questions about a file read it once."""
+@lru_cache(_HELD)
+def held_source(source: str, state: str) -> Source:
+    """The source of a component's JSON, one of those asked for last, as several questions about a file read it once."""
     return _built(source)
+
+
+def release_sources() -> None:
+    """Forget the sources that were read to plan, with the indices of their files; what was answered is kept."""
+    held_source.cache_clear()
 
 
 def _built(source: str) -> Source:

@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pali3kit.data.benchmark_examples import scorable_indices
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.answers import generate_answers
-from pali3kit.evals.examples import scorable_indices
 from pali3kit.evals.scores import EvalResult
 from pali3kit.language.regions import RegionGrammar
 from pali3kit.masks.codec import RegionFormat

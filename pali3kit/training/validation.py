@@ -13,13 +13,13 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
+from pali3kit.data.benchmark_examples import benchmark_examples, scorable_indices
 from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.durable import publish_file, remove, removed_on_failure, sha256_of
 from pali3kit.errors import DataError, StageError
 from pali3kit.evals.answers import generate_answers
-from pali3kit.evals.examples import benchmark_examples, scorable_indices
 from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
 from pali3kit.models.pali import PaLIModel

@@ -16,9 +16,9 @@ from PIL import Image
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.load import load
 from pali3kit.config.root import source_of, task_of
+from pali3kit.data.benchmark_examples import benchmark_examples
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
-from pali3kit.evals.examples import benchmark_examples
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.registry import SOURCE

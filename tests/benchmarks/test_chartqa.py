@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from pali3kit.data.benchmark_examples import scorable_indices
 from pali3kit.errors import DataError
-from pali3kit.evals.examples import scorable_indices
 
 
 def entry(name: str, label: Any, query: str = "What is the share?") -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pytest
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.benchmark_examples import benchmark_examples, scorable_indices
 from pali3kit.data.task import Example
-from pali3kit.evals.examples import benchmark_examples, scorable_indices
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.registry import SOURCE

@@ -32,8 +32,8 @@ def test_a_file_of_ones_own_without_a_test_example_is_refused(capsys: pytest.Cap
     asked[-1] += " detect: 0}"
     assert main([*asked, "data.train=1", "data.test=2", "evaluate=[vqav2]"]) == 2
     assert capsys.readouterr().err == (
-        "own.jsonl: 'vqav2' needs at least 1 test example; found none. `pali3kit check-data own.jsonl` tells what is "
-        "missing.\n"
+        "command line: evaluate=[vqav2]: own.jsonl: 'vqav2' needs at least 1 test example; found none. `pali3kit "
+        "check-data own.jsonl` tells what is missing. Or leave 'vqav2' out of evaluate.\n"
     )
 
 

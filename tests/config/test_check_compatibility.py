@@ -3,13 +3,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import get_args
 
+import fakes
 import pytest
-from planned import without_place
+from planned import changed, without_place
 
+from pali3kit.config.check_compatibility import CHECKS
+from pali3kit.config.component import Component
 from pali3kit.config.load import load
 from pali3kit.config.stages import Prefix
 from pali3kit.errors import ConfigError
 from pali3kit.text.denoise import PREFIXES
+
+ALONE = ("grid={}", "baseline={}")
 
 
 @pytest.mark.parametrize(
@@ -21,8 +26,7 @@ from pali3kit.text.denoise import PREFIXES
         (["model.vision={name: vit, size: C/16}"], "model.vision: unknown vit size 'C/16'. Did you mean 'S/16'?"),
         (["model.vision.size=B/16"],
          "model.vision: vit size 'B/16' already sets width, depth, heads, mlp, patch: leave out one or the other."),
-        (["model.vision.patch=null"],
-         "model.vision: a vit needs a size such as 'B/16', or also patch."),
+        (["model.vision.patch=null"], "model.vision: a vit needs a size such as 'B/16', or also patch."),
         (["model.vision=vit"],
          "model.vision: a vit needs a size such as 'B/16', or also width, depth, heads, mlp, patch."),
         (["model.vision.patch=1", "model.image_size=129"],
@@ -71,19 +75,18 @@ from pali3kit.text.denoise import PREFIXES
          "stages.transfer.optimizer.name cannot be 'adam'. Did you mean 'adamw'?"),
         (["stages.transfer.optimizer.schedule=cosin"],
          "stages.transfer.optimizer.schedule cannot be 'cosin'. Did you mean 'cosine'?"),
-        (["grid={}", "baseline={}", "pretrain=clip", "evaluate=[probe]"],
-         "pretrain cannot be 'clip'. Did you mean 'siglip'?"),
+        ([*ALONE, "pretrain=clip", "evaluate=[probe]"], "pretrain cannot be 'clip'. Did you mean 'siglip'?"),
         (["model.language.max_distance=16"],
          "max_distance 16 should be more than half of the 32 buckets, which are single distances"),
         (["model.image_size=32"], "scenes of the world need at least 64 pixels, not 32"),
         (["data.source={name: text, path: .}", "evaluate=[denoising, probe]", "model.image_size=32",
           "stages.vision.source=world"], "scenes of the world need at least 64 pixels, not 32"),
-        (["grid={}", "baseline={}", "pretrain=random", "model.vision={name: timm/resnet18, pretrained: true}"],
+        ([*ALONE, "pretrain=random", "model.vision={name: timm/resnet18, pretrained: true}"],
          "timm/resnet18 is pretrained, not random: pretrain 'pretrained' keeps its weights."),
-        (["grid={}", "baseline={}", "pretrain=pretrained"],
+        ([*ALONE, "pretrain=pretrained"],
          "model.vision gives no weights for pretrain 'pretrained': vit would be random: "
          "set 'weights', or pretrain 'random'."),
-        (["grid={}", "baseline={}", "pretrain=pretrained", "model.vision=open_clip/ViT-B-32"],
+        ([*ALONE, "pretrain=pretrained", "model.vision=open_clip/ViT-B-32"],
          "model.vision gives no weights for pretrain 'pretrained': open_clip/ViT-B-32 would be random: "
          "set 'pretrained', or pretrain 'random'."),
         (["model.vision=hf/./nowhere"], "there is no folder './nowhere'."),
@@ -108,32 +111,27 @@ from pali3kit.text.denoise import PREFIXES
          " Choose from caption, caption_multilingual, span_corruption, splitcap."),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "evaluate=[coco]"],
          "source 'pairs' has no task 'ocr'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
-        (["grid={}", "baseline={}", "data.source={name: pairs, path: x.tar}", "evaluate=[coco]",
-          "stages.multimodal.mixture.ocr=0"],
+        ([*ALONE, "data.source={name: pairs, path: x.tar}", "evaluate=[coco]", "stages.multimodal.mixture.ocr=0"],
          "benchmark 'coco' is measured on test images: name them, data.source.test."),
-        (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yam, images: .}"],
+        ([*ALONE, "data.source={name: tsv, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
-        (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yaml, images: scale}"],
+        ([*ALONE, "data.source={name: tsv, path: x.yaml, images: scale}"],
          "there is no folder 'scale'. Did you mean 'scales'?"),
         (["data.source={name: tsv, path: x.yaml, images: .}", "evaluate=[probe]"],
          "pretrain 'classif' needs labels: 'tsv' has none."),
-        (["grid={}", "baseline={}", "pretrain=random",
-          "data.source={name: union, parts: {a: {name: ocr, path: no, images: .}}}"],
+        ([*ALONE, "pretrain=random", "data.source={name: union, parts: {a: {name: ocr, path: no, images: .}}}"],
          "there is no file or folder 'no'."),
-        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: orc, path: x.yaml, images: .}}}"],
+        ([*ALONE, "data.source={name: union, parts: {a: {name: orc, path: x.yaml, images: .}}}"],
          "data.source.parts.a: unknown source 'orc'. Did you mean 'ocr'?"),
-        (["grid={}", "baseline={}",
+        ([*ALONE,
           "data.source={name: union, parts: {a: {name: ocr, path: x.yaml, images: ., spilt: a}}}"],
          "unknown key 'data.source.parts.a.spilt'. Did you mean 'split'?"),
-        (["grid={}", "baseline={}", "pretrain=random",
-          "data.source={name: union, parts: {a: {name: pdf, path: ., pages: 0}}}"],
+        ([*ALONE, "pretrain=random", "data.source={name: union, parts: {a: {name: pdf, path: ., pages: 0}}}"],
          "data.source.parts.a.pages should be at least 1, not 0."),
-        (["grid={}", "baseline={}", "pretrain=random",
-          "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
+        ([*ALONE, "pretrain=random", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "evaluate=[vqav2]", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
          "the union of a ('pdf') has no task 'vqa' for benchmark 'vqav2'. Choose from a.ocr, ocr."),
-        (["grid={}", "baseline={}", "pretrain=random",
-          "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
+        ([*ALONE, "pretrain=random", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "stages.multimodal.mixture={a.orc: 1, splitcap: 0}"],
          "stages.multimodal.mixture: unknown task 'a.orc'. Did you mean 'a.ocr'?"),
         (["data.validation=50"], "data.validation 50 leaves none of 8 train images to train on"),
@@ -144,8 +142,7 @@ from pali3kit.text.denoise import PREFIXES
           "stages.language.optimizer.name=adamw", "stages.vision.optimizer.name=adamw"],
          "validations generate with whole weights: take runtime.stages.transfer.strategy ddp, or num_validations 0."),
         (["data.tasks={txtvqa: x}"], "data.tasks: unknown benchmark 'txtvqa'. Did you mean 'textvqa'?"),
-        (["grid={}", "baseline={}", "pretrain=random",
-          "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
+        ([*ALONE, "pretrain=random", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "evaluate=[textvqa]", "data.tasks={textvqa: a.vqa}", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
          "part 'a' of the union, 'pdf', has no task 'a.vqa' for benchmark 'textvqa'. Choose from a.ocr, ocr."),
         (["stages.mask_tokenizer.source={name: coco_instances, path: x.yam, images: .}"],
@@ -155,9 +152,9 @@ from pali3kit.text.denoise import PREFIXES
          "refcoco have."),
         (["stages.mask_tokenizer.source=cocoinstances"],
          "stages.mask_tokenizer.source: unknown source 'cocoinstances'. Did you mean 'coco_instances'?"),
-        (["grid={}", "baseline={}", "data.source={name: union, parts: {}}"],
+        ([*ALONE, "data.source={name: union, parts: {}}"],
          "a union without parts has no images: name at least one source."),
-        (["grid={}", "baseline={}", "data.source={name: union, parts: {w: world}}"],
+        ([*ALONE, "data.source={name: union, parts: {w: world}}"],
          "data.source.parts.w: part 'w' of the union cannot be 'world', whose images are drawn without an end: a union "
          "joins sources that have a number of them, such as files."),
         (["evaluation.probes={mine: {name: folders, path: x}}"], "there is no file or folder 'x'."),
@@ -179,35 +176,34 @@ from pali3kit.text.denoise import PREFIXES
          "benchmark 'finetune' needs the stage finetune, which has no examples: set stages.finetune.examples."),
         (["evaluate=[finetune]", "stages.finetune.examples=64", "stages.finetune.image_size=67"],
          "patch 8 does not divide 67 pixels; nearest: 64"),
-        (["grid={}", "baseline={}", "pretrain=random", "evaluate=[retrieval]", "evaluation.text_tower=own"],
+        ([*ALONE, "pretrain=random", "evaluate=[retrieval]", "evaluation.text_tower=own"],
          "an encoder by 'random' has no text tower of its own: evaluation.text_tower 'lit' trains one. "
          "Or leave out 'retrieval'."),
-        (["grid={}", "baseline={}", "pretrain=random", "evaluate=[probe,zero_shot]", "evaluation.text_tower=own"],
+        ([*ALONE, "pretrain=random", "evaluate=[probe,zero_shot]", "evaluation.text_tower=own"],
          "an encoder by 'random' has no text tower of its own: evaluation.text_tower 'lit' trains one. "
          "Or leave out 'zero_shot'."),
-        (["grid={}", "baseline={}", "published={probe.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
+        ([*ALONE, "published={probe.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
          "published: 'probe.top1' is not measured. Did you mean 'probe'?"),
         (["published={probe: {value: 76.2, tolerance: 0.3, source: a paper}}"],
          "published: published numbers are of one model, and a grid has several: leave out one of the two."),
         (["evaluation.probes={captioned: {name: folders, path: x}}"], "there is no file or folder 'x'."),
         (["evaluation.probes={mine: {name: folders, path: '*'}}"], "there is no file or folder '*'."),
-        (["grid={}", "baseline={}", "pretrain=siglip", "model.dual_encoder={name: hf/x}", "evaluate=[probe]"],
+        ([*ALONE, "pretrain=siglip", "model.dual_encoder={name: hf/x}", "evaluate=[probe]"],
          "a pretrained model of both towers is not trained: pretrain 'pretrained', not 'siglip'."),
-        (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder=open_clip/x", "evaluate=[probe]"],
+        ([*ALONE, "pretrain=pretrained", "model.dual_encoder=open_clip/x", "evaluate=[probe]"],
          "open_clip/x has random weights: set pretrained to a tag or a file."),
-        (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder=hf/./x", "evaluate=[probe]"],
-         "there is no folder './x'."),
+        ([*ALONE, "pretrain=pretrained", "model.dual_encoder=hf/./x", "evaluate=[probe]"], "there is no folder './x'."),
         (["evaluate=[zero_shot]", "stages.lit.examples=64", "stages.lit.source={name: text, path: x.yaml}"],
          "source 'text' has no images with texts, which the stage lit learns from."),
         (["evaluate=[zero_shot]", "stages.lit.examples=64", "stages.lit.source={name: tsv, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
-        (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder={name: hf/x}", "evaluate=[probe,vqav2]"],
+        ([*ALONE, "pretrain=pretrained", "model.dual_encoder={name: hf/x}", "evaluate=[probe,vqav2]"],
          "a pretrained model of both towers is measured as an encoder alone: 'vqav2' needs model.vision."),
-        (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder={name: hf/x}", "evaluate=[finetune]"],
+        ([*ALONE, "pretrain=pretrained", "model.dual_encoder={name: hf/x}", "evaluate=[finetune]"],
          "a pretrained model of both towers is not trained: 'finetune' needs model.vision."),
-        (["grid={}", "baseline={}", "published={zero_shot.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
+        ([*ALONE, "published={zero_shot.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
          "published: 'zero_shot.top1' is not measured. 'evaluate' has no 'zero_shot'."),
-        (["grid={}", "baseline={}", "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
+        ([*ALONE, "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
          "pretrain 'classif' needs labels: set the number of classes of 'pairs' (classes: N)."),
         (["stages.vision.loss=softmx"], "stages.vision.loss cannot be 'softmx'. Did you mean 'softmax'?"),
         (["stages.language.prefix=tabel"], "stages.language.prefix cannot be 'tabel'. Did you mean 'table'?"),
@@ -230,8 +226,7 @@ from pali3kit.text.denoise import PREFIXES
          "stages.resolution.mixture: unknown task 'detct'. Did you mean 'detect'?"),
         (["runtime.strategy=fdsp"], "runtime.strategy cannot be 'fdsp'. Did you mean 'fsdp'?"),
         (["runtime.contrastive_loss=rnig"], "runtime.contrastive_loss cannot be 'rnig'. Did you mean 'ring'?"),
-        (["runtime.stages={visoin: {devices: 2}}"],
-         "unknown stage 'visoin' in runtime.stages. Did you mean 'vision'?"),
+        (["runtime.stages={visoin: {devices: 2}}"], "unknown stage 'visoin' in runtime.stages. Did you mean 'vision'?"),
         (["runtime.stages={masks: {devices: 2}}"],
          "unknown stage 'masks' in runtime.stages. It is called 'mask_tokenizer' since 0.2."),
         (["runtime.stages.vision={devcies: 2}"],
@@ -250,8 +245,7 @@ from pali3kit.text.denoise import PREFIXES
                                                     "nearest: 4, by runtime.stages.vision.devices"),
         (["runtime.devices=2", "runtime.strategy=fsdp", "evaluate=[probe]"],
          "muon works on whole matrices, but fsdp shards them: use adamw."),
-        (["grid={}", "baseline={}", "pretrain=siglip", "data.source={name: folder, path: nowhere}"],
-         "there is no folder 'nowhere'."),
+        ([*ALONE, "pretrain=siglip", "data.source={name: folder, path: nowhere}"], "there is no folder 'nowhere'."),
         (["data.source={name: text, path: .}"],
          "source 'text' has texts alone: only benchmark 'denoising' fits, not probe."),
         (["data.source={name: jsonl, path: nowhere/*.jsonl}", "evaluate=[denoising]"],
@@ -284,6 +278,12 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
 )
 def test_fits(trial: Path, overrides: list[str]) -> None:
     load("x.yaml", overrides)
+
+
+def test_a_class_that_takes_no_weights_is_told_how_it_would(tmp_path: Path) -> None:
+    mine = changed(fakes.experiment(tmp_path), {"pretrain": "pretrained", "model.vision": Component(name="mine")})
+    [text] = [text for check in CHECKS for key, text in check(mine) if key == "model.vision"]
+    assert text.endswith("be random: give its class an option 'weights', a file that it reads, or pretrain 'random'.")
 
 
 def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:

@@ -10,7 +10,7 @@ import fakes
 import pytest
 from planned import changed
 
-from pali3kit.config.check_compatibility import CHECKS, check_resolutions
+from pali3kit.config.check_compatibility import check_resolutions
 from pali3kit.config.component import Component
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Recipe, ResolutionStep
@@ -28,13 +28,6 @@ def cell(tmp_path: Path) -> Cell:
     """The fake experiment, whose transfers start from stage 2, with other values at dotted keys."""
     wanted = {"stages.transfer.start": "resolution", "model.vision": Component(name="vit", options=VIT)}
     return lambda **changes: changed(fakes.experiment(tmp_path), {**wanted, **changes})
-
-
-def test_a_class_that_takes_no_weights_is_told_how_it_would(cell: Cell) -> None:
-    mine = cell(**{"pretrain": "pretrained", "model.vision": Component(name="mine")})
-    [(key, text)] = [found for check in CHECKS[:3] for found in check(mine)]
-    assert key == "model.vision"
-    assert text.endswith("be random: give its class an option 'weights', a file that it reads, or pretrain 'random'.")
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,8 @@ def test_what_the_lines_have(line: dict[str, Any], override: str, told: str) -> 
 def test_what_only_the_lines_to_test_on_lack() -> None:
     question = {"questions": [{"question": "who?", "answers": ["a cat"]}]}
     _write({"caption": "a cat", **question}, {"caption": "a cat"})
-    told = "benchmark 'vqav2' needs questions with answers, and none of the 2 images to test on of own.jsonl has any"
-    assert _told("evaluate=[vqav2]") == [f"{told}: leave 'vqav2' out of evaluate."]
+    told = "own.jsonl: 'vqav2' needs at least 1 test example; found none. `pali3kit check-data own.jsonl` tells what is"
+    assert _told("evaluate=[vqav2]") == [f"{told} missing. Or leave 'vqav2' out of evaluate."]
 
 
 def test_what_is_not_learnt_need_not_be_there_to_train_on() -> None:
@@ -136,3 +136,65 @@ def test_a_union_of_such_files_is_read_too() -> None:
     assert _told() == []
     [problem] = _told(f"{_SCALE}.one.ocr=1")
     assert problem.startswith(f"{_SCALE}: none of the 4 images to train on of the union has printed words (one.ocr):")
+
+
+UNION = "{name: union, parts: {one: {name: records, path: own.jsonl, test_split: test}, two: %s}}"
+
+
+def test_each_part_of_a_union_is_asked_whether_it_can_be_read() -> None:
+    source = UNION % "{name: records, path: own.jsonl, split: trian}"
+    told = "data.source.parts.two: own.jsonl: no image of split 'trian'. Choose from test."
+    assert _told(f"data.source={source}") == [told]
+
+
+def test_a_union_has_the_images_of_its_parts() -> None:
+    source = "data.source=" + UNION % "{name: records, path: own.jsonl, split: test}"
+    assert _told(source, "data.train=6") == []
+    for split, number in (("train", 6), ("test", 2)):
+        told = f"data.{split} asks for 9 images, and data.source, the union, has {number} of the {split} split"
+        assert _told(source, f"data.{split}=9") == [f"{told}: set data.{split}={number}."]
+
+
+def test_an_encoder_by_texts_needs_captions_of_a_union_too() -> None:
+    _write({"labels": ["cat"]})
+    source = "stages.vision.source=" + UNION % "{name: records, path: own.jsonl, split: test}"
+    told = (
+        "pretrain 'siglip' needs captions, and none of the 6 images to train on of the union has any: take 'classif'."
+    )
+    assert _told("data.source=world", source, "pretrain=siglip") == [told]
+    assert _told("data.source=world", source, "pretrain=classif") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "evaluate"),
+    [
+        ("stages.vision.source", "coco"),
+        ("stages.resolution.source", "coco"),
+        ("stages.mask_tokenizer.source", "coco"),
+        ("data.benchmarks.coco", "coco"),
+        ("data.source", "probe"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_told_at_its_key(key: str, evaluate: str) -> None:
+    Path("bad.jsonl").write_bytes("{}\n".encode("utf-16"))
+    [problem] = _told(f"evaluate=[{evaluate}]", f"{key}={{name: records, path: bad.jsonl, test: own.jsonl}}")
+    assert problem.startswith(f"{key}: bad.jsonl") and "utf-16" in problem
+
+
+@pytest.mark.parametrize("key", ["stages.vision.source", "data.benchmarks.vqav2", "data.source"])
+def test_what_is_behind_a_url_is_not_opened(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network is asked")
+
+    monkeypatch.setattr("socket.socket.connect", refuse)
+    monkeypatch.setattr("pali3kit.storage.remote.RemotePath.open", refuse)
+    remote = "{name: records, path: 'http://127.0.0.1:9/q.jsonl', test: 'http://127.0.0.1:9/t.jsonl'}"
+    for source in [remote, UNION % remote][: 1 if "benchmarks" in key else 2]:
+        assert _told("evaluate=[coco]", f"{key}={source}") == []
+
+
+def test_a_file_that_is_written_anew_is_read_anew() -> None:
+    """As in a notebook, after its mistakes were told."""
+    assert len(_told("evaluate=[vqav2]")) == 1
+    _write({"caption": "a cat", "questions": [{"question": "who?", "answers": ["a cat"]}]}, places=5)
+    assert _told("evaluate=[vqav2]", "data.train=5") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
@@ -34,9 +35,10 @@ NEARLY_ALL = 0.95  # share of the records: the others were always replaced, and 
 class _Index(NamedTuple):
     """What is collected from all lines of a file when the first record is asked for."""
 
-    places: list[tuple[int, int]]  # of each record: its line and, with `single`, which of its questions
-    image_counts: list[int]
-    numbers: dict[str, list[int]]  # of the records with an annotation, as `count_annotations` names it
+    lines: array[int]  # of each record
+    asked_at: array[int]  # which of its line's questions each record is, with `single`
+    image_counts: array[int]
+    numbers: dict[str, array[int]]  # of the records with an annotation, as `count_annotations` names it
     classes: tuple[str, ...]
     languages: tuple[str, ...]
     asked: tuple[str, ...]  # the languages of questions
@@ -86,15 +88,16 @@ class RecordsReader(Files):
 
     @cached_property
     def _index(self) -> _Index:
-        found = _Index([], [], {}, (), (), ())
+        found = _Index(array("q"), array("q"), array("q"), {}, (), (), ())
         classes: dict[str, None] = {}
         languages, asked = {self.language: None}, dict[str, None]()
         splits = set()
         for line in range(len(self.lines)):
+            content = self.lines[line]
             try:
-                entry = self.entry(line) if self.lines[line].strip() else None
+                entry = mapping(json_of(content, ""), "") if content.strip() else None
             except DataError:
-                entry = {}  # reported when this record is asked for
+                entry = {}  # reported when this record is asked for, with its line
             else:
                 split = None if entry is None else entry.get("split")
                 if entry is None or not self._selects(split):
@@ -103,13 +106,14 @@ class RecordsReader(Files):
             counts = count_annotations(entry, self.language)
             for number in range(max(1, counts["questions"], counts["expressions"]) if self.single else 1):
                 for name in _annotations_at(number, counts):
-                    found.numbers.setdefault(name, []).append(len(found.places))
-                found.places.append((line, number))
+                    found.numbers.setdefault(name, array("q")).append(len(found.lines))
+                found.lines.append(line)
+                found.asked_at.append(number)
                 found.image_counts.append(self.parser.count(entry))
             classes |= dict.fromkeys(_labels(entry))
             languages |= dict.fromkeys(_languages(entry))
             asked |= dict.fromkeys(_asked(entry))
-        if not found.places:
+        if not found.lines:
             hint = f" of split '{self.split}'.{choose(self.split, splits)}" if self.split else ""
             raise DataError(f"{self.path}: no image{hint}")
         return found._replace(classes=tuple(classes), languages=tuple(languages), asked=tuple(asked))
@@ -138,18 +142,18 @@ class RecordsReader(Files):
     def having(self, annotation: str) -> np.ndarray:
         """Which records have an annotation, as `count_annotations` names it: bool `[records]`."""
         found = np.zeros(len(self), bool)
-        found[self._index.numbers.get(annotation, [])] = True
+        found[np.array(self._index.numbers.get(annotation, ()), np.int64)] = True
         return found
 
     def __len__(self) -> int:
-        return len(self._index.places)
+        return len(self._index.lines)
 
     def line(self, number: int) -> int:
         """The line of a record, from 0."""
-        return self._index.places[number][0]
+        return self._index.lines[number]
 
     def record(self, number: int) -> Record:
-        line, asked = self._index.places[number]
+        line, asked = self._index.lines[number], self._index.asked_at[number]
         record = self.parser.record(self.entry(line), self.lines.where(line))
         return single_record(record, asked) if self.single else record
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.available_tasks import entry_of, label_on
+from pali3kit.config.available_tasks import label_on
 from pali3kit.config.budgets import KeyProblem, known_benchmarks, recipe_of, transfer_of
 from pali3kit.config.check_parity import check_parity
 from pali3kit.config.component import Component
-from pali3kit.config.missing_files import missing_files
+from pali3kit.config.missing_files import is_here
 from pali3kit.config.parity import Parity, why_incomparable
 from pali3kit.config.root import measured_source, own_source_key, task_of
 from pali3kit.config.schema import Experiment
-from pali3kit.config.urls import is_remote
 from pali3kit.errors import DataError, RegistryError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import attributes_of_test, files_digest, languages_of
@@ -126,8 +125,7 @@ def _check(cell: Experiment) -> Iterator[KeyProblem]:
 def _check_groups(cell: Experiment, benchmark: Benchmark) -> Iterator[KeyProblem]:
     """Check that the test examples are of both groups of `evaluation.parity`, where their files are there."""
     source, task = measured_source(cell, benchmark), task_of(cell, benchmark)
-    entry = entry_of(source)
-    if entry is None or missing_files(source, entry) or is_remote(source):
+    if not is_here(source):
         return
     try:
         count = image_set_of(cell, benchmark.name).test

@@ -27,7 +27,7 @@ from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.own_records import check_own_images
+from pali3kit.plan.own_records import check_own_records
 from pali3kit.plan.pali import TextConfig, has_regions, text_fields
 from pali3kit.plan.plain import component_json
 from pali3kit.plan.step import Step
@@ -69,8 +69,8 @@ def _check(cell: Experiment) -> Iterator[KeyProblem]:
     if trains_stage_1(cell):
         yield from _mixed(cell)
     yield from _lengths(cell)
+    yield from check_own_records(cell)
     if generates_text(cell):
-        yield from check_own_images(cell)
         yield from check_devices(cell, "multimodal", section)
         yield from check_memory(cell, "multimodal", section.optimizer, "language")
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.memory import FP32
+from pali3kit.data.benchmark_examples import benchmark_examples, scorable_indices
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.evals.answers import examples_per_batch
-from pali3kit.evals.examples import benchmark_examples, scorable_indices
 from pali3kit.evals.scoring import score
 from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.training.answered import answered_examples

@@ -6,9 +6,9 @@ import json
 
 import torch
 
+from pali3kit.data.benchmark_examples import SEED
 from pali3kit.data.task import held_out
 from pali3kit.errors import DataError
-from pali3kit.evals.examples import SEED
 from pali3kit.evals.regions import CROPS, reconstruction
 from pali3kit.masks.crops import SIDE
 from pali3kit.plan.kinds.reconstruction import Config

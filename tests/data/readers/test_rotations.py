@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pali3kit.data.benchmark_examples import benchmark_examples
 from pali3kit.data.source import Source
 from pali3kit.errors import DataError
-from pali3kit.evals.examples import benchmark_examples
 from pali3kit.registry import SOURCE
 
 HEADER = "ImageID,Subset,OriginalURL,Title,Rotation\n"
