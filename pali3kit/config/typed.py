@@ -16,7 +16,7 @@ from pali3kit.config.paths import impossible
 from pali3kit.config.renamed import RENAMED
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_key, new_name
-from pali3kit.config.tree import Node
+from pali3kit.config.tree import COMMAND_LINE, Node
 from pali3kit.declared.annotations import UNKNOWN_VALUE
 from pali3kit.errors import Problem, RegistryError, brief, choose, nearest
 from pali3kit.types import TypeForm
@@ -100,8 +100,9 @@ class Builder:
     def sequence(self, kind: TypeForm, node: Node, key: str) -> object:
         if not isinstance(node.value, list):
             hint = f": write [{brief(str(node.value))}]" if node.value is not None else ""
-            if isinstance(node.value, dict):  # as of `arms.labels.pretrain=classif`
-                hint = ": write the whole list, of which single values cannot be overridden"
+            if isinstance(node.value, dict):
+                overridden = any(child.where.startswith(COMMAND_LINE) for child in node.value.values())
+                hint = ": write the whole list, of which single values cannot be overridden" if overridden else ""
             self.wrong(node, key, "a list", hint)
             return REFUSED
         return [self.build(kind, child, f"{key}[{i}]") for i, child in enumerate(node.value)]

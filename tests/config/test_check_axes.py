@@ -105,3 +105,9 @@ def test_an_override_that_no_cell_would_get_is_refused(trial: Path) -> None:
         with pytest.raises(ConfigError) as error:
             load("x.yaml", overrides)
         assert [str(problem) for problem in error.value.problems] == [f"command line: {overrides[-1]}: {text}"]
+
+
+def test_a_single_value_of_a_list_cannot_be_overridden(trial: Path) -> None:
+    (trial / "x.yaml").write_text(ARMS.format("name: two, pretrain: siglip"))
+    with pytest.raises(ConfigError, match="write the whole list, of which single values cannot be overridden"):
+        load("x.yaml", ["arms.two.pretrain=classif"])

@@ -73,7 +73,8 @@ def test_a_shared_transfer_has_one_source_with_the_pages_of_all(trial: Path) -> 
 
 def test_own_settings_are_laid_over_it(trial: Path) -> None:
     assert loaded("evaluate=[docvqa]", "data.benchmarks.docvqa.seed=3").data.benchmarks["docvqa"].options["seed"] == 3
-    (trial / "a.jsonl").write_text("")
+    asked = {"image": "a.png", "caption": "a dog", "questions": [{"question": "what?", "answer": "a dog"}]}
+    (trial / "a.jsonl").write_text(json.dumps(asked))
     own = "data.source={name: records, path: a.jsonl, test: a.jsonl}"
     tasks = "stages.multimodal.mixture={splitcap: 1}"
     experiment = loaded("evaluate=[docvqa]", own, "data.tasks={docvqa: vqa}", tasks)

@@ -181,7 +181,7 @@ def documented(write: Callable[..., None], *more: object) -> None:
 def test_the_page_shows_what_the_command_prints(own: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
     documented(own)
     assert main(["check-data", "own.jsonl"]) == 0
-    [shown] = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    shown, *_ = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
     assert shown == capsys.readouterr().out.rstrip("\n") + "\n"
 
 
