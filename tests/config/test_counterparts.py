@@ -73,11 +73,11 @@ def test_a_shared_transfer_has_one_source_with_the_pages_of_all(trial: Path) -> 
 
 def test_own_settings_are_laid_over_it(trial: Path) -> None:
     assert loaded("evaluate=[docvqa]", "data.benchmarks.docvqa.seed=3").data.benchmarks["docvqa"].options["seed"] == 3
-    asked = {"image": "a.png", "caption": "a dog", "questions": [{"question": "what?", "answer": "a dog"}]}
-    (trial / "a.jsonl").write_text(json.dumps(asked))
+    asked = {"image": "a.png", "caption": "a dog", "questions": [{"question": "what?", "answers": ["a dog"]}]}
+    (trial / "a.jsonl").write_text(2 * (json.dumps(asked) + "\n"))
     own = "data.source={name: records, path: a.jsonl, test: a.jsonl}"
-    tasks = "stages.multimodal.mixture={splitcap: 1}"
-    experiment = loaded("evaluate=[docvqa]", own, "data.tasks={docvqa: vqa}", tasks)
+    few = ("stages.multimodal.mixture={splitcap: 1, ocr: 0}", "data.train=2", "data.test=2")
+    experiment = loaded("evaluate=[docvqa]", own, "data.tasks={docvqa: vqa}", *few)
     assert experiment.data.benchmarks == {} and task_of(experiment, BENCHMARK.find("docvqa")) == "vqa"
 
 
