@@ -29,11 +29,8 @@ def check_own_records(cell: Experiment) -> Iterator[KeyProblem]:
 def _lacking_supervision(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that the encoder has texts or labels to learn from."""
     source, kinds = source_of_stage(cell, "vision"), {"siglip": "captions", "classif": "things or labels"}
-    if (
-        cell.pretrain not in kinds
-        or any((own := OwnFiles(source)).unreadable(""))
-        or not (images := own.images("train"))
-    ):
+    own = OwnFiles(source)
+    if cell.pretrain not in kinds or not (images := own.images("train")):
         return
     texts = has_examples(source, "caption_multilingual", "train", images)
     there = {"siglip": texts, "classif": bool(classes_of(source))}
