@@ -73,7 +73,7 @@ def size_of_split(source: Component, split: str, part: str = "") -> int | None:
 
 def has_examples(source: Component, task: str, split: str, count: int) -> bool:
     """Whether any of the first `count` images of a split of `records`, or of a union of such files, may be an example
-    of a task. Their files can be read: `size_of_split` finds out.
+    of a task, or, for "labels", any train image has a class. Their files can be read: `size_of_split` finds out.
     """
     return _has_examples(*_state_of(component_json(source)), task, split, count)
 
@@ -85,11 +85,6 @@ def why_too_few(source: Named, benchmark: str, bins: int, count: int, task: str 
     Images are not read, and only as many annotations as a score needs.
     """
     return _too_few(*_state_of(source), benchmark, bins, count, task)
-
-
-def classes_of(source: Component) -> tuple[str, ...]:
-    """The classes that the train images of a source have, which reads its annotations."""
-    return tuple(_held_source(*_state_of(component_json(source))).classes)
 
 
 def languages_of(source: Named) -> tuple[str, ...]:
@@ -148,8 +143,11 @@ def _size(source: str, state: str, split: str, part: str) -> int | None:
 
 @cache
 def _has_examples(source: str, state: str, task: str, split: str, count: int) -> bool:
+    built = _held_source(source, state)
+    if task == "labels":
+        return bool(built.classes)
     try:
-        return any(map(len, _held_source(source, state).task(task, _BINS).where(split, count)))
+        return any(map(len, built.task(task, _BINS).where(split, count)))
     except RegistryError:  # no such task, which other checks report
         return True
     except DataError:  # no part of a union has one

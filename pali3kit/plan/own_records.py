@@ -8,7 +8,7 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import KeyProblem, generates_text, known_benchmarks, source_of_stage
 from pali3kit.config.component import Component
 from pali3kit.config.schema import Experiment
-from pali3kit.plan.content import classes_of, has_examples
+from pali3kit.plan.content import has_examples
 from pali3kit.plan.own_examples import check_own_examples
 from pali3kit.plan.own_files import OwnFiles
 
@@ -33,7 +33,7 @@ def _lacking_supervision(cell: Experiment) -> Iterator[KeyProblem]:
     if cell.pretrain not in kinds or not (images := own.images("train")):
         return
     texts = has_examples(source, "caption_multilingual", "train", images)
-    there = {"siglip": texts, "classif": bool(classes_of(source))}
+    there = {"siglip": texts, "classif": has_examples(source, "labels", "train", images)}
     if not there[cell.pretrain]:
         others = [f"'{name}'" for name, has in there.items() if has] or ["pretrained"]
         text = f"pretrain '{cell.pretrain}' needs {kinds[cell.pretrain]}, and {own.none('train', images)}"
