@@ -251,7 +251,9 @@ def documented(root: Path) -> None:
     vqa_v2(root / "v2_questions.json", root / "v2_annotations.json", root / "coco", range(2))
     page(root / "papers/a.pdf")
     mirrors(root / "hub")
-    own = {"image": "1.png", "caption": "a cat"}
+    box = {"bbox": [1, 1, 2, 2], "mask": [[1, 1, 3, 1, 3, 3, 1, 3]], "expressions": ["the cat"], "label": "cat"}
+    own = {"image": "1.png", "caption": "a cat", "height": 8, "width": 8, "words": ["open"], "things": [box]}
+    own["questions"] = [{"question": "who?", "answers": ["a cat"]}]
     write(root / "own.jsonl", "\n".join(map(json.dumps, [own] * 8 + [{**own, "split": "test"}] * 2)))
     refer(root / "refer/data", instances(root / "instances_train2014.json", root / "train2014", range(3)), range(1))
     open_images(root)

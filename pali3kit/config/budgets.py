@@ -51,8 +51,8 @@ def text_lengths(cell: Experiment, stage: str) -> tuple[int, int]:
 
 
 def source_of_stage(cell: Experiment, stage: str) -> Component:
-    """The source that the mixture of a stage, `multimodal` or `resolution`, is of."""
-    own = cell.stages.resolution.source if stage == "resolution" else None
+    """The source that a stage is trained on: its own, or `data.source`."""
+    own: Component | None = getattr(getattr(cell.stages, stage), "source", None)
     return own or cell.data.source
 
 

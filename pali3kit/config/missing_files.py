@@ -11,7 +11,6 @@ from pathlib import Path
 from pali3kit.config.available_tasks import entry_of
 from pali3kit.config.component import Component
 from pali3kit.config.paths import SHARD_NUMBERS, TAR, protocol
-from pali3kit.config.urls import is_remote
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import nearest
 
@@ -37,10 +36,14 @@ def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> 
 
 
 def is_here(source: Component) -> bool:
-    """Whether a source is known and its files, and those of its parts, lie on this machine: `check` may read them."""
+    """Whether a source is known and its files, and those of its parts, lie on this machine and not behind URLs: `check`
+    may read them.
+    """
     entry = entry_of(source)
-    here = entry is not None and not is_remote(source) and not missing_files(source, entry)
-    return here and all(map(is_here, source.parts.values()))
+    if entry is None or missing_files(source, entry):
+        return False
+    remote = any(isinstance(value, str) and protocol(value) for value in source.options.values())
+    return not remote and all(map(is_here, source.parts.values()))
 
 
 def not_there(what: str, path: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 
-from pali3kit.config.component import Component
 from pali3kit.config.paths import protocol
 from pali3kit.errors import brief, choose
 
@@ -14,12 +13,6 @@ EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gs"), "g
 WEB = ("http", "https")
 _USER = re.compile(r"(\w://)[^/@\s'\"]*@")
 _QUERY = re.compile(r"(\w://[^\s'\"?]*)\?[^\s'\",)]*")
-
-
-def is_remote(source: Component) -> bool:
-    """Whether an option of a source, or of one of its parts, is a URL: what `check` opens nothing of."""
-    own = any(isinstance(value, str) and protocol(value) for value in source.options.values())
-    return own or any(map(is_remote, source.parts.values()))
 
 
 def url_problem(url: str) -> str:

@@ -1,4 +1,6 @@
-"""Digests of the weights and data that a configuration refers to: other content makes another step."""
+"""The content of the weights and data that a configuration refers to: digests, as other content makes another step, and
+what there is in a source, which reads its annotations. Answers are kept while files are as they were.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.component import Component
+from pali3kit.errors import DataError, RegistryError
 from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 from pali3kit.storage.weight_files import find_weights, weights_digest
@@ -60,24 +64,37 @@ def source_digest(source: Component) -> str:
     return _content(json.dumps(component_json(source)), os.getcwd())
 
 
-def size_of_split(source: Component, split: str) -> int | None:
-    """Return how many images a split of a source in files has, which reads its annotations; None if it is endless."""
-    return _size(*state_of(component_json(source)), split)
+def size_of_split(source: Component, split: str, part: str = "") -> int | None:
+    """Return how many images a split of a source in files has, or one part of a union, which reads its annotations;
+    None if it is endless or a union. Raises DataError where its files cannot be read.
+    """
+    return _size(*_state_of(component_json(source)), split, part)
 
 
-def classes_of(source: Component) -> tuple[str, ...]:
-    """The classes that the train images of a source have, which reads its annotations."""
-    return tuple(held_source(*state_of(component_json(source))).classes)
+def has_examples(source: Component, task: str, split: str, count: int) -> bool:
+    """Whether any of the first `count` images of a split of `records`, or of a union of such files, may be an example
+    of a task, or, for "labels", any train image has a class. Their files can be read: `size_of_split` finds out.
+    """
+    return _has_examples(*_state_of(component_json(source)), task, split, count)
+
+
+def why_too_few(source: Named, benchmark: str, bins: int, count: int, task: str = "") -> str:
+    """Why the first `count` test images of a source do not have the examples that a score of a benchmark needs; "" if
+    they do, or if the source generates them.
+
+    Images are not read, and only as many annotations as a score needs.
+    """
+    return _too_few(*_state_of(source), benchmark, bins, count, task)
 
 
 def languages_of(source: Named) -> tuple[str, ...]:
     """The languages in which a source has captions."""
-    return _languages(*state_of(source))
+    return _languages(*_state_of(source))
 
 
 def all_languages_of(source: Component) -> frozenset[str]:
     """The languages of a source's captions, of all splits, and of its questions."""
-    return _all_languages(*state_of(component_json(source)))
+    return _all_languages(*_state_of(component_json(source)))
 
 
 def attributes_of_test(source: Component, task: str, count: int, limit: int) -> Sequence[Mapping[str, str]] | None:
@@ -86,10 +103,10 @@ def attributes_of_test(source: Component, task: str, count: int, limit: int) -> 
 
     Raises DataError where the files cannot be read.
     """
-    return _attributes(*state_of(component_json(source)), task, count, limit)
+    return _attributes(*_state_of(component_json(source)), task, count, limit)
 
 
-def state_of(source: Named) -> tuple[str, str]:
+def _state_of(source: Named) -> tuple[str, str]:
     """What answers on a source are kept by: its JSON, and the working folder with the files that it names as they are,
     which a session may write anew.
     """
@@ -114,21 +131,56 @@ def _content(source: str, folder: str) -> str:
 
 
 @cache
-def _size(source: str, state: str, split: str) -> int | None:
+def _size(source: str, state: str, split: str, part: str) -> int | None:
     from pali3kit.data.records import RecordSource
+    from pali3kit.data.union import UnionSource
 
-    built = held_source(source, state)
+    built = _held_source(source, state)
+    if part and isinstance(built, UnionSource):
+        return built.parts[part].size(split)
     return built.size(split) if isinstance(built, RecordSource) else None
 
 
 @cache
+def _has_examples(source: str, state: str, task: str, split: str, count: int) -> bool:
+    built = _held_source(source, state)
+    if task == "labels":
+        return bool(built.classes)
+    try:
+        return any(map(len, built.task(task, _BINS).where(split, count)))
+    except RegistryError:  # no such task, which other checks report
+        return True
+    except DataError:  # no part of a union has one
+        return False
+
+
+@cache
+def _too_few(source: str, state: str, benchmark: str, bins: int, count: int, task: str) -> str:
+    from pali3kit.data.benchmark_examples import benchmark_examples, scorable_indices
+
+    built, options = _held_source(source, state), json.loads(source)
+    if built.skips is None:  # a generated source cannot have bad records
+        return ""
+    built.skips.most = 1.0  # the evaluation step checks the share of bad records
+    try:
+        fewest = BENCHMARK.find(benchmark).fewest
+        scorable_indices(benchmark, benchmark_examples(built, benchmark, bins, count, fewest, task))
+    except (DataError, RegistryError) as error:
+        bad = "".join(f" Skipped: {line}" for line in list(built.skips.lines)[:1])
+        file = options.get("test") or options.get("path") or f"source '{options['name']}'"
+        own = f" `pali3kit check-data {file}` tells what is missing." if options["name"] == "records" else ""
+        return f"{file}: {error}{bad}{own}"
+    return ""
+
+
+@cache
 def _languages(source: str, state: str) -> tuple[str, ...]:
-    return tuple(held_source(source, state).languages)
+    return tuple(_held_source(source, state).languages)
 
 
 @cache
 def _all_languages(source: str, state: str) -> frozenset[str]:
-    return frozenset(_read_languages(held_source(source, state)))
+    return frozenset(_read_languages(_held_source(source, state)))
 
 
 def _read_languages(source: Source) -> Iterator[str]:
@@ -159,14 +211,14 @@ def _attributes(source: str, state: str, task: str, count: int, limit: int) -> t
 
 
 @lru_cache(_HELD)
-def held_source(source: str, state: str) -> Source:
+def _held_source(source: str, state: str) -> Source:
     """The source of a component's JSON, one of those asked for last, as several questions about a file read it once."""
     return _built(source)
 
 
 def release_sources() -> None:
     """Forget the sources that were read to plan, with the indices of their files; what was answered is kept."""
-    held_source.cache_clear()
+    _held_source.cache_clear()
 
 
 def _built(source: str) -> Source:

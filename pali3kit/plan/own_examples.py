@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
@@ -15,11 +15,10 @@ from pali3kit.config.budgets import (
     source_of_stage,
     trains_stage_1,
 )
-from pali3kit.config.component import Component
 from pali3kit.config.root import measured_source, own_source_key, source_of, task_of
 from pali3kit.config.schema import Experiment
-from pali3kit.plan.examples import has_examples, why_too_few
-from pali3kit.plan.own_files import called_none, is_own, masks_of, own_images
+from pali3kit.plan.content import why_too_few
+from pali3kit.plan.own_files import OwnFiles
 from pali3kit.plan.plain import component_json
 
 _WANTED = {
@@ -52,12 +51,12 @@ def _lacking_of_mixtures(cell: Experiment) -> Iterator[KeyProblem]:
         mixture = getattr(cell.stages, stage).mixture or cell.stages.multimodal.mixture
         known = {*(tasks_of(source) or ())}.intersection(names_of(source))
         tasks = [task for task, weight in mixture.items() if weight > 0 and task in known and has_target(task)]
-        count = cell.data.train if source is cell.data.source else own_images(source, "train")
-        if lacking := [*_lacking(source, tasks, "train", count)]:
+        count = cell.data.train if source is cell.data.source else OwnFiles(source).images("train")
+        if lacking := OwnFiles(source).lacking(tasks, "train", count):
             without = ", ".join(f"{task}: 0" for task in lacking)
             wanted = {what: [task for task in lacking if _wanted(task) == what] for what in map(_wanted, lacking)}
             listed = ", ".join(f"{what} ({', '.join(tasks)})" for what, tasks in wanted.items())
-            yield key, f"{key}: {called_none(source, 'train', count)} has {listed}: {{{without}}} leaves them out."
+            yield key, f"{key}: {OwnFiles(source).none('train', count)} has {listed}: {{{without}}} leaves them out."
 
 
 def _lacking_of_transfers(cell: Experiment) -> dict[str, KeyProblem]:
@@ -68,10 +67,10 @@ def _lacking_of_transfers(cell: Experiment) -> dict[str, KeyProblem]:
     for benchmark in [BENCHMARK.find(name) for name in trained if name in BENCHMARK.names()]:
         source, count = measured_source(cell, benchmark), _count(cell, benchmark, "train")
         task, is_measured = task_of(cell, benchmark), benchmark.name in cell.evaluate
-        if [*_lacking(source, [task], "train", count)]:
+        if OwnFiles(source).lacking([task], "train", count):
             asked = benchmark.name if is_measured else trained[benchmark.name]
             needs = "needs" if is_measured else f"is answered by '{benchmark.name}', which needs"
-            text = f"benchmark '{asked}' {needs} {_wanted(task)}, and {called_none(source, 'train', count)} has any"
+            text = f"benchmark '{asked}' {needs} {_wanted(task)}, and {OwnFiles(source).none('train', count)} has any"
             found[asked] = _key(cell, benchmark), f"{text}: leave '{asked}' out of evaluate."
     return found
 
@@ -81,7 +80,7 @@ def _lacking_of_tests(cell: Experiment) -> dict[str, KeyProblem]:
     found = {}
     for benchmark in map(BENCHMARK.find, known_benchmarks(cell)):
         source, task = measured_source(cell, benchmark), task_of(cell, benchmark)
-        if benchmark.generated and task_family(task) in (tasks_of(source) or ()) and is_own(source):
+        if benchmark.generated and task_family(task) in (tasks_of(source) or ()) and OwnFiles(source).are_here:
             name, count = benchmark.name, _count(cell, benchmark, "test")
             if count and (why := why_too_few(component_json(source), name, cell.tokenizer.bins, count, task)):
                 found[name] = _key(cell, benchmark), f"{why} Or leave '{name}' out of evaluate."
@@ -91,13 +90,13 @@ def _lacking_of_tests(cell: Experiment) -> dict[str, KeyProblem]:
 def _lacking_of_masks(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that there are masks where the mask tokenizer is measured: it is trained on those of all images."""
     trained = cell.model.from_ is None and cell.stages.mask_tokenizer.examples > 0
-    _, source = masks_of(cell)
+    source = source_of_stage(cell, "mask_tokenizer")
     for name in known_benchmarks(cell):
-        counts = {"train": own_images(source, "train") if trained else 0, "test": cell.data.test}
+        counts = {"train": OwnFiles(source).images("train") if trained else 0, "test": cell.data.test}
         for split, count in counts.items() if BENCHMARK.find(name).scored == "masks" else ():
-            if [*_lacking(source, ["instance"], split, count)]:
+            if OwnFiles(source).lacking(["instance"], split, count):
                 text = (
-                    f"benchmark '{name}' needs {_wanted('instance')}, and {called_none(source, split, count)} has any"
+                    f"benchmark '{name}' needs {_wanted('instance')}, and {OwnFiles(source).none(split, count)} has any"
                 )
                 yield "evaluate", f"{text}: leave '{name}' out of evaluate."
                 break
@@ -109,14 +108,8 @@ def _key(cell: Experiment, benchmark: Benchmark) -> str:
 
 def _count(cell: Experiment, benchmark: Benchmark, split: str) -> int:
     """How many images of its source a benchmark takes: of a file of its own all that there are."""
-    there, asked = own_images(measured_source(cell, benchmark), split), int(getattr(cell.data, split))
+    there, asked = OwnFiles(measured_source(cell, benchmark)).images(split), int(getattr(cell.data, split))
     return min(there, asked) if source_of(cell, benchmark) is None else there
-
-
-def _lacking(source: Component, tasks: Iterable[str], split: str, count: int) -> Iterator[str]:
-    """The tasks of which the first `count` images of a split have no example; none where the source is not read."""
-    if there := min(count, own_images(source, split)):
-        yield from (task for task in tasks if task and not has_examples(source, task, split, there))
 
 
 def _wanted(task: str) -> str:

@@ -5,65 +5,58 @@ Other sources may be endless, or take long to read; what is behind a URL is not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from pali3kit.config.budgets import KeyProblem
 from pali3kit.config.component import Component
 from pali3kit.config.missing_files import is_here
-from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
-from pali3kit.plan.content import source_digest
-from pali3kit.plan.examples import images_in
+from pali3kit.plan.content import has_examples, size_of_split, source_digest
 
-PURPOSE = {"train": "to train on", "test": "to test on"}
+_PURPOSE = {"train": "to train on", "test": "to test on"}
 """What the images of each split are for, in messages."""
 _RECORDS = "records"
 
 
-def is_own(source: Component) -> bool:
-    """Whether a source is a file of `records` that lies here, or a union of such files."""
-    return all(part.name == _RECORDS for part in source.parts.values() or [source]) and is_here(source)
+@dataclass(frozen=True)
+class OwnFiles:
+    """What there is in a source of such files; nothing in any other source."""
 
+    source: Component
 
-def own_images(source: Component, split: str) -> int:
-    """How many images a split of such files has, 0 where the source is none or has no such split. Raises DataError
-    where they cannot be read.
-    """
-    return sum(images_in(source, split, part) for part in source.parts or [""]) if is_own(source) else 0
+    @property
+    def are_here(self) -> bool:
+        """Whether the source is a file of `records` that lies here, or a union of such files."""
+        return all(part.name == _RECORDS for part in self.source.parts.values() or [self.source]) and is_here(
+            self.source
+        )
 
+    def images(self, split: str) -> int:
+        """How many images a split has, 0 where there is none. Raises DataError where the files cannot be read."""
+        parts = self.source.parts or [""]
+        return sum(size_of_split(self.source, split, part) or 0 for part in parts) if self.are_here else 0
 
-def unreadable(key: str, source: Component) -> Iterator[KeyProblem]:
-    """Why such files cannot be read: one problem for each file, at its own key."""
-    for name, part in (source.parts or {"": source}).items() if is_own(source) else ():
-        at = f"{key}.parts.{name}" if name else key
-        try:
-            source_digest(part)  # which opens this part alone
-            for split in PURPOSE:
-                images_in(source, split, name)
-        except DataError as error:
-            yield at, f"{at}: {error}"
+    def unreadable(self, key: str) -> Iterator[KeyProblem]:
+        """Why the files cannot be read: one problem for each, at its own key below the source's `key`."""
+        for name, part in (self.source.parts or {"": self.source}).items() if self.are_here else ():
+            at = f"{key}.parts.{name}" if name else key
+            try:
+                source_digest(part)  # which opens this part alone
+                for split in _PURPOSE:
+                    size_of_split(self.source, split, name)
+            except DataError as error:
+                yield at, f"{at}: {error}"
 
+    def lacking(self, tasks: Iterable[str], split: str, count: int) -> list[str]:
+        """The tasks of which the first `count` images of a split have no example; none where there are no images."""
+        there = min(count, self.images(split))
+        return [task for task in tasks if task and there and not has_examples(self.source, task, split, there)]
 
-def sources_of(cell: Experiment) -> dict[str, Component]:
-    """All sources of an experiment by their keys: `data.source`, those of benchmarks, and those of stages."""
-    own = {f"data.benchmarks.{name}": source for name, source in cell.data.benchmarks.items()}
-    sections = {name: getattr(section, "source", None) for name, section in vars(cell.stages).items()}
-    stages = {f"stages.{name}.source": each for name, each in sections.items() if isinstance(each, Component)}
-    return {"data.source": cell.data.source, **own, **stages}
+    def none(self, split: str, count: int) -> str:
+        """What messages say where none of the first `count` images of a split has something."""
+        return f"none of the {min(count, self.images(split))} images {_PURPOSE[split]} of {self.name(split)}"
 
-
-def masks_of(cell: Experiment) -> tuple[str, Component]:
-    """The key and the source of the masks that the mask tokenizer is trained and measured on."""
-    own = cell.stages.mask_tokenizer.source
-    return ("stages.mask_tokenizer.source", own) if own else ("data.source", cell.data.source)
-
-
-def called_none(source: Component, split: str, count: int) -> str:
-    """What messages say of files none of whose first `count` images of a split has something."""
-    there = min(count, own_images(source, split))
-    return f"none of the {there} images {PURPOSE[split]} of {file_of(source, split)}"
-
-
-def file_of(source: Component, split: str) -> str:
-    """What messages call the file of a split."""
-    return str(source.options.get(split) or source.options.get("path") or f"the {source.name}")
+    def name(self, split: str) -> str:
+        """What messages call the file of a split."""
+        return str(self.source.options.get(split) or self.source.options.get("path") or f"the {self.source.name}")

@@ -8,7 +8,7 @@ import pytest
 
 from pali3kit import registry
 from pali3kit.config.component import Component
-from pali3kit.config.missing_files import beside, beside_its_file, missing_files, not_there
+from pali3kit.config.missing_files import beside, beside_its_file, is_here, missing_files, not_there
 
 
 @pytest.mark.parametrize(("globs", "expected"), [(True, {"images"}), (False, {"path", "images"})])
@@ -54,3 +54,14 @@ def test_a_path_that_lies_beside_the_file_that_names_it(tmp_path: Path, monkeypa
         assert beside_its_file(path, where) == ""
     (tmp_path / "own.jsonl").touch()  # found, so something else is wrong with it
     assert beside_its_file("own.jsonl", "sub/own.yaml:5") == ""
+
+
+def test_a_source_is_here_if_all_files_of_all_its_parts_are(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").touch()
+    paths = {"here": f"{tmp_path}/a.jsonl", "there": "s3://lab/a.jsonl", "nowhere": f"{tmp_path}/b.jsonl"}
+    sources = {name: Component(name="records", options={"path": path}) for name, path in paths.items()}
+    assert [name for name, source in sources.items() if is_here(source)] == ["here"]
+    for name, source in sources.items():
+        union = Component(name="union", options={"parts": {"a": sources["here"], "b": source}})
+        assert is_here(union) == (name == "here")
+    assert not is_here(Component(name="unknown"))

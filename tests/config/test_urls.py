@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.config.component import Component
 from pali3kit.config.load import load
-from pali3kit.config.urls import is_remote, url_problem, without_secrets
+from pali3kit.config.urls import url_problem, without_secrets
 from pali3kit.errors import ConfigError
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "pretrain_siglip.yaml"
@@ -59,12 +58,3 @@ def test_an_experiment_is_checked_without_the_network(monkeypatch: pytest.Monkey
     assert load(EXPERIMENT, words).data.source.name == "records"
     with pytest.raises(ConfigError, match=r"stages\.vision\.source\.path: unknown protocol 'htps'"):
         load(EXPERIMENT, [*words[:3], f"stages.vision.source={pairs.replace('https', 'htps')}"])
-
-
-def test_a_source_is_remote_if_any_part_is() -> None:
-    here, there = (
-        Component(name="pairs", options={"path": "a.tar"}),
-        Component(name="pairs", options={"path": "s3://a"}),
-    )
-    assert not is_remote(here) and is_remote(there)
-    assert is_remote(Component(name="union", options={"parts": {"a": here, "b": there}}))

@@ -14,7 +14,6 @@ from pali3kit.config.stages import VisionPretraining
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import image_weights_digest, source_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.own_records import check_own_supervision
 from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
@@ -79,7 +78,6 @@ def _check(cell: Experiment) -> Iterator[KeyProblem]:
     section = cell.stages.vision
     yield from check_budget("vision", section)
     yield from check_devices(cell, "vision", section)
-    yield from check_own_supervision(cell)
     if cell.pretrain in ARM_FIELDS:
         yield from check_memory(cell, "vision", section.optimizer, "vision")
 
