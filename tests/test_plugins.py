@@ -106,7 +106,8 @@ def test_each_is_shown_with_its_options(tmp_path: Path) -> None:
     for kind, name, summary, options in ADDED:
         code, text = told[f"{kind}/{name}"]
         assert code == 0 and text.startswith(f"{kind}/{name}: {summary}\n  from pali3kit_plugin.")
-        assert text.endswith(f"  options:\n{options}" if options else "\n") and ("options:" in text) == bool(options)
+        title = "keys of stages.centroid" if kind == "stage" else "options"
+        assert text.endswith(f"  {title}:\n{options}" if options else "\n") and (f"{title}:" in text) == bool(options)
 
 
 def test_an_experiment_on_all_of_them_checks(tmp_path: Path) -> None:
