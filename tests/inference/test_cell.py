@@ -96,7 +96,7 @@ def test_a_run_whose_data_is_not_seen_from_here_says_where_it_can_be_used(
     held = ['{"image": "b.png", "caption": "b", "split": "test"}'] * 2
     (tmp_path / "own.jsonl").write_text("\n".join(['{"image": "a.png", "caption": "a"}', *held]))
     source = ["data.source={name: records, path: own.jsonl, test_split: test}", "data.train=1", "data.test=2"]
-    source.append("stages.multimodal.mixture={ocr: 0, vqa: 0, object_vqa: 0, detect: 0}")
+    source.append("stages.multimodal.mixture={ocr: 0, vqa: 0, vqg: 0, object_vqa: 0, detect: 0}")
     words = ["scale=smoke", "pretrain=siglip", "grid={}", "baseline={}", "evaluate=[coco]", *source]
     experiment = load(str(ROOT / "experiments/ablate_classif.yaml"), words)
     (tmp_path / EXPERIMENT).write_text(to_yaml(experiment))
