@@ -103,7 +103,7 @@ def test_a_source_of_its_own_needs_no_root(root: Path) -> None:
 
 
 def test_a_source_that_does_not_read_the_public_set_is_called_by_its_own_name(root: Path) -> None:
-    Path("own.jsonl").write_text('{"image": "a.png", "caption": "a cat"}')
+    Path("own.jsonl").write_text(2 * ('{"image": "a.png", "caption": "a cat"}' + "\n"))
     Path("images").mkdir()
     part = "{name: records, path: own.jsonl, images: images, test: own.jsonl}"
     experiment = load("x.yaml", ["evaluate=[coco]", f"data.benchmarks={{coco: {part}}}"])
