@@ -11,6 +11,7 @@ from pali3kit.config.saved import EXPERIMENT, to_yaml
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError, DataError
 from pali3kit.inference.cell import RunCell, choose_cell
+from pali3kit.plan import content
 from pali3kit.plan.graph import Graph, build
 
 ROOT = Path(__file__).parents[2]
@@ -101,5 +102,6 @@ def test_a_run_whose_data_is_not_seen_from_here_says_where_it_can_be_used(
     experiment = load(str(ROOT / "experiments/ablate_classif.yaml"), words)
     (tmp_path / EXPERIMENT).write_text(to_yaml(experiment))
     (tmp_path / "own.jsonl").unlink()
+    content._content.cache_clear()  # as in another process
     with pytest.raises(DataError, match=r"no file own\.jsonl.* can be used in the working folder in which it ran"):
         RunCell.of(tmp_path)
