@@ -61,7 +61,7 @@ def files_digest(*candidates: object) -> str:
 
 def source_digest(source: Component) -> str:
     """The digest of a source's content, "" if it has none. That of a union depends on the order of its parts."""
-    return _content(*_state_of(component_json(source)))
+    return _content(json.dumps(component_json(source)), os.getcwd())
 
 
 def size_of_split(source: Component, split: str, part: str = "") -> int | None:
@@ -125,8 +125,8 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 @cache
-def _content(source: str, state: str) -> str:
-    """Cached, as a source may have a million files."""
+def _content(source: str, folder: str) -> str:
+    """Cached, as a source may have a million files, for the `folder` that its paths are relative to."""
     return _built(source).digest
 
 
